@@ -1,0 +1,36 @@
+# make demo, make test: each sets itself up. See README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two processes of one thread each: threads that spin beside a busy core cost more than they give.
+TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+
+.PHONY: setup demo study test test-slow lint clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hocket needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/demo.sh
+
+study: setup
+	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/study.sh
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+test-slow: lint
+	$(TEST_ENV) $(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv demo study

@@ -1,0 +1,26 @@
+"""Recordings in and out of files: the only place that knows file formats.
+
+`load` gives float32 `[channels, samples]` from WAV, FLAC, Ogg (Vorbis, Opus), MP3 and AIFF; `save`
+writes WAV and FLAC. What is wrong with a file is always an `AudioError` of one sentence.
+"""
+
+from hocket.audio.folder import SUFFIXES, find_audio_files
+from hocket.audio.reading import AudioInfo, info, load
+from hocket.audio.resampling import resample, resampled_length
+from hocket.audio.sound import MAX_SAMPLES, Audio, require_sound
+from hocket.audio.writing import Encoding, save
+
+__all__ = [
+    "MAX_SAMPLES",
+    "SUFFIXES",
+    "Audio",
+    "AudioInfo",
+    "Encoding",
+    "find_audio_files",
+    "info",
+    "load",
+    "require_sound",
+    "resample",
+    "resampled_length",
+    "save",
+]

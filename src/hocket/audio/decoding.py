@@ -1,0 +1,114 @@
+"""Opening a file for decoding, with every fault as a sentence, and going to a place in it."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+from hocket.audio.resampling import MAX_RATE_HZ, MIN_RATE_HZ
+from hocket.audio.sniffing import check_coding, identify
+from hocket.audio.sound import MAX_SAMPLES
+from hocket.errors import AudioError
+
+# Small enough that little is lost in front of a place that cannot be decoded, large enough to cost nothing.
+_BLOCK_FRAMES = 16_384
+
+# How far before a place decoding has to begin for the place to come out as in the whole recording. MP3 frames
+# borrow bits from earlier ones (3 frames of 1152 were enough). libsndfile 1.2.2 lands some hundred frames off
+# in the last page of Vorbis (see its issue #885); a page has at most 255 packets of, as a rule, 1024 frames.
+_MP3_REACH_FRAMES = 10 * 1152
+_OGG_REACH_FRAMES = 8_192
+_OGG_LAST_PAGE_FRAMES = 256 * 1024
+
+
+class Decoder(soundfile.SoundFile):
+    """A sound file that is read straight on: soundfile's seek after every block spoils an MP3."""
+
+    def seekable(self) -> bool:
+        """False keeps soundfile from seeking of its own accord; `seek` works all the same."""
+        return False
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Decoder, str]]:
+    """An open decoder and the container's name; its errors and the disk's become sentences."""
+    with _opened_file(path) as handle:
+        try:
+            container = identify(handle, path, num_bytes=os.fstat(handle.fileno()).st_size)
+            handle.seek(0)
+            with Decoder(handle.fileno(), closefd=False) as sound:
+                check_coding(path, container=container, found_container=sound.format, coding=sound.subtype)
+                _check_header(sound, path)
+                yield sound, container
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise AudioError(
+                f"{path} cannot be decoded: get a whole copy of it, or convert it to WAV."
+            ) from error
+
+
+@contextmanager
+def _opened_file(path: Path) -> Iterator[BinaryIO]:
+    # Unbuffered, because libsndfile shares the descriptor's position.
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path} is a folder: give a single recording.")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{path} is a pipe or a device: give a recording in an ordinary file.")
+        if status.st_size == 0:
+            raise AudioError(f"{path} is empty (0 bytes): give a recording.")
+        handle = path.open("rb", buffering=0)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError(f"{path} does not exist: check its name and its folder.") from error
+    except PermissionError as error:
+        raise AudioError(f"{path} may not be read: change its permissions.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{path} cannot be opened ({reason}): check its name and its disk.") from error
+    with handle:
+        yield handle
+
+
+def _check_header(sound: Decoder, path: Path) -> None:
+    """Headers lie: nothing is allocated for what one states before it is found possible."""
+    if sound.frames <= 0:
+        raise AudioError(f"{path} holds no sound (0 samples): give a recording.")
+    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
+        raise AudioError(
+            f"{path} states a sample rate of {sound.samplerate} Hz: "
+            f"give a recording at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz."
+        )
+    check_size(path, sound.frames * sound.channels)
+
+
+def check_size(path: Path, num_samples: int) -> None:
+    """Refuses more than `MAX_SAMPLES` samples, over all channels."""
+    if num_samples > MAX_SAMPLES:
+        raise AudioError(
+            f"{path} states no length or one over the limit of {MAX_SAMPLES} samples "
+            "(2 h of stereo at 48 kHz): cut it into parts or save it again."
+        )
+
+
+def go_to(sound: Decoder, frame: int, container: str) -> None:
+    """Goes to `frame` by way of an earlier one, where the decoder needs some frames to find its feet."""
+    start = frame
+    if container == "mp3":
+        start = frame - _MP3_REACH_FRAMES
+    elif container == "ogg":
+        start = min(frame - _OGG_REACH_FRAMES, sound.frames - _OGG_LAST_PAGE_FRAMES)
+    start = max(0, start)
+    if start > 0:
+        sound.seek(start)
+    while start < frame and (read := read_block(sound, frame - start).shape[1]):
+        start += read
+
+
+def read_block(sound: Decoder, num_frames: int) -> np.ndarray:
+    """The next block, `[channels, frames]`, of at most `num_frames`; without frames at the end."""
+    return sound.read(min(_BLOCK_FRAMES, num_frames), dtype="float32", always_2d=True).T

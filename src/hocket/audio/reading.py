@@ -1,0 +1,163 @@
+"""From a file to samples, whole or in excerpts."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from hocket.audio.decoding import Decoder, check_size, go_to, opened, read_block
+from hocket.audio.resampling import MARGIN_SAMPLES, check_rate, fit, resample, resampled_length
+from hocket.audio.sniffing import MISSING_TOLERANCE, cut_off
+from hocket.audio.sound import Audio, peak
+from hocket.errors import AudioError
+
+# Float files hold whatever was put there; 60 dB above full scale is an integer scale or garbage.
+_MAX_PEAK = 1_000.0
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a recording states; `num_samples` is per channel and may be a guess for MP3."""
+
+    path: Path
+    num_samples: int
+    sample_rate: int
+    num_channels: int
+    format: str
+
+    @property
+    def duration_seconds(self) -> float:
+        """`num_samples` over `sample_rate`."""
+        return self.num_samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Which frames to decode for an excerpt, and which samples to keep once they are resampled."""
+
+    first_frame: int
+    num_frames: int
+    num_skipped_samples: int
+    num_samples: int
+
+
+def info(path: str | Path) -> AudioInfo:
+    """Reads the header of a recording; `format` is `wav`, `flac`, `ogg`, `mp3` or `aiff`.
+
+    Raises:
+        AudioError: the file cannot be read, or its header states nothing that could be loaded.
+    """
+    path = Path(path)
+    with opened(path) as (sound, container):
+        return AudioInfo(path, sound.frames, sound.samplerate, sound.channels, container)
+
+
+def load(
+    path: str | Path,
+    *,
+    sample_rate: int | None = None,
+    mono: bool = False,
+    start_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+) -> Audio:
+    """Reads a recording, or the excerpt of it from `start_seconds` on, at `sample_rate` (its own where None).
+
+    An excerpt is `round(duration * rate)` samples (at least one) of the whole recording at that rate, from
+    sample `round(start * rate)` on, fewer where the recording ends first. Only what it needs is decoded. It
+    equals that slice up to the resampler's own error and, for Opus, to how fast the decoder converges. The
+    whole has `round(num_samples * to / from)` samples.
+
+    Raises:
+        AudioError: the file cannot be read, is cut off, holds no sound, samples that are not finite or more
+            than `MAX_SAMPLES`, or ends before `start_seconds`.
+        ValueError: `start_seconds` is negative, `duration_seconds` not positive, one of them not finite, or
+            `sample_rate` out of range.
+    """
+    _check_times(start_seconds, duration_seconds)
+    if sample_rate is not None:
+        check_rate(sample_rate)
+    path = Path(path)
+    with opened(path) as (sound, container):
+        from_hz = sound.samplerate
+        to_hz = from_hz if sample_rate is None else sample_rate
+        start = round(start_seconds * to_hz)
+        wanted = None if duration_seconds is None else max(1, round(duration_seconds * to_hz))
+        span = _plan(sound.frames, from_hz=from_hz, to_hz=to_hz, start=start, wanted=wanted)
+        if span.num_samples <= 0:
+            raise _nothing_there(path, start_seconds, sound.frames / from_hz)
+        check_size(path, max(span.num_samples, span.num_frames) * sound.channels)
+        frames = _decode(sound, path, span, mono=mono, container=container)
+    resampled = resample(frames, from_hz=from_hz, to_hz=to_hz)[:, span.num_skipped_samples :]
+    lost = frames.shape[1] < span.num_frames
+    length = min(span.num_samples, resampled.shape[1]) if lost else span.num_samples
+    if length <= 0:
+        raise _nothing_there(path, start_seconds, (span.first_frame + frames.shape[1]) / from_hz)
+    return Audio(fit(resampled, length), to_hz)
+
+
+def _check_times(start_seconds: float, duration_seconds: float | None) -> None:
+    if not (math.isfinite(start_seconds) and start_seconds >= 0):
+        raise ValueError(f"start_seconds must be zero or more, not {start_seconds}")
+    if duration_seconds is not None and not (math.isfinite(duration_seconds) and duration_seconds > 0):
+        raise ValueError(f"duration_seconds must be positive, not {duration_seconds}")
+
+
+def _plan(num_frames: int, *, from_hz: int, to_hz: int, start: int, wanted: int | None) -> _Span:
+    """The frames that `wanted` samples (None: all the rest) from `start` on need, with the resampler's reach.
+
+    Decoding begins where a frame and a sample of the new rate fall together, so that an excerpt lies on the
+    same grid as the whole recording.
+    """
+    num_samples = resampled_length(num_frames, from_hz=from_hz, to_hz=to_hz) - start
+    num_samples = num_samples if wanted is None else min(num_samples, wanted)
+    if from_hz == to_hz:
+        return _Span(start, num_samples, 0, num_samples)
+    margin = MARGIN_SAMPLES * math.ceil(max(1.0, from_hz / to_hz))
+    period = from_hz // math.gcd(from_hz, to_hz)
+    first = max(0, (start * from_hz // to_hz - margin) // period * period)
+    end = min(num_frames, math.ceil((start + num_samples) * from_hz / to_hz) + margin)
+    return _Span(first, end - first, start - first * to_hz // from_hz, num_samples)
+
+
+def _decode(sound: Decoder, path: Path, span: _Span, *, mono: bool, container: str) -> np.ndarray:
+    """Decodes `span` in blocks into float32 `[channels, frames]`, fewer where the file ends too early.
+
+    Any number of frames may be missing at the end of an MP3, whose header is only a guess.
+    """
+    frames = np.empty((1 if mono else sound.channels, span.num_frames), dtype=np.float32)
+    tolerance = math.inf if container == "mp3" else MISSING_TOLERANCE * sound.frames
+    done = 0
+    try:
+        go_to(sound, span.first_frame, container)
+        while done < span.num_frames:
+            block = read_block(sound, span.num_frames - done)
+            if block.shape[1] == 0:
+                break
+            _check_values(path, block)
+            frames[:, done : done + block.shape[1]] = block.mean(axis=0) if mono else block
+            done += block.shape[1]
+    except soundfile.LibsndfileError:
+        tolerance = MISSING_TOLERANCE * sound.frames
+    missing = span.num_frames - done
+    if missing > tolerance:
+        raise cut_off(path, share=(span.first_frame + done) / sound.frames)
+    return frames[:, :done].copy() if missing else frames
+
+
+def _check_values(path: Path, block: np.ndarray) -> None:
+    highest = peak(block)
+    if not math.isfinite(highest):
+        raise AudioError(f"{path} holds samples that are not finite numbers: export the recording again.")
+    if highest > _MAX_PEAK:
+        raise AudioError(
+            f"{path} is not scaled to ±1 (a sample of {highest:.3g}): export the recording again."
+        )
+
+
+def _nothing_there(path: Path, start_seconds: float, end_seconds: float) -> AudioError:
+    return AudioError(
+        f"{path} holds no sound from {start_seconds:g} s on (it ends at {end_seconds:.3g} s): "
+        "start earlier or give a longer recording."
+    )

@@ -1,0 +1,84 @@
+"""What a recording is once it is out of its file."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hocket.errors import AudioError
+
+MAX_SAMPLES = 2 * 3600 * 48_000 * 2
+"""The most samples, over all channels, that are read or written at once: two hours of stereo at 48 kHz."""
+
+SILENCE_DB = -80.0
+"""A recording whose peak is below this (dBFS) holds nothing to fuse: it is under the noise of 14 bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A recording: `samples` is float32 `[channels, samples]`, full scale ±1; `sample_rate` is in Hz.
+
+    Raises:
+        ValueError: the samples have another type or number of axes, or the rate is not positive.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.dtype != np.float32:
+            shape, kind = self.samples.shape, self.samples.dtype
+            raise ValueError(f"samples must be float32 [channels, samples], not {kind} of shape {shape}")
+        if self.sample_rate <= 0:
+            raise ValueError(f"sample_rate must be positive, not {self.sample_rate}")
+
+    @property
+    def num_channels(self) -> int:
+        """1 for mono, 2 for stereo."""
+        return int(self.samples.shape[0])
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of one channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_seconds(self) -> float:
+        """`num_samples` over `sample_rate`."""
+        return self.num_samples / self.sample_rate
+
+    def mono(self) -> "Audio":
+        """The mean of the channels, as a recording of one channel."""
+        if self.num_channels == 1:
+            return self
+        return Audio(self.samples.mean(axis=0, keepdims=True), self.sample_rate)
+
+
+def peak(samples: np.ndarray) -> float:
+    """The largest magnitude; NaN or infinite where a sample is."""
+    return float(np.maximum(samples.max(), -samples.min()))
+
+
+def require_sound(audio: Audio, path: str | Path, *, minimum_seconds: float) -> None:
+    """Refuses a recording that is shorter than `minimum_seconds` or nowhere above `SILENCE_DB`.
+
+    Raises:
+        AudioError: one sentence that names `path`, what was found, and the cure.
+    """
+    if audio.num_samples == 0:
+        raise AudioError(
+            f"{path} holds no sound (0 samples): give a recording of at least {minimum_seconds:g} s."
+        )
+    if audio.duration_seconds < minimum_seconds:
+        raise AudioError(
+            f"{path} is too short ({audio.duration_seconds:.3g} s): "
+            f"give a recording of at least {minimum_seconds:g} s."
+        )
+    highest = peak(audio.samples)
+    peak_db = 20 * math.log10(highest) if highest > 0 else -math.inf
+    if peak_db < SILENCE_DB:
+        raise AudioError(
+            f"{path} is silent (peak {peak_db:.0f} dBFS): "
+            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
+        )

@@ -1,0 +1,152 @@
+"""From samples to a file, whole or not at all."""
+
+import math
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO, Literal, get_args
+
+import numpy as np
+import soundfile
+
+from hocket.audio.sound import MAX_SAMPLES, Audio, peak
+from hocket.errors import AudioError
+
+Encoding = Literal["pcm16", "pcm24", "float32"]
+
+_CONTAINERS = {".wav": "WAV", ".flac": "FLAC"}
+_CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
+_BLOCK_FRAMES = 65_536
+
+# Rounding in a limiter may pass full scale by this much (one step of 16 bits); more is somebody's mistake.
+_CLIP_TOLERANCE = 2.0**-15
+
+
+class _Sink:
+    """A file that keeps its first failed write: libsndfile's FLAC writer tells nobody of those at the end."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Claims success, because libsndfile would only pass on that something failed, not what."""
+        view = memoryview(data)
+        try:
+            while view and self.error is None:
+                view = view[self._handle.write(view) :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._handle.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._handle.tell()
+
+
+def save(path: str | Path, audio: Audio, *, encoding: Encoding = "pcm24") -> None:
+    """Writes a recording as WAV or FLAC, by the ending of `path`; the same samples give the same bytes.
+
+    The file appears whole or not at all. Integer encodings round to the nearest step of 2^-15 or 2^-23 and
+    hold -1 up to one step below 1.
+
+    Raises:
+        AudioError: the ending or its encoding is not written, the folder cannot be written to, or the samples
+            are none, too many, not finite or, for an integer encoding, beyond ±1.
+        ValueError: `encoding` is unknown.
+    """
+    path = Path(path)
+    container = _container(path, encoding)
+    _check_samples(path, audio, encoding)
+    temporary = path.with_name(f".hocket-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        with temporary.open("x+b", buffering=0) as handle:
+            try:
+                _encode(handle, path, audio, container=container, encoding=encoding)
+                handle.close()
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink()
+                raise
+    except OSError as error:
+        raise AudioError(_write_failure(path, error)) from error
+
+
+def _container(path: Path, encoding: Encoding) -> str:
+    if encoding not in get_args(Encoding):
+        raise ValueError(f"encoding must be one of {', '.join(get_args(Encoding))}, not {encoding!r}")
+    container = _CONTAINERS.get(path.suffix.lower())
+    if container is None:
+        raise AudioError(
+            f"{path} does not end in .wav or .flac: choose one of these, nothing else is written."
+        )
+    if container == "FLAC" and encoding == "float32":
+        raise AudioError(f"{path} cannot hold float32, as FLAC has integers only: take .wav, pcm24 or pcm16.")
+    return container
+
+
+def _check_samples(path: Path, audio: Audio, encoding: Encoding) -> None:
+    if audio.samples.size == 0:
+        raise AudioError(f"{path} was not written, because there is no sound to write (0 samples).")
+    if audio.samples.size > MAX_SAMPLES:
+        raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the most, so write it in parts.")
+    highest = peak(audio.samples)
+    if not math.isfinite(highest):
+        raise AudioError(f"{path} was not written, because some of its samples are not finite numbers.")
+    if encoding != "float32" and highest > 1.0 + _CLIP_TOLERANCE:
+        raise AudioError(
+            f"{path} was not written, because {encoding} would clip its peak of "
+            f"{20 * math.log10(highest):+.2f} dBFS: limit it first or take float32."
+        )
+
+
+def _encode(handle: BinaryIO, path: Path, audio: Audio, *, container: str, encoding: Encoding) -> None:
+    sink = _Sink(handle)
+    settings = {"format": container, "subtype": _CODINGS[encoding]}
+    try:
+        with soundfile.SoundFile(sink, "w", audio.sample_rate, audio.num_channels, **settings) as sound:
+            for first in range(0, audio.num_samples, _BLOCK_FRAMES):
+                sound.write(_quantised(audio.samples[:, first : first + _BLOCK_FRAMES].T, encoding))
+                if sink.error is not None:
+                    break
+    except soundfile.LibsndfileError as error:
+        if sink.error is None:
+            shape = f"{audio.num_channels} channels at {audio.sample_rate} Hz"
+            reason = error.error_string.rstrip(".")
+            raise AudioError(
+                f"{path} cannot hold {shape} ({reason}): convert it first, or take .wav."
+            ) from error
+    if sink.error is not None:
+        raise sink.error
+    if encoding == "float32":
+        _remove_time_stamp(handle)
+
+
+def _quantised(block: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """Integers by our own rounding: libsndfile writes times 2^15 - 1 and reads times 2^-15."""
+    if encoding == "float32":
+        return np.ascontiguousarray(block)
+    bits = 16 if encoding == "pcm16" else 24
+    scale = 2.0 ** (bits - 1)
+    steps = np.clip(np.rint(block * np.float32(scale)), -scale, scale - 1)
+    # libsndfile takes 24 bits from the top of 32.
+    return steps.astype(np.int16) if bits == 16 else steps.astype(np.int32) << 8
+
+
+def _remove_time_stamp(handle: BinaryIO) -> None:
+    """Zeroes the time in the PEAK chunk of a float WAV, which would make two equal recordings differ."""
+    handle.seek(0)
+    chunk = handle.read(128).find(b"PEAK")
+    if chunk >= 0:
+        handle.seek(chunk + 12)
+        handle.write(bytes(4))
+
+
+def _write_failure(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return f"{path} cannot be written, because {path.parent} is not a folder: create it first."
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder: give the name of a file."
+    return f"{path} cannot be written ({error.strerror}): choose a folder with room that may be written to."

@@ -1,0 +1,51 @@
+"""The `hocket` command: a table of verbs, each loaded only when it is called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from hocket import __version__
+from hocket.errors import HocketError
+
+VERBS = {
+    "train": "learn to fuse from a folder of music, with a diagnosis in every batch",
+    "fuse": "fuse the rhythm of one recording with the harmony of another",
+    "check": "say whether an output mixes its sources or copies one of them",
+    "evaluate": "score outputs with independent estimators, beside training-free baselines",
+    "render": "render a corpus of simple music whose true fusions are known",
+}
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _top_parser()
+    verb = parser.parse_args(arguments[:1]).verb
+    module = importlib.import_module(f"hocket.cli.{verb}")
+    try:
+        return int(module.run(arguments[1:]))
+    except HocketError as error:
+        print(f"hocket {verb}: error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print(f"hocket {verb}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="hocket",
+        description="Fuses the rhythm of an input with the harmony of a target.",
+        epilog=f"verbs:\n{verbs}\n\n'hocket VERB --help' tells more of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hocket {__version__}")
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="what to do")
+    return parser

@@ -1,0 +1,95 @@
+"""What training says on a terminal, and in a log file where there is none."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hocket.cli.wording import checklist_lines, duration, epoch_lines
+
+if TYPE_CHECKING:
+    from hocket.data.library import Library
+    from hocket.training.events import EpochReport, Outcome
+    from hocket.training.state import Progress as RunProgress
+    from hocket.training.trainer import Trainer
+
+
+class Console:
+    """Listens to a run; a live bar where someone watches, plain lines where output goes to a file."""
+
+    def __init__(self) -> None:
+        self._rich = RichConsole(highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Prints a line above the bar."""
+        (self._bar.console if self._bar else self._rich).print(text, style=style, markup=False)
+
+    def on_scan(self, done: int, total: int) -> None:
+        """While the music folder is looked through."""
+        if done == total or (self._rich.is_terminal and done % 20 == 0):
+            self.say(f"looked at {done} of {total} files")
+
+    def on_library(self, library: "Library") -> None:
+        """What was found, and everything that was left out, by name."""
+        seconds = sum(song.duration_seconds for song in (*library.training, *library.validation))
+        self.say(
+            f"{len(library.training)} songs to train on, {len(library.validation)} to validate on "
+            f"({duration(seconds)} of music)"
+        )
+        for note in library.notes:
+            self.say(f"note: {note}")
+        for reason in library.left_out:
+            self.say(f"left out: {reason}", style="yellow")
+
+    def on_start(self, trainer: "Trainer", folder: Path, resumed: "RunProgress | None") -> None:
+        """Where the run goes and from which step."""
+        plan = trainer.config.training
+        parameters = sum(parameter.numel() for parameter in trainer.state.model.parameters())
+        self.say(f"run {folder}: {parameters:,} parameters on {trainer.runtime.name}")
+        if resumed is not None:
+            self.say(f"continuing after step {resumed.step} of {plan.num_steps}")
+        if self._rich.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self._rich,
+            )
+            self._bar.add_task("training", total=plan.num_steps, completed=resumed.step if resumed else 0)
+            self._bar.start()
+
+    def on_step(
+        self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: dict[str, float]
+    ) -> None:
+        """Moves the bar, with the two correlations that anyone looks at first."""
+        if self._bar is None:
+            return
+        text = (
+            f"epoch {epoch}  output→input {scalars['output_input_correlation']:.2f}  "
+            f"output→target {scalars['output_target_correlation']:.2f}"
+        )
+        self._bar.update(self._bar.task_ids[0], advance=1, description=text)
+
+    def on_epoch(self, report: "EpochReport") -> None:
+        """The epoch's block."""
+        for line in epoch_lines(report):
+            style = "green" if "✓" in line else "bold red" if "⚠" in line else None
+            self.say(line, style=style)
+
+    def on_end(self, outcome: "Outcome", folder: Path) -> None:
+        """The checklist, and what to do next."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if outcome.stopped:
+            self.say(f"stopped at step {outcome.num_steps} ({outcome.stopped}); the same command continues")
+        self.say(f"\nBest weights (epoch {outcome.best_epoch}) on the validation pairs:")
+        for line in checklist_lines(outcome.items):
+            self.say(line, style="green" if "✓" in line else "red")
+        if math.isfinite(outcome.validation.worst_ratio):
+            self.say(f"  most one-sided pair: ratio {outcome.validation.worst_ratio:.1f}x")
+        self.say(f"\nhocket fuse INPUT TARGET -o OUT.wav --checkpoint {folder / 'best'}")

@@ -1,0 +1,228 @@
+"""`hocket evaluate`: scores outputs with independent estimators, beside baselines that need no training."""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hocket import __version__
+from hocket.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from hocket.data.pairs import Pair
+    from hocket.evaluation.evaluate import GivenOutput
+    from hocket.evaluation.summary import SystemScores
+
+SUFFIXES = (".wav", ".flac")
+MARGINS = {
+    "rhythm_margin": "rhythm",
+    "articulation_margin": "articulation",
+    "harmony_margin_harmonic": "harmony (harmonic part)",
+    "harmony_margin_whole": "harmony (whole signal)",
+}
+
+
+def run(argv: list[str]) -> int:
+    """Scores what is named and prints a table, or with `--json` one JSON object; progress goes to stderr."""
+    arguments = _parser().parse_args(argv)
+    _check(arguments)
+    import hocket.evaluation  # noqa: F401 (says so where the extra is missing)
+    from hocket.data.pairs import read_pairs
+
+    pairs = read_pairs(arguments.pairs)
+    paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, pairs)
+    from hocket.evaluation.baselines import BASELINES
+    from hocket.evaluation.evaluate import evaluate_set
+
+    outputs: dict[str, Iterator[GivenOutput]] = {}
+    if paths is not None:
+        outputs["outputs"] = _read_outputs(paths)
+    if arguments.checkpoint is not None:
+        outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, pairs)
+    systems = evaluate_set(
+        pairs=pairs,
+        outputs=outputs,
+        baselines=tuple(BASELINES) if arguments.baselines else (),
+        jobs=arguments.jobs,
+        on_pair=_progress(len(pairs)),
+    )
+    print(_as_json(systems, len(pairs)) if arguments.json else _as_table(systems, len(pairs)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hocket evaluate", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--pairs", type=Path, required=True, metavar="CSV", help="columns input and target")
+    parser.add_argument(
+        "--outputs", type=Path, metavar="DIR", help="outputs 000.wav, 001.wav, … (or .flac), one a row"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="PATH", help="a trained model that fuses the pairs"
+    )
+    parser.add_argument(
+        "--baselines", action="store_true", help="score overlay, layering and gated layering as well"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes to share the pairs among (1)"
+    )
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.outputs is not None and arguments.checkpoint is not None:
+        raise ConfigError("--outputs and --checkpoint were both given: choose one of them.")
+    if arguments.outputs is None and arguments.checkpoint is None and not arguments.baselines:
+        raise ConfigError("there is nothing to score: give --outputs DIR, --checkpoint PATH or --baselines.")
+    if arguments.jobs < 1:
+        raise ConfigError(f"--jobs is {arguments.jobs}: give a number of processes from 1 up.")
+
+
+def _find_outputs(folder: Path, pairs: Sequence["Pair"]) -> list[Path]:
+    """One file for each pair, all looked for before any work; raises DataError where one is not there."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: give the folder that holds 000.wav, 001.wav, … .")
+    found = [
+        [path for suffix in SUFFIXES if (path := folder / f"{pair.name}{suffix}").is_file()] for pair in pairs
+    ]
+    missing = [pair.name for pair, paths in zip(pairs, found, strict=True) if not paths]
+    if missing:
+        raise DataError(
+            f"{folder} lacks the outputs of {len(missing)} of {len(pairs)} pairs, the first {missing[0]}.wav "
+            f"(or .flac): make them with 'hocket fuse --pairs … -o {folder}'."
+        )
+    for paths in found:
+        if len(paths) > 1:
+            raise DataError(f"{paths[0]} and {paths[1].name} are both there: keep the one to be scored.")
+    return [paths[0] for paths in found]
+
+
+def _read_outputs(paths: Sequence[Path]) -> Iterator["GivenOutput"]:
+    """The outputs one by one, after all were read once, so that a bad file is named before the work."""
+    from hocket.evaluation.conventions import read_folded, require_length
+    from hocket.evaluation.evaluate import GivenOutput
+
+    for path in paths:
+        require_length(read_folded(path), name=str(path))
+    for path in paths:
+        yield GivenOutput(str(path), read_folded(path))
+
+
+def _fuse_with_checkpoint(checkpoint: Path, pairs: Sequence["Pair"]) -> Iterator["GivenOutput"]:
+    """Fuses each pair when its turn comes; timed is reading and fusing, not loading the model."""
+    from hocket.evaluation.conventions import fold
+    from hocket.evaluation.evaluate import GivenOutput
+    from hocket.inference import Fuser
+
+    fuser = Fuser.from_checkpoint(checkpoint)
+    for pair in pairs:
+        start = time.perf_counter()
+        fused = fuser.fuse_files(pair.input, pair.target)
+        wall_seconds = time.perf_counter() - start
+        name = f"the fusion of pair {pair.name}"
+        yield GivenOutput(
+            name, fold(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures or {}
+        )
+
+
+def _progress(num_pairs: int) -> Callable[["Pair"], None]:
+    start = time.monotonic()
+    done = 0
+
+    def report(pair: "Pair") -> None:
+        nonlocal done
+        done += 1
+        left_seconds = (time.monotonic() - start) / done * (num_pairs - done)
+        print(
+            f"pair {pair.name} scored ({done}/{num_pairs}, {left_seconds:.0f} s to go)",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return report
+
+
+def _as_json(systems: Mapping[str, "SystemScores"], num_pairs: int) -> str:
+    from hocket.evaluation.recipe import RECIPE
+
+    result = {
+        "pairs": num_pairs,
+        "systems": {name: asdict(scores) for name, scores in systems.items()},
+        "versions": _versions(),
+        "recipe": RECIPE,
+    }
+    return json.dumps(result, indent=2, allow_nan=False)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("librosa", "mir_eval", "numpy", "scipy")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"hocket": __version__, "python": platform.python_version(), **found}
+
+
+def _as_table(systems: Mapping[str, "SystemScores"], num_pairs: int) -> str:
+    header = (
+        "system", "rhythm", "artic.", "harmony: harm.; whole", "onset F", "out→in", "out→tgt",
+        "R²", "in 0.4-0.6", "copying", "Fréchet", "× real time",
+    )  # fmt: skip
+    body = [_cells(name, scores.means) for name, scores in systems.items()]
+    lines = [f"{num_pairs} pairs; margins of rhythm, articulation and harmony: higher is better", ""]
+    lines += _aligned([header, *body])
+    for name, scores in systems.items():
+        worst = ", ".join(f"{text} {_worst(scores.worst[key])}" for key, text in MARGINS.items())
+        lines += ["", f"{_spoken(name)}", f"  worst pairs: {worst}"]
+        lines += [
+            f"  verdicts: {', '.join(f'{count} {verdict}' for verdict, count in scores.verdicts.items())}"
+        ]
+        lines += _mask_line(scores.means)
+    return "\n".join(lines)
+
+
+def _cells(name: str, means: Mapping[str, Any]) -> tuple[str, ...]:
+    speed = means["real_time_factor"]
+    return (
+        _spoken(name),
+        f"{means['rhythm_margin']:.2f}",
+        f"{means['articulation_margin']:.2f}",
+        f"{means['harmony_margin_harmonic']:.2f}; {means['harmony_margin_whole']:.2f}",
+        f"{means['onset_f_measure']:.2f}",
+        f"{means['output_input_correlation']:.2f}",
+        f"{means['output_target_correlation']:.2f}",
+        f"{means['overlay_r2']:.2f}",
+        f"{means['in_band_share']:.0%}",
+        f"{means['copying_share']:.0%}",
+        f"{means['frechet']:.0f}",
+        "-" if speed is None else f"{speed:.1f}",
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{'>' if index else '<'}{width}}"
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _worst(entry: Mapping[str, Any]) -> str:
+    return f"{entry['value']:.2f} ({entry['pair']})"
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _mask_line(means: Mapping[str, Any]) -> list[str]:
+    names = {"input_mask_mean": "input", "target_mask_mean": "target", "complementarity": "complementarity"}
+    parts = [f"{text} {means[key]:.2f}" for key, text in names.items() if key in means]
+    return [f"  masks: {', '.join(parts)}"] if parts else []

@@ -1,0 +1,30 @@
+"""What the verbs' command lines have in common."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from hocket.errors import ConfigError
+
+
+def underscored(argv: Sequence[str]) -> list[str]:
+    """Long flags with their hyphens as underscores, so that `--gan-weight` and `--gan_weight` are one."""
+    result: list[str] = []
+    for index, word in enumerate(argv):
+        if word == "--":
+            return [*result, *argv[index:]]
+        if word.startswith("--"):
+            name, sign, value = word.partition("=")
+            word = "--" + name[2:].replace("-", "_") + sign + value
+        result.append(word)
+    return result
+
+
+def suggest(argv: Iterable[str], names: Iterable[str]) -> None:
+    """Raises ConfigError for the first long flag that is none of the names, with the nearest right one."""
+    known = list(names)
+    for word in argv:
+        name = word[2:].partition("=")[0]
+        if word.startswith("--") and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean --{close[0]}?" if close else "see --help."
+            raise ConfigError(f"there is no flag --{name}: {hint}")

@@ -1,0 +1,270 @@
+"""`hocket fuse`: one pair, the rows of a pairs file, or samples of a run's own validation songs."""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hocket import __version__
+from hocket.cli.flags import underscored
+from hocket.errors import AudioError, ConfigError, DataError, HocketError
+
+if TYPE_CHECKING:
+    from hocket.diagnostics import Figures
+    from hocket.inference import FusedFile, Fuser, SourcePair
+
+EXIT_SOME_FAILED = 1
+SUFFIXES = (".wav", ".flac")
+
+
+def run(argv: list[str]) -> int:
+    """Fuses, and returns 0, or 1 when some of several pairs failed."""
+    options = _parser().parse_args(underscored(argv))
+    _check(options)
+    several = options.pairs is not None or options.num_samples is not None
+    if options.num_samples is not None:
+        from hocket.pictures import require_matplotlib
+
+        require_matplotlib()
+    pairs = _read_pairs(options.pairs) if options.pairs is not None else None
+    if not several:
+        _require_sources(options.input, options.target, options.output)
+    _require_folder(options.output if several else options.output.parent, create=several)
+
+    from hocket.inference import Fuser
+
+    fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+    if several:
+        return _fuse_several(fuser, pairs, options)
+    _fuse_one(fuser, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket fuse",
+        description="Fuses the rhythm of INPUT with the harmony of TARGET. The output has the model's rate (24 kHz by "
+        "default), the sources' channels, and the length of the shorter source.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="gives the rhythm")
+    parser.add_argument("target", type=Path, nargs="?", metavar="TARGET", help="gives the harmony")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=".wav or .flac, or a folder"
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="RUN/best", help="trained weights")
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns input,target: one file a row")
+    parser.add_argument("--num_samples", type=int, metavar="N", help="samples of the run's validation songs")
+    parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--seed", type=int, default=0, help="which validation samples are drawn (0)")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    ways = [options.input is not None, options.pairs is not None, options.num_samples is not None]
+    if sum(ways) != 1:
+        raise ConfigError("give INPUT and TARGET, or --pairs CSV, or --num_samples N: one of the three.")
+    if options.input is not None and options.target is None:
+        raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET.")
+    if options.input is not None and options.output.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{options.output} has no known ending: name the output .wav or .flac.")
+    if options.encoding == "float32" and options.output.suffix.lower() == ".flac":
+        raise ConfigError("FLAC holds no float32: choose --encoding pcm24 or a .wav output.")
+    if options.num_samples is not None and options.num_samples < 1:
+        raise ConfigError(f"--num_samples is {options.num_samples}: give at least 1.")
+
+
+def _require_sources(input_path: Path, target_path: Path, output: Path) -> None:
+    """Looks at both files before the weights are loaded; the output never replaces a source."""
+    from hocket import audio
+
+    for path in (input_path, target_path):
+        audio.info(path)
+        if output.exists() and output.samefile(path):
+            raise ConfigError(f"{output} is one of the sources: choose another output.")
+
+
+def _require_folder(folder: Path, *, create: bool) -> None:
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be made ({error.strerror}): choose another output folder."
+        ) from error
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: make it, or choose another output.")
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"{folder} cannot be written to: choose another output folder.")
+
+
+def _read_pairs(path: Path) -> "list[SourcePair]":
+    from hocket.data.pairs import read_pairs
+    from hocket.inference import from_pairs
+
+    return from_pairs(read_pairs(path))
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device is cuda, but no CUDA device is visible here: use --device auto or cpu.")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _fuse_one(fuser: "Fuser", options: argparse.Namespace) -> None:
+    print(f"writing {options.output}")
+    begin = time.perf_counter()
+    fused = fuser.fuse_files(options.input, options.target, on_progress=_progress_line())
+    seconds = time.perf_counter() - begin
+    figures = _save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
+    _say(fused, figures, seconds)
+
+
+def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: argparse.Namespace) -> int:
+    """One file a row and a table of what became of each; a bad row does not stop the others."""
+    from hocket.inference import fuse_batch, validation_samples
+
+    with_pictures = pairs is None
+    if pairs is None:
+        pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
+    rows: list[dict[str, Any]] = []
+    begin = time.perf_counter()
+    for pair, fused in fuse_batch(fuser, pairs):
+        row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
+        output = options.output / f"{pair.name}.wav"
+        if isinstance(fused, HocketError):
+            rows.append(row | {"output": "", "error": str(fused)})
+            print(f"{pair.name}: {fused}", file=sys.stderr)
+            continue
+        seconds = time.perf_counter() - begin
+        print(f"{output}  ({len(rows) + 1}/{len(pairs)})")
+        figures = _save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
+        if with_pictures:
+            _save_sources_and_pictures(fuser, fused, figures, output)
+        _say(fused, figures, seconds)
+        rows.append(row | {"output": output.name, "error": ""} | figures.as_dict() | fused.mask_figures)
+        begin = time.perf_counter()
+    _write_tables(options.output, rows)
+    failed = sum(bool(row["error"]) for row in rows)
+    print(f"{len(rows) - failed} fused, {failed} failed: {options.output / 'results.csv'}")
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def _save(
+    fuser: "Fuser",
+    fused: "FusedFile",
+    input_path: Path,
+    target_path: Path,
+    output: Path,
+    encoding: Any,
+    seconds: float,
+) -> "Figures":
+    """Writes the output and, beside it, a JSON file that says what it was made of and what it is."""
+    from hocket import audio
+    from hocket.diagnostics.listening import diagnose_audio
+
+    figures = diagnose_audio(fused.audio, fused.input, fused.target)
+    audio.save(output, fused.audio, encoding=encoding)
+    facts = {
+        "hocket": __version__,
+        "input": {"path": str(input_path), "sha256": _sha256(input_path)},
+        "target": {"path": str(target_path), "sha256": _sha256(target_path)},
+        "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
+        "sample_rate": fused.audio.sample_rate,
+        "seconds": fused.audio.duration_seconds,
+        "diagnosis": figures.as_dict(),
+        "masks": fused.mask_figures,
+        "config": fuser.metadata.get("config"),
+    }
+    _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    return figures
+
+
+def _save_sources_and_pictures(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
+    from hocket import audio
+    from hocket.pictures import draw_check, draw_masks
+
+    mono = {name: getattr(fused, name).mono().samples[0] for name in ("audio", "input", "target")}
+    rate = fused.audio.sample_rate
+    for name in ("input", "target"):
+        audio.save(output.with_name(f"{output.stem}_{name}.wav"), getattr(fused, name), encoding="float32")
+    draw_check(
+        output.with_suffix(".png"),
+        output=mono["audio"],
+        input=mono["input"],
+        target=mono["target"],
+        sample_rate=rate,
+        figures=figures,
+        title=output.name,
+    )
+    if fused.masks is not None:
+        draw_masks(
+            output.with_name(f"{output.stem}_masks.png"),
+            input_mask=fused.masks[0],
+            target_mask=fused.masks[1],
+            output=mono["audio"],
+            sample_rate=rate,
+            frame_rate=fuser.model.codec.frame_rate,
+            bin_hz=None,
+            title=output.name,
+        )
+
+
+def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
+    from hocket.cli.wording import verdict_line
+
+    print(
+        f"  output→input {figures.output_input_correlation:.2f}   "
+        f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "
+        f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}   ({figures.rung})"
+    )
+    speed = fused.audio.duration_seconds / max(seconds, 1e-9)
+    print(
+        f"  {verdict_line(figures)}   {fused.audio.duration_seconds:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)"
+    )
+
+
+def _progress_line() -> Any:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(share_done: float) -> None:
+        print(
+            f"\r  {100 * share_done:3.0f} %", end="\n" if share_done >= 1 else "", file=sys.stderr, flush=True
+        )
+
+    return show
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    _write_text(folder / "results.csv", table.getvalue())
+    _write_text(folder / "results.json", json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise AudioError(f"{path} cannot be written ({error.strerror}): free some space.") from error

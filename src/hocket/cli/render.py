@@ -1,0 +1,74 @@
+"""`hocket render`: writes a corpus of simple music whose true fusions are known."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+
+def run(argv: list[str]) -> int:
+    """Renders the corpus and says what was written, where, and what to do with it; progress goes to stderr."""
+    arguments = _parser().parse_args([_with_hyphens(word) for word in argv])
+    from hocket.data.synthetic import render_corpus
+
+    start = time.perf_counter()
+    render_corpus(
+        arguments.folder,
+        num_songs=arguments.num_songs,
+        num_pairs=arguments.num_pairs,
+        duration_seconds=arguments.duration_seconds,
+        seed=arguments.seed,
+        sample_rate=arguments.sample_rate,
+        force=arguments.force,
+        progress=_show_progress,
+    )
+    _tell(arguments.folder, arguments.duration_seconds, time.perf_counter() - start)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket render",
+        description="Renders simple music, deterministic by seed: songs to train on, and pairs of them with the "
+        "true fusion of each (the input's rhythm with the target's chords).",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="a new or empty folder")
+    parser.add_argument("--num-songs", type=int, default=24, metavar="N", help="songs (24)")
+    parser.add_argument("--num-pairs", type=int, metavar="N", help="true fusions (half as many as songs)")
+    parser.add_argument("--duration-seconds", type=float, default=20.0, metavar="S", help="of each file (20)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other songs (0)")
+    parser.add_argument("--sample-rate", type=int, default=24_000, metavar="HZ", help="of each file (24000)")
+    parser.add_argument(
+        "--force", action="store_true", help="replace a rendered corpus that is there already"
+    )
+    return parser
+
+
+def _with_hyphens(word: str) -> str:
+    """`--num_songs=4` as `--num-songs=4`; values stay as they are."""
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _show_progress(done: int, total: int) -> None:
+    """One line that is rewritten in a terminal; elsewhere a line at every tenth of the way."""
+    if sys.stderr.isatty():
+        print(f"\rrendering {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+    elif done * 10 // total > (done - 1) * 10 // total:
+        print(f"rendering {done}/{total}", file=sys.stderr, flush=True)
+
+
+def _tell(folder: Path, duration_seconds: float, wall_seconds: float) -> None:
+    num_songs = len(list((folder / "music").iterdir()))
+    num_pairs = len(list((folder / "truth").iterdir()))
+    real_time_factor = (num_songs + num_pairs) * duration_seconds / wall_seconds
+    print(
+        f"{num_songs} songs and {num_pairs} true fusions of {duration_seconds:g} s each "
+        f"in {wall_seconds:.1f} s ({real_time_factor:.0f} times real time)\n"
+        f"  {folder / 'music'}        the songs: drums, chords and bands\n"
+        f"  {folder / 'truth'}        the true fusion of each pair\n"
+        f"  {folder / 'pairs.csv'}    input, target, truth, pair\n"
+        f"  {folder / 'corpus.json'}  tempo, key, chords and instruments of each song\n"
+        f"next: hocket train {folder / 'music'} --run RUN"
+    )

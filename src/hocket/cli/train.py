@@ -1,0 +1,137 @@
+"""`hocket train`: settings from presets, files and flags; progress, diagnosis and checklist on the terminal."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hocket.cli.flags import suggest, underscored
+from hocket.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hocket.training.config import RunConfig
+    from hocket.training.events import Outcome
+    from hocket.training.trainer import Trainer
+
+EXIT_UNMET = 3
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def run(argv: list[str]) -> int:
+    """Trains, and returns 0, 3 where `--strict` meets an unmet checklist, or 130/143 where a signal ended it."""
+    options, config = _parse(argv)
+    with _Stopping() as stopping:
+        from hocket.cli.console import Console
+        from hocket.data.library import open_library
+        from hocket.training.folder import claim
+        from hocket.training.trainer import Trainer
+
+        claim(options.run, fresh=options.fresh)
+        console = Console()
+        data = config.data
+        library = open_library(
+            options.data,
+            excerpt_seconds=data.excerpt_seconds * (1 + data.max_speed_change),
+            validation_fraction=data.validation_fraction,
+            seed=config.training.seed,
+            progress=console.on_scan,
+        )
+        trainer = Trainer(config, library, options.run, console)
+        console.on_library(library)
+        console.on_start(trainer, options.run, trainer.resume())
+        stopping.trainer = trainer
+        outcome = trainer.run()
+    console.on_end(outcome, options.run)
+    return _exit_code(outcome, options.strict)
+
+
+def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
+    """The command's own options, and the configuration: preset, then file, then flags."""
+    own = argparse.ArgumentParser(
+        prog="hocket train",
+        description="Learns to fuse from a music folder (recursive) or a CSV with the columns input,target.",
+        add_help=False,
+    )
+    own.add_argument("data", type=Path, nargs="?", metavar="DATA", help="music folder, or CSV of pairs")
+    own.add_argument("--run", type=Path, required=False, metavar="RUN_DIR", help="folder of the run")
+    own.add_argument("--preset", default=None, help="collapsed, fixed, guided or default")
+    own.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file of fields, such as RUN_DIR/config.toml"
+    )
+    own.add_argument("--fresh", action="store_true", help="start over where the folder holds a run")
+    own.add_argument("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
+    own.add_argument("-h", "--help", action="store_true", help="show this message and exit")
+    options, rest = own.parse_known_args(underscored(argv))
+    if options.help:
+        own.print_help()
+        print("\nEvery field of the configuration is a flag too:\n")
+        _field_parser().print_help()
+        raise SystemExit(0)
+    config = _config(options, rest)
+    if options.data is None or options.run is None:
+        raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
+    return options, config
+
+
+def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
+    from hocket.training.config import DEFAULT_PRESET, FIELDS, build, read_preset, read_toml
+
+    # A configuration file is whole by itself: what it does not name is the base, not a preset's.
+    preset = options.preset or (None if options.config else DEFAULT_PRESET)
+    values = read_preset(preset) if preset else {}
+    if options.config:
+        values |= read_toml(options.config)
+    suggest(flags, FIELDS)
+    from jsonargparse import ArgumentError
+
+    lowest = [
+        f"--{name}={list(value) if isinstance(value, tuple) else value}" for name, value in values.items()
+    ]
+    try:
+        parsed = _field_parser().parse_args(lowest + flags)
+    except ArgumentError as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    return build({name: parsed[name] for name in FIELDS})
+
+
+def _field_parser() -> Any:
+    from jsonargparse import ArgumentParser
+
+    from hocket.training.config import GROUPS
+
+    parser = ArgumentParser(prog="hocket train", exit_on_error=False, usage=argparse.SUPPRESS)
+    for kind in GROUPS.values():
+        parser.add_class_arguments(kind, as_group=True)
+    return parser
+
+
+def _exit_code(outcome: "Outcome", strict: bool) -> int:
+    for number, code in SIGNALS.items():
+        if outcome.stopped == number.name:
+            return code
+    return EXIT_UNMET if strict and not all(item.met for item in outcome.items) else 0
+
+
+class _Stopping:
+    """Turns the first Ctrl-C or SIGTERM into a checkpoint at the next step; the second ends at once."""
+
+    def __init__(self) -> None:
+        self.trainer: Trainer | None = None
+        self._requested = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Stopping":
+        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _: object) -> None:
+        if self.trainer is None or self._requested:
+            raise SystemExit(SIGNALS[signal.Signals(number)])
+        self._requested = True
+        print("\nstopping: a checkpoint is saved after this step (once more to end at once)", file=sys.stderr)
+        self.trainer.request_stop(signal.Signals(number).name)

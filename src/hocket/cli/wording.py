@@ -1,0 +1,58 @@
+"""Figures in words, the same wherever they are shown."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from hocket.diagnostics import Figures, Verdict
+
+if TYPE_CHECKING:
+    from hocket.diagnostics import ChecklistItem
+    from hocket.training.events import EpochReport
+
+
+def duration(seconds: float) -> str:
+    """A time that a person would say: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def verdict_line(figures: Figures) -> str:
+    """The alert or the all-clear."""
+    ratio = f"(ratio {figures.ratio:.1f}x)"
+    return {
+        Verdict.COPYING_TARGET: f"⚠ COPYING THE TARGET {ratio}",
+        Verdict.COPYING_INPUT: f"⚠ COPYING THE INPUT {ratio}",
+        Verdict.OVERLAY: f"⚠ OVERLAY (R² {figures.overlay_r2:.2f}: a sum of the two sources explains the output)",
+        Verdict.UNRELATED: "⚠ UNRELATED (the output is like neither source)",
+        Verdict.MIXING: "✓ mixes both sources",
+    }[figures.verdict]
+
+
+def epoch_lines(report: "EpochReport") -> list[str]:
+    """The block that is printed after an epoch."""
+    figures, masks = report.validation.figures, report.validation.masks
+    state = "reached" if report.milestone_reached else "missed" if report.milestone_overdue else "not yet"
+    due = report.milestone.epoch(report.num_epochs)
+    lines = [
+        f"Epoch {report.epoch}/{report.num_epochs}   {report.examples_per_second:.1f} examples/s   "
+        f"ETA {duration(report.eta_seconds)}",
+        f"  masks         input {masks.input_mask_mean:.2f}   target {masks.target_mask_mean:.2f}   "
+        f"complementarity {100 * masks.complementarity:.0f} %   variance {masks.mask_variance:.2f}",
+        f"  output→input  {figures.output_input_correlation:.2f}",
+        f"  output→target {figures.output_target_correlation:.2f}",
+        f"  margins       rhythm {figures.rhythm_margin:.2f}   harmony {figures.harmony_margin:.2f}   "
+        f"articulation {figures.articulation_margin:.2f}   overlay R² {figures.overlay_r2:.2f}   ({figures.rung})",
+        f"  {verdict_line(figures)}",
+        f"  milestone     {report.milestone.wish} by epoch {due}: {state}",
+    ]
+    for remedy in report.remedies:
+        verb = "applied" if report.applied else "suggested"
+        lines.append(f"  remedy        --{remedy.field} {remedy.value:g} ({verb}: {remedy.reason})")
+    return lines
+
+
+def checklist_lines(items: Iterable["ChecklistItem"]) -> list[str]:
+    """The success checklist, point by point."""
+    return [f"  {'✓' if item.met else '✗'} {item.name}: {item.found}" for item in items]

@@ -1,0 +1,6 @@
+"""Codecs turn audio into a latent and back; they are frozen while the agent learns."""
+
+from hocket.codec.base import Codec
+from hocket.codec.spectral import SpectralCodec, SpectralConfig
+
+__all__ = ["Codec", "SpectralCodec", "SpectralConfig"]

@@ -1,0 +1,42 @@
+"""The seam between audio and latents."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Codec(nn.Module, ABC):
+    """Audio to latent and back, without parameters that learn.
+
+    A latent is `[b, dim, t]`, real or complex; decoding is differentiable, so that losses can be stated on waveforms.
+    """
+
+    sample_rate: int
+    """Rate in Hz of the waveforms that go in and come out."""
+    hop: int
+    """Samples between two latent frames."""
+    dim: int
+    """Latent channels; frequency bins for the spectral codec."""
+    num_features: int
+    """Features per latent place that `describe` gives."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Latent frames per second."""
+        return self.sample_rate / self.hop
+
+    @abstractmethod
+    def encode(self, waveform: Tensor) -> Tensor:
+        """The latent `[b, dim, t]` of a waveform `[b, samples]` in [-1, 1]."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor, length: int) -> Tensor:
+        """The waveform `[b, length]` of a latent `[b, dim, t]`."""
+
+    @abstractmethod
+    def describe(self, latent: Tensor) -> Tensor:
+        """What the agent is shown of a latent: real features `[b, num_features, dim, t]`, each about unit size."""
+
+    @abstractmethod
+    def band_edges(self, num_bands: int) -> Tensor:
+        """Centres, in latent channels, of the bands in which the agent thinks: increasing floats `[num_bands]`."""

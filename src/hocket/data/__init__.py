@@ -1,0 +1,1 @@
+"""Where the (input, target) pairs come from."""

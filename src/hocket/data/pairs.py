@@ -1,0 +1,102 @@
+"""A CSV file that names pairs of recordings."""
+
+import csv
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hocket.errors import DataError
+
+COLUMNS = ("input", "target")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two recordings to fuse (the input gives the rhythm, the target the harmony), named `000`, `001`, ..."""
+
+    input: Path
+    target: Path
+    name: str
+
+
+def read_pairs(path: str | Path) -> list[Pair]:
+    """Reads a CSV file with the columns `input` and `target`; other columns are ignored, order is kept.
+
+    Relative paths are relative to the CSV file. Pairs are named by their place, from `000` on.
+
+    Raises:
+        DataError: the file is missing, not a CSV file in UTF-8, lacks a column or has no rows; or a row lacks
+            a cell, has one too many or names a file that is not there. The sentence names file and line.
+    """
+    path = Path(path)
+    rows = _read_rows(path)
+    if not rows:
+        raise DataError(f"{path} is empty: give a CSV file with the columns 'input' and 'target'.")
+    (_, header), *body = rows
+    _check_header(path, header)
+    if not body:
+        raise DataError(f"{path} has a header but no rows: add a row with an input and a target.")
+    width = max(3, len(str(len(body) - 1)))
+    return [
+        _pair(path, line, header, cells, name=f"{index:0{width}d}")
+        for index, (line, cells) in enumerate(body)
+    ]
+
+
+def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the number of its last line in the file."""
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark in front of the first header.
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.reader(handle, strict=True)
+            return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist: check its name and its folder.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder: give a CSV file of pairs.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV file ({error}): save it as comma-separated UTF-8.") from error
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    for column in COLUMNS:
+        if header.count(column) > 1:
+            raise DataError(f"{path} has the column '{column}' twice: keep one of them.")
+        if column not in header:
+            others = [name for name in header if name not in COLUMNS and name.strip()]
+            near = difflib.get_close_matches(column, others, n=1, cutoff=0.5)
+            found = ", ".join(f"'{name}'" for name in header)
+            cure = f"rename '{near[0]}' to it" if near else "begin the file with the line 'input,target'"
+            raise DataError(f"{path} has no column '{column}' (it has {found}): {cure}.")
+
+
+def _pair(path: Path, line: int, header: Sequence[str], cells: Sequence[str], *, name: str) -> Pair:
+    if len(cells) > len(header):
+        raise DataError(
+            f"{path} line {line} has {len(cells)} cells for {len(header)} columns: "
+            "quote the names that hold commas."
+        )
+    row = dict(zip(header, cells, strict=False))
+    rhythm, harmony = (_recording(path, line, column, row.get(column, "")) for column in COLUMNS)
+    return Pair(input=rhythm, target=harmony, name=name)
+
+
+def _recording(path: Path, line: int, column: str, cell: str) -> Path:
+    if not cell.strip():
+        raise DataError(f"{path} line {line} has no {column}: give the name of a recording.")
+    recording = path.parent / cell
+    if not _is_file(recording):
+        raise DataError(
+            f"{path} line {line} names the {column} '{cell}', but {recording} is not a file: correct it."
+        )
+    return recording
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system takes, or a folder that may not be entered
+        return False

@@ -1,0 +1,40 @@
+"""Diagnosis: what an output is, whatever its masks say."""
+
+from hocket.diagnostics.copying import (
+    Diagnosis,
+    Figures,
+    Rung,
+    Verdict,
+    copying_ratio,
+    diagnose,
+    judge,
+    rung_of,
+)
+from hocket.diagnostics.masks import MaskFigures, mask_figures
+from hocket.diagnostics.milestones import (
+    ChecklistItem,
+    Milestone,
+    Remedy,
+    checklist,
+    milestone_due,
+    remedies_for,
+)
+
+__all__ = [
+    "ChecklistItem",
+    "Diagnosis",
+    "Figures",
+    "MaskFigures",
+    "Milestone",
+    "Remedy",
+    "Rung",
+    "Verdict",
+    "checklist",
+    "copying_ratio",
+    "diagnose",
+    "judge",
+    "mask_figures",
+    "milestone_due",
+    "remedies_for",
+    "rung_of",
+]

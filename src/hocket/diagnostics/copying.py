@@ -1,0 +1,172 @@
+"""Does an output mix its sources, or copy one of them, or merely lay one over the other?"""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from hocket.signal.harmony import chroma_similarity
+from hocket.signal.scene import Scene
+from hocket.signal.similarity import overlay_fit, pearson
+
+COPYING_RATIO = 2.0
+OVERLAY_R2 = 0.9
+UNRELATED = 0.1
+RHYTHM_MARGIN = 0.5
+HARMONY_MARGIN = 0.4
+ARTICULATION_MARGIN = 0.3
+
+
+class Verdict(StrEnum):
+    """What the waveforms say of an output."""
+
+    COPYING_TARGET = "copying target"
+    COPYING_INPUT = "copying input"
+    OVERLAY = "overlay"
+    MIXING = "mixing"
+    UNRELATED = "unrelated"
+
+
+class Rung(StrEnum):
+    """How far an output has come from a copy; `none` holds neither the rhythm nor the harmony asked for."""
+
+    COPY = "copy"
+    OVERLAY = "overlay"
+    LAYERING = "layering"
+    FUSION = "fusion"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The diagnosis of one output, or the mean over several."""
+
+    output_input_correlation: float
+    output_target_correlation: float
+    overlay_r2: float
+    rhythm_margin: float
+    harmony_margin: float
+    articulation_margin: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the correlations and R² say."""
+        return judge(
+            output_input=self.output_input_correlation,
+            output_target=self.output_target_correlation,
+            overlay_r2=self.overlay_r2,
+        )
+
+    @property
+    def ratio(self) -> float:
+        """The larger correlation over the smaller."""
+        return copying_ratio(
+            output_input=self.output_input_correlation, output_target=self.output_target_correlation
+        )
+
+    @property
+    def rung(self) -> Rung:
+        """Copy, overlay, layering or fusion."""
+        return rung_of(
+            verdict=self.verdict,
+            rhythm=self.rhythm_margin,
+            harmony=self.harmony_margin,
+            articulation=self.articulation_margin,
+        )
+
+    def as_dict(self) -> dict[str, float | str]:
+        """All figures and what follows from them, ready for JSON."""
+        return {**asdict(self), "ratio": self.ratio, "verdict": str(self.verdict), "rung": str(self.rung)}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The same figures for each example of a batch, tensors `[b]`."""
+
+    output_input_correlation: Tensor
+    output_target_correlation: Tensor
+    overlay_r2: Tensor
+    rhythm_margin: Tensor
+    harmony_margin: Tensor
+    articulation_margin: Tensor
+
+    def mean(self) -> Figures:
+        """Per example first, then averaged: a loud example does not decide."""
+        return Figures(**{name: float(values.mean()) for name, values in vars(self).items()})
+
+    def rows(self) -> list[Figures]:
+        """One set of figures for each example."""
+        columns = {name: values.tolist() for name, values in vars(self).items()}
+        return [
+            Figures(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
+        ]
+
+
+@torch.no_grad()
+def diagnose(scene: Scene) -> Diagnosis:
+    """Correlations, R² and the three margins of every example.
+
+    Articulation is that of the target's share where the scene has it (training), else of the output's harmonic part.
+    """
+    output, input, target = scene.output.waveform, scene.input.waveform, scene.target.waveform
+    r2, _, _ = overlay_fit(output=output, input=input, target=target)
+    return Diagnosis(
+        output_input_correlation=pearson(output=output, reference=input),
+        output_target_correlation=pearson(output=output, reference=target),
+        overlay_r2=r2,
+        rhythm_margin=_onset_margin(
+            scene.output.onsets, wanted=scene.input.onsets, other=scene.target.onsets
+        ),
+        harmony_margin=_chroma(scene, scene.target.chroma) - _chroma(scene, scene.input.chroma),
+        articulation_margin=_articulation(scene),
+    )
+
+
+def judge(*, output_input: float, output_target: float, overlay_r2: float) -> Verdict:
+    """The verdict: copying first (a copy has R² 1 too), then overlay, then mixing.
+
+    Magnitudes count, not signs: a copy with its polarity turned is a copy. Where both correlations are below 0.1 and
+    a sum of the sources explains nothing, the output has nothing to do with them and no ratio means anything.
+    """
+    ours, theirs = abs(output_input), abs(output_target)
+    if max(ours, theirs) < UNRELATED and overlay_r2 < UNRELATED:
+        return Verdict.UNRELATED
+    if theirs > COPYING_RATIO * ours:
+        return Verdict.COPYING_TARGET
+    if ours > COPYING_RATIO * theirs:
+        return Verdict.COPYING_INPUT
+    return Verdict.OVERLAY if overlay_r2 >= OVERLAY_R2 else Verdict.MIXING
+
+
+def copying_ratio(*, output_input: float, output_target: float) -> float:
+    """The larger correlation over the smaller by magnitude, at least 1, and at most 1000."""
+    smaller, larger = sorted((abs(output_input), abs(output_target)))
+    return min(larger / max(smaller, 1e-6), 1000.0) if larger > 0 else 1.0
+
+
+def rung_of(*, verdict: Verdict, rhythm: float, harmony: float, articulation: float) -> Rung:
+    """The rung that a verdict and the three margins add up to."""
+    if verdict in (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET):
+        return Rung.COPY
+    if verdict is Verdict.OVERLAY:
+        return Rung.OVERLAY
+    if rhythm < RHYTHM_MARGIN or harmony < HARMONY_MARGIN:
+        return Rung.NONE
+    return Rung.FUSION if articulation >= ARTICULATION_MARGIN else Rung.LAYERING
+
+
+def _onset_margin(onsets: Tensor, *, wanted: Tensor, other: Tensor) -> Tensor:
+    return pearson(output=onsets, reference=wanted) - pearson(output=onsets, reference=other)
+
+
+def _chroma(scene: Scene, reference: Tensor) -> Tensor:
+    return chroma_similarity(output=scene.output.chroma, reference=reference, sample_rate=scene.sample_rate)
+
+
+def _articulation(scene: Scene) -> Tensor:
+    if scene.target_share is not None:
+        return _onset_margin(scene.target_share.onsets, wanted=scene.input.onsets, other=scene.target.onsets)
+    return _onset_margin(
+        scene.output.harmonic_onsets, wanted=scene.input.onsets, other=scene.target.harmonic_onsets
+    )

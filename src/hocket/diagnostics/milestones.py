@@ -1,0 +1,119 @@
+"""Where a run should be at which part of its way, what to change when it is not, and what counts as success."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hocket.diagnostics.copying import (
+    ARTICULATION_MARGIN,
+    HARMONY_MARGIN,
+    RHYTHM_MARGIN,
+    Figures,
+    Verdict,
+)
+from hocket.diagnostics.masks import MaskFigures
+
+BAND = (0.4, 0.6)
+COMPLEMENTARITY = 0.85
+MASK_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """Something that should be true once a fraction of the planned epochs is done."""
+
+    fraction: float
+    wish: str
+    reached: Callable[[Figures, MaskFigures], bool]
+
+    def epoch(self, num_epochs: int) -> int:
+        """The epoch, counted from 1, by the end of which it is due."""
+        return max(1, math.ceil(self.fraction * num_epochs))
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change to one setting of the objective: never further than `value`."""
+
+    field: str
+    value: float
+    reason: str
+
+    def changes(self, current: float) -> bool:
+        """Whether this would change the setting at all (a remedy is applied once)."""
+        return not math.isclose(current, self.value)
+
+
+@dataclass(frozen=True)
+class ChecklistItem:
+    """One point of the success checklist: what is asked, what was found, whether it is met."""
+
+    name: str
+    found: str
+    met: bool
+
+
+MILESTONES = (
+    Milestone(0.2, "output→input > 0.30", lambda figures, _: figures.output_input_correlation > 0.3),
+    Milestone(0.4, "output→input > 0.40", lambda figures, _: figures.output_input_correlation > 0.4),
+    Milestone(
+        0.6,
+        "both correlations in 0.40-0.60 and complementarity of 85 % or more",
+        lambda figures, masks: _in_band(figures) and masks.complementarity >= COMPLEMENTARITY,
+    ),
+)
+
+
+def milestone_due(epoch: int, num_epochs: int) -> Milestone:
+    """The next milestone that falls due at or after this epoch (counted from 1); afterwards the last one."""
+    return next((item for item in MILESTONES if item.epoch(num_epochs) >= epoch), MILESTONES[-1])
+
+
+def remedies_for(verdict: Verdict) -> tuple[Remedy, ...]:
+    """What to change when a milestone is missed and the output copies."""
+    if verdict is Verdict.COPYING_TARGET:
+        reason = "the output copies the target"
+        return (
+            Remedy("loss_weight_input", 0.5, reason),
+            Remedy("loss_weight_target", 0.5, reason),
+            Remedy("novelty_weight", 0.8, reason),
+        )
+    if verdict is Verdict.COPYING_INPUT:
+        reason = "the output copies the input"
+        return (Remedy("loss_weight_input", 0.2, reason), Remedy("loss_weight_target", 0.8, reason))
+    return ()
+
+
+def checklist(figures: Figures, masks: MaskFigures) -> list[ChecklistItem]:
+    """The success criteria, point by point."""
+    means = (masks.input_mask_mean, masks.target_mask_mean)
+    both = f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}"
+    return [
+        ChecklistItem(
+            f"masks balanced (0.50 ± {MASK_TOLERANCE:.2f})",
+            f"{means[0]:.2f} / {means[1]:.2f}",
+            all(abs(mean - 0.5) <= MASK_TOLERANCE for mean in means),
+        ),
+        ChecklistItem("both correlations in 0.40-0.60", both, _in_band(figures)),
+        ChecklistItem("verdict: mixes both sources", str(figures.verdict), figures.verdict is Verdict.MIXING),
+        ChecklistItem(
+            "complementarity of 85 % or more",
+            f"{100 * masks.complementarity:.0f} %",
+            masks.complementarity >= COMPLEMENTARITY,
+        ),
+        _margin("rhythm of the input", figures.rhythm_margin, RHYTHM_MARGIN),
+        _margin("harmony of the target", figures.harmony_margin, HARMONY_MARGIN),
+        _margin("chords articulated by the input", figures.articulation_margin, ARTICULATION_MARGIN),
+    ]
+
+
+def _margin(name: str, value: float, least: float) -> ChecklistItem:
+    return ChecklistItem(f"{name} (margin ≥ {least:.2f})", f"{value:.2f}", value >= least)
+
+
+def _in_band(figures: Figures) -> bool:
+    low, high = BAND
+    return all(
+        low <= value <= high
+        for value in (figures.output_input_correlation, figures.output_target_correlation)
+    )

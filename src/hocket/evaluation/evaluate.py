@@ -1,0 +1,154 @@
+"""Scores whole sets of outputs: every pair of a pairs file, for every system asked for."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from hocket.data.pairs import Pair
+from hocket.evaluation.baselines import BASELINES
+from hocket.evaluation.conventions import SAMPLE_RATE_HZ, cut_source, read_folded, require_length
+from hocket.evaluation.features import Features
+from hocket.evaluation.quality import FrameStatistics
+from hocket.evaluation.score import score_features
+from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
+from hocket.evaluation.waveform import is_in_band, verdict
+
+
+@dataclass(frozen=True)
+class GivenOutput:
+    """One output to be scored."""
+
+    name: str  # what a message calls it, usually its path
+    samples: np.ndarray  # [samples], float32, mono at 24 kHz
+    wall_seconds: float | None = None  # time that making it took, where that is known
+    figures: Mapping[str, float] = field(default_factory=dict)  # what else is known of it, e.g. of its masks
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """One pair with what is to be scored on it; small enough to be sent to another process."""
+
+    pair: Pair
+    outputs: Mapping[str, GivenOutput]
+    baselines: tuple[str, ...]
+
+
+class Sources:
+    """The two sources of a pair; their features are computed once for each length that an output has."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.input = read_folded(pair.input)
+        self.target = read_folded(pair.target)
+        self.num_samples = min(len(self.input), len(self.target))
+        require_length(self.input, name=str(pair.input))
+        require_length(self.target, name=str(pair.target))
+        self._features: dict[int, tuple[Features, Features]] = {}
+
+    def features(self, num_samples: int) -> tuple[Features, Features]:
+        """Features of input and target, cut to their first samples; AudioError when one is silent there."""
+        if num_samples not in self._features:
+            input = cut_source(self.input, num_samples, name=str(self.pair.input))
+            target = cut_source(self.target, num_samples, name=str(self.pair.target))
+            self._features[num_samples] = Features(input), Features(target)
+        return self._features[num_samples]
+
+
+def evaluate_set(
+    *,
+    pairs: Sequence[Pair],
+    outputs: Mapping[str, Iterable[GivenOutput]],
+    baselines: Sequence[str] = (),
+    jobs: int = 1,
+    on_pair: Callable[[Pair], None] = lambda pair: None,
+) -> dict[str, SystemScores]:
+    """Scores systems on pairs: `outputs` holds, per system, one output for each pair in the pairs' order.
+
+    The outputs are drawn one by one, so they may be made on the way. `baselines` are names of `BASELINES`;
+    they come first in the result. With `jobs` above 1 the pairs are shared among that many processes, with
+    the same figures. `on_pair` is called when a pair is done. Raises AudioError for a source that cannot be
+    scored.
+    """
+    for pair in pairs:  # a bad source is named before hours of work, not after
+        sources = Sources(pair)
+        sources.features(sources.num_samples)
+    drawn = zip(pairs, *outputs.values(), strict=True)
+    tasks = (
+        PairTask(pair, dict(zip(outputs, given, strict=True)), tuple(baselines)) for pair, *given in drawn
+    )
+    rows: dict[str, list[ScoredRow]] = {name: [] for name in (*baselines, *outputs)}
+    for pair, scored in zip(pairs, _map_in_order(tasks, jobs=jobs), strict=True):
+        for name, row in scored.items():
+            rows[name].append(row)
+        on_pair(pair)
+    return {name: summarise(system) for name, system in rows.items()}
+
+
+def evaluate_pair(task: PairTask) -> dict[str, ScoredRow]:
+    """Scores every system of one task."""
+    sources = Sources(task.pair)
+    made = {name: _run_baseline(name, sources) for name in task.baselines}
+    return {name: _score(output, sources) for name, output in (made | dict(task.outputs)).items()}
+
+
+def _run_baseline(name: str, sources: Sources) -> GivenOutput:
+    cut = sources.input[: sources.num_samples], sources.target[: sources.num_samples]
+    start = time.perf_counter()
+    samples = BASELINES[name](*cut, SAMPLE_RATE_HZ)
+    return GivenOutput(name, samples, wall_seconds=time.perf_counter() - start)
+
+
+def _score(output: GivenOutput, sources: Sources) -> ScoredRow:
+    require_length(output.samples, name=output.name)
+    num_samples = min(len(output.samples), sources.num_samples)
+    input, target = sources.features(num_samples)
+    features = Features(output.samples[:num_samples])
+    figures = score_features(output=features, input=input, target=target)
+    correlations = {name: figures[name] for name in ("output_input_correlation", "output_target_correlation")}
+    named = verdict(**correlations, overlay_r2=figures["overlay_r2"], silent=features.silent)
+    row: dict[str, Any] = {
+        "pair": sources.pair.name,
+        "input": str(sources.pair.input),
+        "target": str(sources.pair.target),
+        "scored_seconds": num_samples / SAMPLE_RATE_HZ,
+        "verdict": named,
+        "in_band": is_in_band(**correlations),
+        **figures,
+        **_speed(output),
+        **output.figures,
+    }
+    reference: FrameStatistics = input.frame_statistics + target.frame_statistics
+    return ScoredRow(row, output=features.frame_statistics, sources=reference)
+
+
+def _speed(output: GivenOutput) -> dict[str, float | None]:
+    """Wall time and how many seconds of output a second of work gave; None where nobody measured."""
+    seconds = len(output.samples) / SAMPLE_RATE_HZ
+    factor = seconds / output.wall_seconds if output.wall_seconds else None
+    return {"wall_seconds": output.wall_seconds, "real_time_factor": factor}
+
+
+def _map_in_order(tasks: Iterator[PairTask], *, jobs: int) -> Iterator[dict[str, ScoredRow]]:
+    """Evaluates the tasks in their order, here or in processes; few are drawn ahead, to save memory."""
+    if jobs == 1:
+        yield from map(evaluate_pair, tasks)
+        return
+    # A forked child would inherit the locks of torch's and numba's threads, so the processes are started
+    # afresh.
+    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"))
+    pending: deque[Future[dict[str, ScoredRow]]] = deque()
+    try:
+        for task in tasks:
+            pending.append(pool.submit(evaluate_pair, task))
+            if len(pending) >= 2 * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

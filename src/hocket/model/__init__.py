@@ -1,0 +1,18 @@
+"""The model: a creative agent in a cascade between a frozen codec's two ends."""
+
+from hocket.model.agent import AgentConfig, CreativeAgent
+from hocket.model.cascade import Cascade, CascadeConfig
+from hocket.model.fusion import FusionModel, ModelConfig
+from hocket.model.result import FusionResult, Masks, Stage
+
+__all__ = [
+    "AgentConfig",
+    "Cascade",
+    "CascadeConfig",
+    "CreativeAgent",
+    "FusionModel",
+    "FusionResult",
+    "Masks",
+    "ModelConfig",
+    "Stage",
+]

@@ -1,0 +1,112 @@
+"""The creative agent: reads the sources, and says for each place of the output which voice sounds there."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hocket.errors import ConfigError
+from hocket.model.layers import CrossAttention, FrameAnalyser
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Sizes of the agent; `max_gain` is the most by which a mask may raise a place above 1."""
+
+    model_dim: int = 96
+    num_heads: int = 4
+    num_bands: int = 32
+    num_blocks: int = 2
+    num_attention_layers: int = 1
+    expansion: int = 2
+    max_gain: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("model_dim", "num_heads", "num_blocks", "num_attention_layers", "expansion"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
+        if self.num_bands < 2:
+            raise ConfigError(f"num_bands is {self.num_bands}: give at least 2")
+        if self.model_dim % (2 * self.num_heads):
+            raise ConfigError(
+                f"model_dim is {self.model_dim}: give a multiple of 2 x num_heads = {2 * self.num_heads}"
+            )
+        if not self.max_gain > 1.0:
+            raise ConfigError(f"max_gain is {self.max_gain}: give more than 1, 2 for 6 dB")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an agent decided: `share` logits `[b, d, t]` and both voices' `gains` logits `[b, 2, bands, t]`."""
+
+    share: Tensor
+    gains: Tensor
+
+
+class CreativeAgent(nn.Module):
+    """Per-frame context from cross-attention weighs per-bin features into a decision for every place.
+
+    `logit[d, t] = sum_k weight[k, band(d), t] * feature[k, d, t] + bias[band(d), t]`: the context decides what counts
+    (tonal or transient, of which source, in which band, at this moment); the bins decide where it is.
+    """
+
+    bands: Tensor
+
+    def __init__(self, config: AgentConfig, *, num_sources: int, num_features: int, bands: Tensor) -> None:
+        """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, d]` has columns that sum to 1."""
+        super().__init__()
+        dim = config.model_dim
+        self.num_weights = num_sources * num_features
+        self.register_buffer("bands", bands, persistent=False)
+        self.analysers = nn.ModuleList(
+            FrameAnalyser(num_features * config.num_bands, dim, config.num_blocks, config.expansion)
+            for _ in range(num_sources)
+        )
+        self.attention = nn.ModuleList(
+            nn.ModuleList(CrossAttention(dim, config.num_heads, config.expansion) for _ in range(num_sources))
+            for _ in range(config.num_attention_layers)
+        )
+        self.norm = nn.LayerNorm(num_sources * dim)
+        self.head = nn.Linear(num_sources * dim, config.num_bands * (self.num_weights + 3))
+        # Zero weights: an untrained agent is undecided everywhere, with masks of 0.50/0.50.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, features: list[Tensor]) -> Decision:
+        """Decides from the sources' features, each `[b, num_features, d, t]`; the input's first."""
+        context = self._listen([self._pool(source) for source in features])
+        weights = self.head(self.norm(context)).transpose(1, 2)
+        weights, gains = weights.unflatten(1, (self.num_weights + 3, -1)).split([self.num_weights + 1, 2], 1)
+        per_bin = torch.einsum("bknt,nd->bkdt", weights, self.bands)
+        # unbind, not indexing: the gradient of an index is a tensor of zeros as large as all of them together.
+        *per_feature, share = per_bin.unbind(1)
+        for weight, feature in zip(per_feature, torch.cat(features, dim=1).unbind(1), strict=True):
+            share = torch.addcmul(share, weight, feature)
+        return Decision(share, gains)
+
+    def _pool(self, features: Tensor) -> Tensor:
+        pooled = torch.einsum("bkdt,nd->bknt", features, self.bands / self.bands.sum(dim=1, keepdim=True))
+        return pooled.flatten(1, 2)
+
+    def _listen(self, pooled: list[Tensor]) -> Tensor:
+        states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]
+        for layer in self.attention:
+            assert isinstance(layer, nn.ModuleList)
+            # Each source listens to the one before it, so that input and target listen to each other.
+            states = [
+                attend(state, states[(index + 1) % len(states)])
+                for index, (attend, state) in enumerate(zip(layer, states, strict=True))
+            ]
+        return torch.cat(states, dim=-1)
+
+
+def band_matrix(centres: Tensor, dim: int) -> Tensor:
+    """Triangles between band centres (in latent channels) as `[num_bands, dim]`; every column sums to 1."""
+    places = torch.arange(dim, dtype=torch.float32).clamp(float(centres[0]), float(centres[-1]))
+    upper = torch.searchsorted(centres, places).clamp(1, len(centres) - 1)
+    fraction = (places - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
+    matrix = torch.zeros(len(centres), dim)
+    columns = torch.arange(dim)
+    matrix[upper - 1, columns] = 1.0 - fraction
+    matrix[upper, columns] += fraction
+    return matrix

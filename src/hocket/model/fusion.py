@@ -1,0 +1,78 @@
+"""The whole model, as its block diagram reads: encode, decide, mix, decode."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from hocket.codec import SpectralCodec, SpectralConfig
+from hocket.model.agent import AgentConfig
+from hocket.model.cascade import Cascade, CascadeConfig
+from hocket.model.result import FusionResult
+from hocket.model.waveforms import CHUNK_SECONDS, Sources, Waveform, fuse_in_chunks
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that fixes the model's shape."""
+
+    codec: SpectralConfig = field(default_factory=SpectralConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    cascade: CascadeConfig = field(default_factory=CascadeConfig)
+
+
+class FusionModel(nn.Module):
+    """Fuses the rhythm of an input with the harmony of a target."""
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.codec = SpectralCodec(self.config.codec)
+        self.cascade = Cascade(self.config.cascade, self.config.agent, self.codec)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz at which the model works."""
+        return self.codec.sample_rate
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def forward(self, input_audio: Tensor, target_audio: Tensor) -> FusionResult:
+        """Fuses equally long, equally loud waveforms `[b, c, samples]`, with everything on the way."""
+        input_latent = self._encode(input_audio)
+        target_latent = self._encode(target_audio)
+        stages = self.cascade(input_latent, target_latent)
+        output = self.decode(stages[-1].latent, input_audio.shape[-1])
+        return FusionResult(output, input_latent, target_latent, stages)
+
+    @torch.inference_mode()
+    def inference(
+        self, input_audio: Waveform, target_audio: Waveform, *, chunk_seconds: float = CHUNK_SECONDS
+    ) -> Waveform:
+        """The fused waveform of two recordings at the model's rate, in the shape and kind of the larger of them.
+
+        Takes `[samples]`, `[channels, samples]` or `[batch, channels, samples]`, tensors or arrays; mono meets stereo
+        as two equal channels, the longer recording is cut to the shorter. Sources are first brought to the same
+        loudness; the output has that of the input. Long recordings are fused in chunks that overlap.
+
+        Raises:
+            AudioError: a source is shorter than 0.1 s, silent, not finite, or of a shape that does not fit the other.
+        """
+        sources = Sources.prepare(input_audio, target_audio, sample_rate=self.sample_rate, device=self.device)
+        was_training = self.training
+        self.eval()
+        try:
+            output = fuse_in_chunks(self, sources.input, sources.target, chunk_seconds=chunk_seconds)
+        finally:
+            self.train(was_training)
+        return sources.restore(output)
+
+    def decode(self, latent: Tensor, length: int) -> Tensor:
+        """The waveform `[b, c, length]` of a latent `[b, c, d, t]`."""
+        return self.codec.decode(latent.flatten(0, 1), length).unflatten(0, latent.shape[:2])
+
+    def _encode(self, waveform: Tensor) -> Tensor:
+        return self.codec.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2])

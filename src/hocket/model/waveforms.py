@@ -1,0 +1,146 @@
+"""Between anybody's waveforms and the model's batch, and long waveforms in chunks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hocket.errors import AudioError
+from hocket.model.result import FusionResult
+from hocket.signal.loudness import match_rms, rms
+
+if TYPE_CHECKING:
+    from hocket.model.fusion import FusionModel
+
+Waveform: TypeAlias = Tensor | np.ndarray
+
+MINIMUM_SECONDS = 0.1
+SILENCE_RMS = 1e-5
+CHUNK_SECONDS = 12.0
+OVERLAP_SECONDS = 2.0
+MAX_PEAK = 0.98
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Two waveforms `[b, c, samples]` of equal shape and loudness, and the way back to what was given."""
+
+    input: Tensor
+    target: Tensor
+    level: Tensor
+    restore_kind: Callable[[Tensor], Waveform]
+
+    @classmethod
+    def prepare(
+        cls, input_audio: Waveform, target_audio: Waveform, *, sample_rate: int, device: torch.device
+    ) -> "Sources":
+        """Brings both to the same batch, channels, length and RMS.
+
+        Raises:
+            AudioError: see `FusionModel.inference`.
+        """
+        kind = _kind(input_audio, target_audio)
+        batches = [
+            _batch(waveform, name).to(device)
+            for waveform, name in ((input_audio, "input_audio"), (target_audio, "target_audio"))
+        ]
+        channels = max(batch.shape[1] for batch in batches)
+        length = min(batch.shape[-1] for batch in batches)
+        if length < MINIMUM_SECONDS * sample_rate:
+            raise AudioError(
+                f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS} s."
+            )
+        if batches[0].shape[0] != batches[1].shape[0]:
+            raise AudioError(
+                f"{batches[0].shape[0]} inputs but {batches[1].shape[0]} targets: give as many of each."
+            )
+        input, target = (_channels(batch[..., :length], channels) for batch in batches)
+        for source, name in ((input, "input_audio"), (target, "target_audio")):
+            if bool((rms(source) < SILENCE_RMS).any()):
+                raise AudioError(f"{name} is silent: give a recording with sound in it.")
+        return cls(match_rms(input), match_rms(target), rms(input), kind)
+
+    def restore(self, output: Tensor) -> Waveform:
+        """The output at the input's loudness, never above a peak of 0.98, in the kind and shape that came in."""
+        output = match_rms(output, 1.0) * self.level
+        peak = output.abs().amax(dim=(-2, -1), keepdim=True)
+        return self.restore_kind(output * (MAX_PEAK / peak.clamp_min(MAX_PEAK)))
+
+
+def fuse_in_chunks(
+    model: "FusionModel",
+    input: Tensor,
+    target: Tensor,
+    *,
+    chunk_seconds: float = CHUNK_SECONDS,
+    on_chunk: Callable[[FusionResult, float], None] | None = None,
+) -> Tensor:
+    """The output `[b, c, samples]` of waveforms of any length; chunks overlap by 2 s and are cross-faded.
+
+    Both sides of a seam are the same recordings under almost the same masks, so a linear fade keeps their level.
+    `on_chunk` is given each chunk's result and the share of the whole that is done, in (0, 1].
+    """
+    length = input.shape[-1]
+    overlap = round(OVERLAP_SECONDS * model.sample_rate)
+    chunk = max(round(chunk_seconds * model.sample_rate), 2 * overlap)
+    if length <= chunk:
+        result = model(input, target)
+        if on_chunk:
+            on_chunk(result, 1.0)
+        return result.output
+    output, weight = torch.zeros_like(input), input.new_zeros(length)
+    ramp = torch.arange(1, overlap + 1, device=input.device, dtype=input.dtype) / (overlap + 1)
+    for start in chunk_starts(length, chunk, overlap):
+        part = slice(start, start + chunk)
+        fade = input.new_ones(chunk)
+        if start > 0:
+            fade[:overlap] = ramp
+        if start + chunk < length:
+            fade[-overlap:] = ramp.flip(0)
+        result = model(input[..., part], target[..., part])
+        output[..., part] += result.output * fade
+        weight[part] += fade
+        if on_chunk:
+            on_chunk(result, min(1.0, (start + chunk) / length))
+    return output / weight
+
+
+def chunk_starts(length: int, chunk: int, overlap: int) -> list[int]:
+    """First samples of chunks that cover `length`; the last one ends with the recording."""
+    starts = list(range(0, length - chunk, chunk - overlap))
+    return [*starts, length - chunk]
+
+
+def _batch(waveform: Waveform, name: str) -> Tensor:
+    tensor = torch.as_tensor(waveform).float()
+    if not 1 <= tensor.ndim <= 3 or tensor.numel() == 0:
+        raise AudioError(
+            f"{name} has shape {tuple(tensor.shape)}: give [samples], [channels, samples] or "
+            "[batch, channels, samples]."
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise AudioError(f"{name} holds samples that are not finite: give a clean recording.")
+    return tensor.reshape((1,) * (3 - tensor.ndim) + tuple(tensor.shape))
+
+
+def _channels(batch: Tensor, channels: int) -> Tensor:
+    if batch.shape[1] not in (1, channels):
+        raise AudioError(f"the sources have {batch.shape[1]} and {channels} channels: give as many, or mono.")
+    return batch.expand(-1, channels, -1)
+
+
+def _kind(input_audio: Waveform, target_audio: Waveform) -> Callable[[Tensor], Waveform]:
+    """The largest number of axes of the two, and the input's own kind of array."""
+    num_axes = max(np.ndim(input_audio), np.ndim(target_audio))
+
+    def restore(output: Tensor) -> Waveform:
+        for _ in range(3 - num_axes):
+            output = output.squeeze(0)
+        if isinstance(input_audio, np.ndarray):
+            return output.cpu().numpy()
+        return output.to(input_audio.device)
+
+    return restore

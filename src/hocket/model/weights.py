@@ -1,0 +1,181 @@
+"""Weights on disk: safetensors with the model's configuration inside, and nothing that could run code."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from hocket import __version__
+from hocket.codec import SpectralConfig
+from hocket.errors import CheckpointError, ConfigError
+from hocket.model.agent import AgentConfig
+from hocket.model.cascade import CascadeConfig
+from hocket.model.fusion import FusionModel, ModelConfig
+
+FORMAT = "hocket-checkpoint-1"
+PREFIX = "model."
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Writes tensors and JSON metadata to one file, whole or not at all.
+
+    Raises:
+        CheckpointError: the disk is full or the folder cannot be written to; an older file is still there.
+    """
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        **{key: json.dumps(value) for key, value in metadata.items()},
+    }
+    payload = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        # mkstemp makes private files; a checkpoint is an ordinary one.
+        os.fchmod(handle, 0o666 & ~_umask())
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
+        ) from error
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a checkpoint file.
+
+    Raises:
+        CheckpointError: there is no such file, it is no checkpoint of this program, or it is damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: give a checkpoint such as RUN/best.safetensors.")
+    try:
+        with safe_open(path, framework="pt") as archive:
+            header = archive.metadata() or {}
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}): give another one.") from error
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this program: give one that `hocket train` wrote."
+        )
+    metadata = {key: json.loads(text) for key, text in header.items() if key not in ("format", "version")}
+    return tensors, {**metadata, "version": header.get("version")}
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best.
+
+    Raises:
+        CheckpointError: none of these exists.
+    """
+    candidates = [path, path.with_name(path.name + ".safetensors"), path / "best.safetensors"]
+    # Commands of the predecessor name PyTorch files; the run folder beside them holds ours.
+    if path.suffix == ".pt":
+        candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"{path} is no checkpoint: give RUN/best, RUN/latest or the run folder of `hocket train`."
+        )
+    return found
+
+
+def model_tensors(model: FusionModel) -> dict[str, Tensor]:
+    """The model's weights under the names that a checkpoint uses."""
+    return {PREFIX + name: tensor for name, tensor in model.state_dict().items()}
+
+
+def load_weights(model: FusionModel, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Puts a checkpoint's weights into a model of the same shape.
+
+    Raises:
+        CheckpointError: a weight is missing, unknown, or of another shape; the sentence names it.
+    """
+    own = model.state_dict()
+    given = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
+    for name in sorted(own.keys() | given.keys()):
+        if name not in given or name not in own:
+            where = "lacks" if name not in given else "has the unknown"
+            raise CheckpointError(f"{path} {where} weight {name}: it belongs to a model of another shape.")
+        if own[name].shape != given[name].shape:
+            raise CheckpointError(
+                f"{path} has {name} of shape {tuple(given[name].shape)} where {tuple(own[name].shape)} is asked for: "
+                "it belongs to a model of another shape."
+            )
+    model.load_state_dict(given)
+
+
+def load_model(path: Path) -> tuple[FusionModel, dict[str, Any]]:
+    """The model of a checkpoint, ready to fuse, and the checkpoint's metadata.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or its configuration and weights do not fit each other.
+    """
+    found = find_checkpoint(path)
+    tensors, metadata = load_checkpoint(found)
+    model = FusionModel(model_config(metadata.get("model"), found))
+    load_weights(model, tensors, found)
+    return model.eval(), metadata
+
+
+def model_config(values: Any, path: Path) -> ModelConfig:
+    """The configuration inside a checkpoint.
+
+    Raises:
+        CheckpointError: it is missing, incomplete, or has fields that this version does not know.
+    """
+    try:
+        return ModelConfig(
+            codec=SpectralConfig(**values["codec"]),
+            agent=AgentConfig(**values["agent"]),
+            cascade=CascadeConfig(**values["cascade"]),
+        )
+    except (TypeError, KeyError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path} holds a model configuration that this version cannot use ({error})."
+        ) from error
+
+
+def config_values(config: ModelConfig) -> dict[str, Any]:
+    """A model configuration as plain values."""
+    return asdict(config)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def weights_hash(model: torch.nn.Module) -> str:
+    """A word that is equal for equal weights, bit for bit."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""The adversary: owns the discriminators, their optimiser and both sides' losses, behind two verbs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hocket.errors import ConfigError
+from hocket.objective.discriminators import MultiResolutionDiscriminator
+
+
+@dataclass(frozen=True)
+class AdversaryConfig:
+    """`gan_start` is the fraction of the planned steps after which the adversary joins in."""
+
+    gan_loss: Literal["hinge", "least_squares"] = "hinge"
+    gan_start: float = 0.2
+    gan_channels: int = 16
+    gan_learning_rate: float = 2e-4
+    gan_fft_sizes: tuple[int, ...] = (2048, 1024, 512)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.gan_start < 1.0:
+            raise ConfigError(f"gan_start is {self.gan_start}: give a fraction of the run, from 0 to below 1")
+        if self.gan_channels < 1:
+            raise ConfigError(f"gan_channels is {self.gan_channels}: give at least 1")
+        if not self.gan_learning_rate > 0:
+            raise ConfigError(f"gan_learning_rate is {self.gan_learning_rate}: give a rate above 0")
+        if not self.gan_fft_sizes or any(size < 64 or size % 4 for size in self.gan_fft_sizes):
+            raise ConfigError(
+                f"gan_fft_sizes is {self.gan_fft_sizes}: give sizes of at least 64, divisible by 4"
+            )
+
+
+class Adversary:
+    """Learns to tell outputs from real music, and tells the model how.
+
+    "Real" is music unrelated to the pair: were it the target, the adversary would teach copying it.
+    """
+
+    def __init__(self, config: AdversaryConfig, device: torch.device | str = "cpu") -> None:
+        self.config = config
+        self.network = MultiResolutionDiscriminator(config.gan_fft_sizes, config.gan_channels).to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.gan_learning_rate, betas=(0.5, 0.9)
+        )
+
+    def loss_of_discriminator(self, *, output: Tensor, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """What the discriminator minimises on `[b, samples]` twice, and its accuracy on either side."""
+        fakes, reals = self.network(output.detach()), self.network(real)
+        losses, hits_real, hits_fake = [], [], []
+        for (fake, _), (true, _) in zip(fakes, reals, strict=True):
+            losses.append(self._real_loss(true) + self._fake_loss(fake))
+            hits_real.append((true > self._boundary).float().mean())
+            hits_fake.append((fake < self._boundary).float().mean())
+        accuracy = {
+            "discriminator_accuracy_real": float(torch.stack(hits_real).mean()),
+            "discriminator_accuracy_output": float(torch.stack(hits_fake).mean()),
+        }
+        return torch.stack(losses).mean(), accuracy
+
+    def judge_output(self, *, output: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """The model's side: `adversarial` and `feature_matching`; the discriminator itself is left untouched.
+
+        Output and real music are unrelated, so features are matched in their statistics over time, not place by place.
+        """
+        self.network.requires_grad_(False)
+        fakes = self.network(output)
+        with torch.no_grad():
+            reals = self.network(real)
+        self.network.requires_grad_(True)
+        scores = torch.stack([self._wish(score) for score, _ in fakes])
+        distances = [
+            _statistics_distance(ours, theirs)
+            for (_, fake), (_, true) in zip(fakes, reals, strict=True)
+            for ours, theirs in zip(fake, true, strict=True)
+        ]
+        return {"adversarial": scores.mean(), "feature_matching": torch.stack(distances).mean()}
+
+    @property
+    def _boundary(self) -> float:
+        return 0.0 if self.config.gan_loss == "hinge" else 0.5
+
+    def _real_loss(self, score: Tensor) -> Tensor:
+        return (
+            F.relu(1.0 - score).mean() if self.config.gan_loss == "hinge" else (score - 1.0).square().mean()
+        )
+
+    def _fake_loss(self, score: Tensor) -> Tensor:
+        return F.relu(1.0 + score).mean() if self.config.gan_loss == "hinge" else score.square().mean()
+
+    def _wish(self, score: Tensor) -> Tensor:
+        return -score.mean() if self.config.gan_loss == "hinge" else (score - 1.0).square().mean()
+
+
+def _statistics_distance(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Distance between means and deviations over batch and time of features `[b, channels, bands, frames]`."""
+    distance = (ours.mean(dim=(0, 3)) - theirs.mean(dim=(0, 3))).abs().mean()
+    deviations = [(part.var(dim=(0, 3), correction=0) + 1e-6).sqrt() for part in (ours, theirs)]
+    return distance + (deviations[0] - deviations[1]).abs().mean()

@@ -1,0 +1,127 @@
+"""The weighted sum of named terms."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from hocket.errors import ConfigError
+from hocket.model.result import FusionResult
+from hocket.objective import masks, musical, waveform
+from hocket.objective.reconstruction import reconstruction
+from hocket.signal.scene import Scene
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """One weight for each term, at least 0; 0 switches a term off. `mask_reg_weight` scales the three after it."""
+
+    loss_weight_input: float = 0.0
+    loss_weight_target: float = 0.0
+    balance_loss_weight: float = 5.0
+    output_balance_weight: float = 3.0
+    mask_reg_weight: float = 1.0
+    complementarity_weight: float = 1.0
+    coverage_weight: float = 0.1
+    temporal_diversity_weight: float = 0.0
+    novelty_weight: float = 0.0
+    rhythm_weight: float = 2.0
+    rhythm_leak_weight: float = 1.0
+    harmony_weight: float = 2.0
+    harmony_leak_weight: float = 1.0
+    articulation_weight: float = 1.0
+    gan_weight: float = 0.0
+    feature_matching_weight: float = 0.0
+    novelty_limit: float = 0.6
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not math.isfinite(value) or value < 0:
+                raise ConfigError(f"{field.name} is {value}: give a finite weight of at least 0")
+        if self.novelty_limit > 1:
+            raise ConfigError(f"novelty_limit is {self.novelty_limit}: a similarity is at most 1")
+
+
+TERM_WEIGHTS = {
+    "reconstruction_input": "loss_weight_input",
+    "reconstruction_target": "loss_weight_target",
+    "balance": "balance_loss_weight",
+    "output_balance": "output_balance_weight",
+    "complementarity": "complementarity_weight",
+    "coverage": "coverage_weight",
+    "temporal_diversity": "temporal_diversity_weight",
+    "novelty": "novelty_weight",
+    "rhythm": "rhythm_weight",
+    "rhythm_leak": "rhythm_leak_weight",
+    "harmony": "harmony_weight",
+    "harmony_leak": "harmony_leak_weight",
+    "articulation": "articulation_weight",
+    "adversarial": "gan_weight",
+    "feature_matching": "feature_matching_weight",
+}
+MASK_TERMS = ("complementarity", "coverage", "temporal_diversity")
+ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Unweighted mean of each term by name, and the weighted sum that is trained on."""
+
+    terms: dict[str, Tensor]
+    total: Tensor
+
+
+class Objective:
+    """Computes the terms whose weight is not 0 and adds them up."""
+
+    def __init__(self, config: ObjectiveConfig) -> None:
+        self.config = config
+        self.weights = {
+            term: getattr(config, field) * (config.mask_reg_weight if term in MASK_TERMS else 1.0)
+            for term, field in TERM_WEIGHTS.items()
+        }
+
+    def __call__(
+        self, result: FusionResult, scene: Scene, adversarial: Mapping[str, Tensor] | None = None
+    ) -> Losses:
+        """All active terms; the adversary's own are handed in, where it has started.
+
+        Raises:
+            KeyError: `adversarial` holds a name that is no adversarial term.
+        """
+        terms = {
+            name: term(self, result, scene).mean() for name, term in _TERMS.items() if self.weights[name] > 0
+        }
+        for name, value in (adversarial or {}).items():
+            if name not in ADVERSARIAL_TERMS:
+                raise KeyError(f"{name} is no adversarial term; known: {', '.join(ADVERSARIAL_TERMS)}")
+            terms[name] = value
+        total = torch.zeros((), device=result.output.device)
+        for name, value in terms.items():
+            total = total + self.weights[name] * value
+        return Losses(terms, total)
+
+
+_Term = Callable[[Objective, FusionResult, Scene], Tensor]
+_TERMS: dict[str, _Term] = {
+    "reconstruction_input": lambda _, __, s: reconstruction(
+        output=s.output.waveform, reference=s.input.waveform
+    ),
+    "reconstruction_target": lambda _, __, s: reconstruction(
+        output=s.output.waveform, reference=s.target.waveform
+    ),
+    "balance": lambda _, result, __: masks.balance(result.masks),
+    "output_balance": lambda _, __, scene: waveform.output_balance(scene),
+    "complementarity": lambda _, result, __: masks.complementarity(result.masks),
+    "coverage": lambda _, result, __: masks.coverage(result.masks),
+    "temporal_diversity": lambda _, result, __: masks.temporal_diversity(result.masks),
+    "novelty": lambda self, _, scene: waveform.novelty(scene, limit=self.config.novelty_limit),
+    "rhythm": lambda _, __, scene: musical.rhythm(scene),
+    "rhythm_leak": lambda _, __, scene: musical.rhythm_leak(scene),
+    "harmony": lambda _, __, scene: musical.harmony(scene),
+    "harmony_leak": lambda _, __, scene: musical.harmony_leak(scene),
+    "articulation": lambda _, __, scene: musical.articulation(scene),
+}

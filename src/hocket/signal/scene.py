@@ -1,0 +1,50 @@
+"""A fusion as a listener meets it: the output beside its sources, each described once however often it is asked."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from hocket.signal.harmony import chroma
+from hocket.signal.rhythm import harmonic_part, onset_strength
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One waveform `[b, samples]` with its onset strength and chroma, computed when first asked for."""
+
+    waveform: Tensor
+    sample_rate: int
+
+    @cached_property
+    def onsets(self) -> Tensor:
+        """Onset strength, `[b, frames]`."""
+        return onset_strength(self.waveform, sample_rate=self.sample_rate)
+
+    @cached_property
+    def chroma(self) -> Tensor:
+        """Chroma, `[b, 12, frames]`."""
+        return chroma(self.waveform, sample_rate=self.sample_rate)
+
+    @cached_property
+    def harmonic_onsets(self) -> Tensor:
+        """Onset strength of the harmonic part, `[b, frames]`, without a gradient."""
+        with torch.no_grad():
+            steady = harmonic_part(self.waveform, sample_rate=self.sample_rate)
+            return onset_strength(steady, sample_rate=self.sample_rate)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The output, its input and its target, equally long; in training also the target's share of the output."""
+
+    output: Voice
+    input: Voice
+    target: Voice
+    target_share: Voice | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of all waveforms."""
+        return self.output.sample_rate

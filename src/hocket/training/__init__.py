@@ -1,0 +1,1 @@
+"""Training: data, model, objective and diagnosis, driven step by step."""

@@ -1,0 +1,173 @@
+"""All settings of a run: typed groups, TOML files, and one flag for each field."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from hocket.codec import SpectralConfig
+from hocket.data.config import DataConfig
+from hocket.errors import ConfigError
+from hocket.model import AgentConfig, CascadeConfig, ModelConfig
+from hocket.objective import AdversaryConfig, ObjectiveConfig
+
+DEFAULT_PRESET = "default"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Length, steps and care of a run; `patience` is in epochs and 0 never stops early; `num_threads` 0 is torch's own."""
+
+    num_epochs: int = 50
+    steps_per_epoch: int = 30
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    patience: int = 0
+    seed: int = 0
+    remedies: Literal["off", "suggest", "apply"] = "suggest"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["32", "bf16"] = "32"
+    num_threads: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_epochs", "steps_per_epoch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
+        for name in ("learning_rate", "gradient_clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} is {getattr(self, name)}: give a finite number above 0")
+        for name in ("warmup_steps", "patience", "seed", "num_threads", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
+
+    @property
+    def num_steps(self) -> int:
+        """Planned steps of the whole run."""
+        return self.num_epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that makes a run what it is; field names are unique over all groups."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    codec: SpectralConfig = field(default_factory=SpectralConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    cascade: CascadeConfig = field(default_factory=CascadeConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @property
+    def model(self) -> ModelConfig:
+        """The part that fixes the model's shape."""
+        return ModelConfig(codec=self.codec, agent=self.agent, cascade=self.cascade)
+
+
+GROUPS: dict[str, type] = {
+    "data": DataConfig,
+    "codec": SpectralConfig,
+    "agent": AgentConfig,
+    "cascade": CascadeConfig,
+    "objective": ObjectiveConfig,
+    "adversary": AdversaryConfig,
+    "training": TrainingConfig,
+}
+FIELDS: dict[str, str] = {member.name: group for group, kind in GROUPS.items() for member in fields(kind)}
+"""Each field's group."""
+
+FREE_FIELDS = frozenset({"device", "num_threads", "num_workers", "cache_megabytes", "remedies", "patience"})
+"""Fields that may change when a run is continued, since they change no weight's future but by choice."""
+
+
+def build(values: Mapping[str, Any]) -> RunConfig:
+    """A configuration from flat field values; what is not named keeps its default.
+
+    Raises:
+        ConfigError: a name is unknown (the nearest right one is named), or a value out of range.
+    """
+    check_names(values)
+    groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for name, value in values.items():
+        groups[FIELDS[name]][name] = tuple(value) if isinstance(value, list) else value
+    return RunConfig(**{group: GROUPS[group](**members) for group, members in groups.items()})
+
+
+def flatten(config: RunConfig) -> dict[str, Any]:
+    """All fields of all groups, in order, by their unique names."""
+    return {name: value for members in asdict(config).values() for name, value in members.items()}
+
+
+def check_names(names: Iterable[str], *, where: str = "") -> None:
+    """Raises ConfigError for the first unknown field, naming the nearest right one."""
+    for name in names:
+        if name not in FIELDS:
+            close = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "see 'hocket train --help'."
+            raise ConfigError(f"{where}there is no field '{name}': {hint}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Flat field values of a TOML file; tables only group, so a field may stand in any or none.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or names an unknown field.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): check its name.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        values.update(value if isinstance(value, dict) else {key: value})
+    check_names(values, where=f"{path}: ")
+    return values
+
+
+def write_toml(config: RunConfig) -> str:
+    """A configuration as TOML that `read_toml` reads back to the same."""
+    groups = {
+        group: {name: list(value) if isinstance(value, tuple) else value for name, value in members.items()}
+        for group, members in asdict(config).items()
+    }
+    return tomli_w.dumps(groups)
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the program."""
+    folder = resources.files("hocket") / "presets"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Flat field values of a preset.
+
+    Raises:
+        ConfigError: there is no such preset; the nearest right name is given.
+    """
+    known = preset_names()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}."
+        raise ConfigError(f"there is no preset '{name}': {hint}")
+    with resources.as_file(resources.files("hocket") / "presets" / f"{name}.toml") as path:
+        return read_toml(path)
+
+
+def first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """The first field that must not change between two flat configurations but did."""
+    for name in FIELDS:
+        before, after = old.get(name), new.get(name)
+        before = tuple(before) if isinstance(before, list) else before
+        if name not in FREE_FIELDS and before != after:
+            return name
+    return None

@@ -1,0 +1,91 @@
+"""What a run tells those who follow it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from hocket.diagnostics import ChecklistItem, Remedy, milestone_due, remedies_for
+from hocket.diagnostics.milestones import Milestone
+from hocket.objective import ObjectiveConfig
+from hocket.training.config import RunConfig
+from hocket.training.state import Progress
+from hocket.training.validation import Validation
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch came to; `applied` says whether the remedies were, or are only suggested."""
+
+    epoch: int
+    num_epochs: int
+    examples_per_second: float
+    eta_seconds: float
+    validation: Validation
+    milestone: Milestone
+    milestone_reached: bool
+    milestone_overdue: bool
+    remedies: tuple[Remedy, ...]
+    applied: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the best weights' validation and checklist, and why it `stopped` before its planned end."""
+
+    validation: Validation
+    items: list[ChecklistItem]
+    best_epoch: int
+    num_steps: int
+    examples_per_second: float
+    stopped: str | None
+
+
+class Listener(Protocol):
+    """Who wants to hear of a run's progress while it goes on."""
+
+    def on_step(
+        self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: dict[str, float]
+    ) -> None:
+        """After each step."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """After each epoch's validation."""
+
+
+def report_epoch(
+    epoch: int,
+    validation: Validation,
+    *,
+    progress: Progress,
+    config: RunConfig,
+    objective: ObjectiveConfig,
+) -> EpochReport:
+    """Judges an epoch against its milestone, and finds the remedies where one is overdue."""
+    plan = config.training
+    milestone = milestone_due(epoch, plan.num_epochs)
+    reached = milestone.reached(validation.figures, validation.masks)
+    overdue = not reached and epoch >= milestone.epoch(plan.num_epochs)
+    remedies: tuple[Remedy, ...] = ()
+    if overdue and plan.remedies != "off":
+        current = asdict(objective)
+        wished = remedies_for(validation.figures.verdict)
+        remedies = tuple(remedy for remedy in wished if remedy.changes(current[remedy.field]))
+    pace = progress.seconds / progress.step
+    return EpochReport(
+        epoch=epoch,
+        num_epochs=plan.num_epochs,
+        examples_per_second=config.data.batch_size / pace,
+        eta_seconds=(plan.num_steps - progress.step) * pace,
+        validation=validation,
+        milestone=milestone,
+        milestone_reached=reached,
+        milestone_overdue=overdue,
+        remedies=remedies,
+        applied=bool(remedies) and plan.remedies == "apply",
+    )
+
+
+def validation_scalars(validation: Validation) -> dict[str, Any]:
+    """A validation as flat values for the log."""
+    losses = {f"loss/{name}": value for name, value in validation.losses.items()}
+    figures = validation.figures.as_dict()
+    return {**figures, **vars(validation.masks), "worst_ratio": validation.worst_ratio, **losses}

@@ -1,0 +1,206 @@
+"""`hocket evaluate` on small files: its JSON, its table, and one sentence for each mistake."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from evaluation_signals import (
+    C_MAJOR_TO_A_MINOR,
+    EVEN,
+    F_SHARP_TO_E_FLAT,
+    ODD,
+    RATE_HZ,
+    chords,
+    clicks,
+    struck,
+)
+
+from hocket.audio import Audio, load, save
+from hocket.cli import main
+
+STEREO_RATE_HZ = 44_100
+
+
+def write(path: Path, wave: np.ndarray) -> None:
+    save(path, Audio(np.asarray(0.5 * wave, dtype=np.float32)[np.newaxis], RATE_HZ))
+
+
+@pytest.fixture(scope="module")
+def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings, pairs.csv with both orders of them, and outputs: a copy of the input, and silence."""
+    folder = tmp_path_factory.mktemp("music")
+    (folder / "outputs").mkdir()
+    first = (struck(chords(C_MAJOR_TO_A_MINOR), EVEN) + clicks(EVEN))[:40_000]
+    second = (struck(chords(F_SHARP_TO_E_FLAT), ODD) + clicks(ODD, seed=1))[:40_000]
+    write(folder / "first.wav", first)
+    write(folder / "second.wav", second)
+    write(folder / "outputs" / "000.wav", first)
+    write(folder / "outputs" / "001.flac", 0 * second)
+    (folder / "pairs.csv").write_text("input,target\nfirst.wav,second.wav\nsecond.wav,first.wav\n")
+    return folder
+
+
+def hocket(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hocket", "evaluate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_json_holds_every_system_and_nothing_else(music_folder: Path) -> None:
+    done = hocket(
+        "--pairs", music_folder / "pairs.csv", "--outputs", music_folder / "outputs", "--baselines", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+    assert set(result) == {"pairs", "systems", "versions", "recipe"}
+    assert result["pairs"] == 2
+    assert list(result["systems"]) == ["overlay", "layering", "gated_layering", "outputs"]
+    assert {"hocket", "librosa", "mir_eval"} <= set(result["versions"])
+    for system in result["systems"].values():
+        assert set(system) == {"means", "worst", "verdicts", "rows"}
+        assert [row["pair"] for row in system["rows"]] == ["000", "001"]
+        assert set(system["worst"]["rhythm_margin"]) == {"pair", "value"}
+        assert isinstance(system["means"]["frechet"], float)
+    outputs = result["systems"]["outputs"]
+    assert [row["verdict"] for row in outputs["rows"]] == ["copying input", "silent"]
+    assert outputs["rows"][0]["rhythm_input"] == pytest.approx(1.0)
+    assert outputs["means"]["real_time_factor"] is None
+    assert "Warning" not in done.stderr
+    assert done.stderr.count("scored") == 2
+
+
+def test_the_table_has_a_row_for_each_system(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--pairs", str(music_folder / "pairs.csv"), "--baselines"]) == 0
+    table = capsys.readouterr().out
+    header, *rows = [
+        line for line in table.splitlines() if line.startswith(("system", "overlay ", "layering "))
+    ]
+    for title in ("rhythm", "artic.", "harmony", "onset F", "R²", "copying", "Fréchet", "real time"):
+        assert title in header
+    assert [row.split()[0] for row in rows] == ["overlay", "layering"]
+    assert all(len(row) == len(header) for row in rows)
+    assert table.count("worst pairs: rhythm") == 3
+    assert "verdicts: 2 overlay" in table
+
+
+@pytest.fixture
+def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float] | None], None]:
+    """Stands in for the model: its fusion of a pair is the input, at another rate and with two channels."""
+
+    class Fuser:
+        figures: dict[str, float] | None = None
+
+        @classmethod
+        def from_checkpoint(cls, path: Path) -> "Fuser":
+            assert path.name == "best"
+            return cls()
+
+        def fuse_files(self, input: Path, target: Path) -> SimpleNamespace:
+            samples = load(input, sample_rate=STEREO_RATE_HZ).samples.repeat(2, axis=0)
+            return SimpleNamespace(audio=Audio(samples, STEREO_RATE_HZ), mask_figures=self.figures)
+
+    def install(figures: dict[str, float] | None) -> None:
+        monkeypatch.setattr(Fuser, "figures", figures)
+        monkeypatch.setitem(sys.modules, "hocket.inference", SimpleNamespace(Fuser=Fuser))
+
+    return install
+
+
+def evaluate_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+    arguments = ["evaluate", "--pairs", str(folder / "pairs.csv"), "--checkpoint", "run/best", "--json"]
+    assert main(arguments) == 0
+    return json.loads(capsys.readouterr().out)["systems"]["model"]
+
+
+def test_a_checkpoint_is_fused_timed_and_folded(music_folder, fake_fuser, capsys) -> None:
+    fake_fuser({"input_mask_mean": 0.49, "target_mask_mean": 0.51, "complementarity": 0.9})
+    model = evaluate_checkpoint(music_folder, capsys)
+    assert model["verdicts"] == {"copying input": 2}
+    assert model["means"]["rhythm_input"] == pytest.approx(1.0, abs=0.01)
+    assert model["means"]["real_time_factor"] > 0
+    assert model["means"]["complementarity"] == pytest.approx(0.9)
+    assert model["rows"][1]["input_mask_mean"] == 0.49
+
+
+def test_masks_are_left_out_where_nobody_knows_them(music_folder, fake_fuser, capsys) -> None:
+    fake_fuser(None)
+    model = evaluate_checkpoint(music_folder, capsys)
+    assert "complementarity" not in model["means"]
+    assert "input_mask_mean" not in model["rows"][0]
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert main(["evaluate", *map(str, arguments)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_what_is_to_be_scored_must_be_clear(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = music_folder / "pairs.csv"
+    assert "nothing to score" in error_of(capsys, "--pairs", pairs)
+    both = error_of(capsys, "--pairs", pairs, "--outputs", music_folder, "--checkpoint", "run/best")
+    assert "choose one" in both
+    assert "--jobs is 0" in error_of(capsys, "--pairs", pairs, "--baselines", "--jobs", "0")
+
+
+def test_missing_outputs_are_counted_and_named(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = music_folder / "pairs.csv"
+    assert "is not a folder" in error_of(capsys, "--pairs", pairs, "--outputs", tmp_path / "none")
+    write(tmp_path / "000.wav", clicks(EVEN))
+    message = error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
+    assert "1 of 2 pairs" in message
+    assert "001.wav" in message
+    write(tmp_path / "000.flac", clicks(EVEN))
+    write(tmp_path / "001.wav", clicks(EVEN))
+    assert "both there" in error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
+
+
+def test_bad_recordings_are_named(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = music_folder / "pairs.csv"
+    write(tmp_path / "000.wav", clicks(EVEN))
+    write(tmp_path / "001.wav", clicks(EVEN)[:12_000])
+    message = error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
+    assert "001.wav is too short (0.5 s)" in message
+    (tmp_path / "001.wav").write_bytes(b"not a recording at all")
+    assert "001.wav" in error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
+
+
+def test_a_silent_source_is_named(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "silent.wav", np.zeros(40_000))
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"input,target\n{music_folder / 'first.wav'},silent.wav\n")
+    assert "silent.wav is silent" in error_of(capsys, "--pairs", pairs, "--baselines")
+
+
+def test_a_mistake_ends_with_two_and_without_a_traceback(tmp_path: Path) -> None:
+    done = hocket("--pairs", tmp_path / "none.csv", "--baselines")
+    assert done.returncode == 2
+    assert "none.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['librosa'] = None\n"
+        "from hocket.cli import main; sys.exit(main(['evaluate', '--pairs', 'x.csv', '--baselines']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "pip install 'hocket[eval]'" in done.stderr
+    assert "librosa" in done.stderr
+    assert "Traceback" not in done.stderr
