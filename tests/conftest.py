@@ -13,3 +13,44 @@ def music() -> Path:
     if not (MUSIC / "pairs.csv").is_file():
         pytest.skip(f"the development recordings are not at {MUSIC}")
     return MUSIC
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small rendered corpus: `music/`, `truth/` and `pairs.csv`; eight songs of six seconds."""
+    from hocket.data.synthetic import render_corpus
+
+    return render_corpus(
+        tmp_path_factory.mktemp("rendered") / "corpus", num_songs=8, num_pairs=3, duration_seconds=6.0, seed=3
+    )
+
+
+SMALL = {
+    "excerpt_seconds": 1.0,
+    "batch_size": 2,
+    "num_validation_examples": 2,
+    "fft_size": 512,
+    "hop": 128,
+    "model_dim": 16,
+    "num_heads": 2,
+    "num_bands": 8,
+    "num_blocks": 1,
+    "num_epochs": 2,
+    "steps_per_epoch": 3,
+    "warmup_steps": 2,
+    "num_threads": 1,
+    "device": "cpu",
+}
+"""Fields of a run that takes seconds, with every part of it there."""
+
+
+@pytest.fixture
+def small() -> dict[str, object]:
+    """A copy of the fields of a run that takes seconds."""
+    return dict(SMALL)
+
+
+@pytest.fixture
+def small_flags(small: dict[str, object]) -> list[str]:
+    """The same as command-line flags."""
+    return [f"--{name}={value}" for name, value in small.items()]

@@ -57,9 +57,8 @@ def long_recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (container, coding) in LOSSY.items():
         rate_hz = 48_000 if coding == "OPUS" else RATE_HZ
         with soundfile.SoundFile(folder / name, "w", rate_hz, 2, coding, format=container) as sound:
-            for block in np.array_split(
-                tones(9, rate_hz).T, 60
-            ):  # libsndfile may crash on a long Ogg at once
+            # In blocks, because libsndfile may crash on a long Ogg that is written at once.
+            for block in np.array_split(tones(9, rate_hz).T, 60):
                 sound.write(block)
     return folder
 

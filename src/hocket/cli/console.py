@@ -1,6 +1,5 @@
 """What training says on a terminal, and in a log file where there is none."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,9 +86,11 @@ class Console:
             self._bar = None
         if outcome.stopped:
             self.say(f"stopped at step {outcome.num_steps} ({outcome.stopped}); the same command continues")
+        if outcome.validation is None:
+            return
         self.say(f"\nBest weights (epoch {outcome.best_epoch}) on the validation pairs:")
         for line in checklist_lines(outcome.items):
             self.say(line, style="green" if "✓" in line else "red")
-        if math.isfinite(outcome.validation.worst_ratio):
-            self.say(f"  most one-sided pair: ratio {outcome.validation.worst_ratio:.1f}x")
+        self.say(f"  most one-sided pair: ratio {outcome.validation.worst_ratio:.1f}x")
+        self.say(f"  {outcome.examples_per_second:.1f} examples/s over {outcome.num_steps} steps")
         self.say(f"\nhocket fuse INPUT TARGET -o OUT.wav --checkpoint {folder / 'best'}")

@@ -28,7 +28,8 @@ def run(argv: list[str]) -> int:
     options = _parser().parse_args(underscored(argv))
     _check(options)
     several = options.pairs is not None or options.num_samples is not None
-    if options.num_samples is not None:
+    options.pictures = options.pictures or options.num_samples is not None
+    if options.pictures:
         from hocket.pictures import require_matplotlib
 
         require_matplotlib()
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="RUN/best", help="trained weights")
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns input,target: one file a row")
     parser.add_argument("--num_samples", type=int, metavar="N", help="samples of the run's validation songs")
+    parser.add_argument(
+        "--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)"
+    )
     parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=0, help="which validation samples are drawn (0)")
@@ -126,6 +130,8 @@ def _fuse_one(fuser: "Fuser", options: argparse.Namespace) -> None:
     fused = fuser.fuse_files(options.input, options.target, on_progress=_progress_line())
     seconds = time.perf_counter() - begin
     figures = _save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
+    if options.pictures:
+        _draw(fuser, fused, figures, options.output)
     _say(fused, figures, seconds)
 
 
@@ -133,7 +139,7 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
     """One file a row and a table of what became of each; a bad row does not stop the others."""
     from hocket.inference import fuse_batch, validation_samples
 
-    with_pictures = pairs is None
+    own_samples = pairs is None
     if pairs is None:
         pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
     rows: list[dict[str, Any]] = []
@@ -148,8 +154,10 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
         seconds = time.perf_counter() - begin
         print(f"{output}  ({len(rows) + 1}/{len(pairs)})")
         figures = _save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
-        if with_pictures:
-            _save_sources_and_pictures(fuser, fused, figures, output)
+        if own_samples:
+            _save_sources(fused, output)
+        if options.pictures:
+            _draw(fuser, fused, figures, output)
         _say(fused, figures, seconds)
         rows.append(row | {"output": output.name, "error": ""} | figures.as_dict() | fused.mask_figures)
         begin = time.perf_counter()
@@ -189,14 +197,20 @@ def _save(
     return figures
 
 
-def _save_sources_and_pictures(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
+def _save_sources(fused: "FusedFile", output: Path) -> None:
+    """The excerpts that were fused, beside the output, to be listened to in turn."""
     from hocket import audio
+
+    for name in ("input", "target"):
+        source = getattr(fused, name)
+        audio.save(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
+
+
+def _draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
     from hocket.pictures import draw_check, draw_masks
 
     mono = {name: getattr(fused, name).mono().samples[0] for name in ("audio", "input", "target")}
     rate = fused.audio.sample_rate
-    for name in ("input", "target"):
-        audio.save(output.with_name(f"{output.stem}_{name}.wav"), getattr(fused, name), encoding="float32")
     draw_check(
         output.with_suffix(".png"),
         output=mono["audio"],

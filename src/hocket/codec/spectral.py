@@ -67,10 +67,9 @@ class SpectralCodec(Codec):
         floor = 10 ** (FLOOR_DB / 10)
         scale = (self.config.fft_size / 4) ** 2
         level = 10.0 * torch.log10(power(latent) / scale + floor) / DECIBELS_PER_UNIT + 2.0
-        over_time = _local_mean(level.flatten(0, 1), self.config.transient_frames).view_as(level)
-        columns = level.transpose(1, 2)
-        over_frequency = _local_mean(columns.flatten(0, 1), self.config.tonal_bins).view_as(columns)
-        return torch.stack([level, level - over_time, level - over_frequency.transpose(1, 2)], dim=1)
+        over_time = local_mean(level, self.config.transient_frames)
+        over_frequency = local_mean(level.transpose(1, 2), self.config.tonal_bins).transpose(1, 2)
+        return torch.stack([level, level - over_time, level - over_frequency], dim=1)
 
     def band_edges(self, num_bands: int) -> Tensor:
         """Band centres evenly spaced in mel, from the lowest bin to the highest."""
@@ -80,8 +79,8 @@ class SpectralCodec(Codec):
         return hertz * (self.config.fft_size / self.sample_rate)
 
 
-def _local_mean(rows: Tensor, length: int) -> Tensor:
-    """Centred moving average over the last axis of `[n, k]`; the ends average what is there."""
-    length = min(length, rows.shape[-1] if rows.shape[-1] % 2 else rows.shape[-1] - 1)
-    pooled = F.avg_pool1d(rows[:, None], max(length, 1), 1, max(length, 1) // 2, count_include_pad=False)
-    return pooled[:, 0]
+def local_mean(values: Tensor, length: int) -> Tensor:
+    """Centred moving average over the last axis of `[b, n, k]`, `length` odd; the ends average what is there."""
+    # A window longer than the signal averages over all of it, wherever its centre is.
+    length = min(length, 2 * values.shape[-1] - 1)
+    return F.avg_pool1d(values, length, 1, length // 2, count_include_pad=False)

@@ -4,6 +4,7 @@ from hocket.model.agent import AgentConfig, CreativeAgent
 from hocket.model.cascade import Cascade, CascadeConfig
 from hocket.model.fusion import FusionModel, ModelConfig
 from hocket.model.result import FusionResult, Masks, Stage
+from hocket.model.weights import load_model
 
 __all__ = [
     "AgentConfig",
@@ -15,4 +16,5 @@ __all__ = [
     "Masks",
     "ModelConfig",
     "Stage",
+    "load_model",
 ]

@@ -36,7 +36,9 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
         "version": __version__,
         **{key: json.dumps(value) for key, value in metadata.items()},
     }
-    payload = to_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header["digest"] = _digest(plain, header)
+    payload = to_bytes(plain, header)
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path} is not a checkpoint of this program: give one that `hocket train` wrote."
         )
+    if header.pop("digest", None) != _digest(tensors, header):
+        raise CheckpointError(f"{path} is damaged (its digest does not fit its content): give another one.")
     metadata = {key: json.loads(text) for key, text in header.items() if key not in ("format", "version")}
     return tensors, {**metadata, "version": header.get("version")}
 
@@ -122,13 +126,13 @@ def load_weights(model: FusionModel, tensors: Mapping[str, Tensor], path: Path) 
     model.load_state_dict(given)
 
 
-def load_model(path: Path) -> tuple[FusionModel, dict[str, Any]]:
+def load_model(path: str | Path) -> tuple[FusionModel, dict[str, Any]]:
     """The model of a checkpoint, ready to fuse, and the checkpoint's metadata.
 
     Raises:
         CheckpointError: the file is missing, damaged, or its configuration and weights do not fit each other.
     """
-    found = find_checkpoint(path)
+    found = find_checkpoint(Path(path))
     tensors, metadata = load_checkpoint(found)
     model = FusionModel(model_config(metadata.get("model"), found))
     load_weights(model, tensors, found)
@@ -172,10 +176,15 @@ def _umask() -> int:
     return mask
 
 
+def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    """A word for all names, values and metadata: one turned bit gives another."""
+    digest = hashlib.sha256(json.dumps(dict(sorted(header.items()))).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def weights_hash(model: torch.nn.Module) -> str:
     """A word that is equal for equal weights, bit for bit."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return _digest(model.state_dict(), {})[:16]

@@ -24,7 +24,7 @@ class ObjectiveConfig:
     output_balance_weight: float = 3.0
     mask_reg_weight: float = 1.0
     complementarity_weight: float = 1.0
-    coverage_weight: float = 0.1
+    coverage_weight: float = 1.0
     temporal_diversity_weight: float = 0.0
     novelty_weight: float = 0.0
     rhythm_weight: float = 2.0

@@ -1,10 +1,12 @@
 """What masks should look like, judged from the masks alone; no figure here can see whether the output copies."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from hocket.model.result import Masks
 
 FLAT_OVERLAP = 0.25
+TOLERATED_OVERLAP = 0.07
 TEMPORAL_DEVIATION = 0.2
 
 
@@ -15,8 +17,11 @@ def balance(masks: Masks) -> Tensor:
 
 
 def complementarity(masks: Masks) -> Tensor:
-    """Overlap in units of what flat masks have: `[b]`, 1 for flat masks of 0.5, 0 when no place is shared."""
-    return masks.overlap / FLAT_OVERLAP
+    """Overlap beyond 0.07, in units of what flat masks have: `[b]`, 0 from a complementarity of 93 % on.
+
+    A hinge, because harder masks than that buy nothing but musical noise (docs/log.md).
+    """
+    return F.relu(masks.overlap - TOLERATED_OVERLAP) / FLAT_OVERLAP
 
 
 def coverage(masks: Masks) -> Tensor:

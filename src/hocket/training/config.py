@@ -24,7 +24,7 @@ class TrainingConfig:
     """Length, steps and care of a run; `patience` is in epochs and 0 never stops early; `num_threads` 0 is torch's own."""
 
     num_epochs: int = 50
-    steps_per_epoch: int = 30
+    steps_per_epoch: int = 20
     learning_rate: float = 1e-3
     warmup_steps: int = 50
     weight_decay: float = 0.01

@@ -29,9 +29,12 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the best weights' validation and checklist, and why it `stopped` before its planned end."""
+    """How a run ended: the best weights' validation and checklist, and why it `stopped` before its planned end.
 
-    validation: Validation
+    After a signal there is no validation and no checklist: the run goes on later.
+    """
+
+    validation: Validation | None
     items: list[ChecklistItem]
     best_epoch: int
     num_steps: int

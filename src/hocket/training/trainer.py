@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,7 @@ class Trainer:
         self.state = _fresh_state(config, self.runtime.device)
         self.objective = Objective(config.objective)
         self.stop_reason: str | None = None
+        self._interrupted = False
         self._reader = SongReader(
             [*library.training, *library.validation],
             sample_rate=config.codec.sample_rate,
@@ -49,7 +51,7 @@ class Trainer:
 
     def request_stop(self, reason: str) -> None:
         """Asks the loop to save and end at the next step's boundary; safe to call from a signal handler."""
-        self.stop_reason = reason
+        self.stop_reason, self._interrupted = reason, True
 
     def resume(self) -> Progress | None:
         """Continues from the folder's checkpoint, where there is one, and says how far that was.
@@ -149,16 +151,12 @@ class Trainer:
         self.objective = Objective(replace(self.objective.config, **{name: value}))
 
     def _finish(self, tracker: Tracker, validator: Validator) -> Outcome:
-        """Judges the best weights, which are the ones that will be used."""
-        progress, best = self.state.progress, self.folder.best
-        if not best.is_file():
-            self.folder.save_best(self.state)
-        tensors, _ = load_checkpoint(best)
-        load_weights(self.state.model, tensors, best)
-        validation = validator(self.state.model, self.objective)
+        """Judges the best weights, which are the ones that will be used; not after a signal, which does not wait."""
+        progress = self.state.progress
+        validation = None if self._interrupted else self._judge_best(validator)
         outcome = Outcome(
             validation=validation,
-            items=checklist(validation.figures, validation.masks),
+            items=checklist(validation.figures, validation.masks) if validation else [],
             best_epoch=progress.best_epoch,
             num_steps=progress.step,
             examples_per_second=self.config.data.batch_size * progress.step / max(progress.seconds, 1e-9),
@@ -168,7 +166,7 @@ class Trainer:
             "end",
             progress.step,
             {
-                **validation_scalars(validation),
+                **(validation_scalars(validation) if validation else {}),
                 "best_epoch": outcome.best_epoch,
                 "examples_per_second": outcome.examples_per_second,
                 "stopped": outcome.stopped,
@@ -176,6 +174,14 @@ class Trainer:
             },
         )
         return outcome
+
+    def _judge_best(self, validator: Validator) -> Validation:
+        best = self.folder.best
+        if not best.is_file():
+            self.folder.save_best(self.state)
+        tensors, _ = load_checkpoint(best)
+        load_weights(self.state.model, tensors, best)
+        return validator(self.state.model, self.objective)
 
     def _count_skipped(self, skipped: bool) -> None:
         progress = self.state.progress
@@ -204,8 +210,7 @@ class Trainer:
             with_real=self.state.adversary is not None,
         )
         order = range(first_step * data.batch_size, len(dataset))
-        loader = DataLoader(dataset, batch_size=data.batch_size, sampler=order, num_workers=data.num_workers)
-        return iter(loader)
+        return iter(_loader(dataset, data.batch_size, sampler=order, num_workers=data.num_workers))
 
     def _validation_batches(self) -> list[dict[str, Tensor]]:
         data = self.config.data
@@ -217,7 +222,12 @@ class Trainer:
             excerpt_seconds=data.excerpt_seconds,
             seed=self.config.training.seed + VALIDATION_SEED_OFFSET,
         )
-        return list(DataLoader(dataset, batch_size=data.batch_size))
+        return list(_loader(dataset, data.batch_size))
+
+
+def _loader(dataset: PairDataset, batch_size: int, **options: Any) -> DataLoader[dict[str, Tensor]]:
+    # With a generator of its own it leaves torch's alone, whose state is part of the checkpoint.
+    return DataLoader(dataset, batch_size=batch_size, generator=torch.Generator(), **options)
 
 
 def _fresh_state(config: RunConfig, device: torch.device) -> TrainingState:

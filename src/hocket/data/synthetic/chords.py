@@ -6,7 +6,8 @@ from itertools import pairwise, product
 
 import numpy as np
 
-NOTE_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 NUMERALS = {"i": 0, "ii": 2, "iii": 4, "iv": 5, "v": 7, "vi": 9, "vii": 11}
 # Semitones above the root: root, third (or what stands for it), fifth or seventh, then what colours the chord.
 QUALITIES = {
@@ -33,20 +34,22 @@ LADDER_LOWEST = 67  # the melody's notes start at G4
 class Chord:
     """One chord: its root and quality, and how it is played.
 
-    `voicing` are MIDI notes from low to high; `bass` is the MIDI note of the bass, the root unless inverted.
+    `voicing` are MIDI notes from low to high; `bass` is the MIDI note of the bass, the root unless inverted;
+    `flats` says how black keys are spelled.
     """
 
     root: int
     quality: str
     voicing: tuple[int, ...]
     bass: int
+    flats: bool = True
 
     @property
     def name(self) -> str:
         """The lead-sheet name, such as `F#m7` or `C/E`."""
-        plain = NOTE_NAMES[self.root] + self.quality
+        plain = note_name(self.root, flats=self.flats) + self.quality
         inverted = self.bass % 12 != self.root
-        return f"{plain}/{NOTE_NAMES[self.bass % 12]}" if inverted else plain
+        return f"{plain}/{note_name(self.bass, flats=self.flats)}" if inverted else plain
 
     @property
     def pitch_classes(self) -> tuple[int, ...]:
@@ -63,6 +66,11 @@ class Chord:
         """The melody's note on a step of the ladder of chord notes above G4, two octaves high."""
         ladder = [n for n in range(LADDER_LOWEST, LADDER_LOWEST + 24) if n % 12 in self.pitch_classes]
         return ladder[step % len(ladder)]
+
+
+def note_name(midi: int, *, flats: bool) -> str:
+    """A note's or pitch class's name without its octave."""
+    return (FLAT_NAMES if flats else SHARP_NAMES)[midi % 12]
 
 
 def parse_numeral(text: str) -> tuple[int, str]:

@@ -147,15 +147,16 @@ def _require_free(folder: Path, *, force: bool) -> None:
 def _write(folder: Path, settings: CorpusSettings, songs: list[Song], progress: Progress) -> None:
     pairs = choose_pairs(songs, settings.pairs_wanted, settings.seed)
     total = len(songs) + len(pairs)
-    length = {"duration_seconds": settings.duration_seconds, "sample_rate": settings.sample_rate}
+    seconds, rate = settings.duration_seconds, settings.sample_rate
     files = [f"music/song_{song.index:03d}.flac" for song in songs]
     rows = []
     for done, (song, file) in enumerate(zip(songs, files, strict=True), start=1):
-        _save(folder / file, render_song(song, **length), settings.sample_rate)
+        _save(folder / file, render_song(song, duration_seconds=seconds, sample_rate=rate), rate)
         progress(done, total)
     for number, (first, second) in enumerate(pairs):
         truth = f"truth/{number:03d}.flac"
-        _save(folder / truth, render_truth(songs[first], songs[second], **length), settings.sample_rate)
+        fused = render_truth(songs[first], songs[second], duration_seconds=seconds, sample_rate=rate)
+        _save(folder / truth, fused, rate)
         rows.append((files[first], files[second], truth, f"{number:03d}"))
         progress(len(songs) + number + 1, total)
     with (folder / "pairs.csv").open("w", encoding="utf-8", newline="") as handle:
@@ -163,10 +164,7 @@ def _write(folder: Path, settings: CorpusSettings, songs: list[Song], progress: 
     description = {
         "format": FORMAT,
         "settings": asdict(settings),
-        "songs": [
-            {"file": file} | describe(song, settings.duration_seconds)
-            for song, file in zip(songs, files, strict=True)
-        ],
+        "songs": [{"file": file} | describe(song, seconds) for song, file in zip(songs, files, strict=True)],
     }
     text = json.dumps(description, indent=1, allow_nan=False)
     (folder / "corpus.json").write_text(text + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
 """Harmony: a key and its chords on a clock of their own, so that the chord at a time belongs to it alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hocket.data.synthetic.chords import NOTE_NAMES, Chord, bass_of, parse_numeral, voice
+from hocket.data.synthetic.chords import Chord, bass_of, note_name, parse_numeral, voice
 
 MIN_CHORD_SECONDS = 1.1
 MAX_CHORD_SECONDS = 4.5
@@ -50,6 +50,9 @@ SCALES = {
     "dorian": (0, 2, 3, 5, 7, 9, 10),
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
+# The major scale with the same notes lies this many semitones above the tonic.
+TO_RELATIVE_MAJOR = {"major": 0, "minor": 3, "dorian": 10, "mixolydian": 5}
+MAJORS_WITH_FLATS = (5, 10, 3, 8, 1)  # F, Bb, Eb, Ab, Db
 SEVENTHS = {"": "maj7", "m": "m7", "dim": "m7b5"}
 NINTHS = {"": "maj9", "m": "m9", "7": "9"}
 
@@ -67,7 +70,7 @@ class Harmony:
     @property
     def key(self) -> str:
         """The key's name, such as `Eb dorian`."""
-        return f"{NOTE_NAMES[self.tonic]} {self.mode}"
+        return f"{note_name(self.tonic, flats=_has_flats(self.tonic, self.mode))} {self.mode}"
 
     @property
     def scale(self) -> frozenset[int]:
@@ -106,6 +109,10 @@ def make_harmony(rng: np.random.Generator, *, start_seconds: float, bar_seconds:
     )
 
 
+def _has_flats(tonic: int, mode: str) -> bool:
+    return (tonic + TO_RELATIVE_MAJOR[mode]) % 12 in MAJORS_WITH_FLATS
+
+
 def _voiced(numerals: list[str], tonic: int, mode: str, colour: str, centre: int) -> tuple[Chord, ...]:
     chords: list[Chord] = []
     for numeral in numerals:
@@ -115,9 +122,10 @@ def _voiced(numerals: list[str], tonic: int, mode: str, colour: str, centre: int
         # An inverted ninth chord would have its seventh or ninth in the bass.
         quality = _coloured(quality, degree, mode, "sevenths" if inversion and colour == "ninths" else colour)
         previous = chords[-1].voicing if chords else None
-        chord = Chord(root, quality, (), bass_of(root))
-        lowest = {"": chord.root, "3": chord.pitch_classes[1], "5": chord.pitch_classes[2]}[inversion]
-        chords.append(Chord(root, quality, voice(chord.pitch_classes, previous, centre), bass_of(lowest)))
+        chord = Chord(root, quality, (), bass_of(root), _has_flats(tonic, mode))
+        notes = chord.pitch_classes
+        lowest = notes[{"": 0, "3": 1, "5": 2}[inversion]]
+        chords.append(replace(chord, voicing=voice(notes, previous, centre), bass=bass_of(lowest)))
     return tuple(chords)
 
 

@@ -63,7 +63,9 @@ def make_timbre(rng: np.random.Generator, family: str) -> Timbre:
     )
 
 
-def play(timbre: Timbre, midi: int, *, soft: bool, num_samples: int, sample_rate: int) -> np.ndarray:
+def play(
+    timbre: Timbre, midi: int, *, soft: bool, num_samples: int, sample_rate: int, start_sample: int = 0
+) -> np.ndarray:
     """A note held for `num_samples`, at RMS 1 over its first 0.3 s, with its attack and decay but no release.
 
     Args:
@@ -72,12 +74,14 @@ def play(timbre: Timbre, midi: int, *, soft: bool, num_samples: int, sample_rate
         soft: plays with less brightness.
         num_samples: length.
         sample_rate: Hz.
+        start_sample: where in the song the note is struck; its oscillators run on the song's clock.
     """
     played = replace(timbre, brightness=timbre.brightness * SOFT_BRIGHTNESS) if soft else timbre
     fundamental_hz = 440.0 * 2 ** ((midi - 69) / 12)
     rng = np.random.default_rng([timbre.seed, midi])
-    tone = Tone(played, fundamental_hz, num_samples, sample_rate, rng)
+    num_level = int(LEVEL_WINDOW_SECONDS * sample_rate)
+    tone = Tone(played, fundamental_hz, max(num_samples, num_level), sample_rate, rng, start_sample)
     note = FAMILIES[timbre.family].voice(tone)
-    level = sound.root_mean_square(note[: int(LEVEL_WINDOW_SECONDS * sample_rate)])
-    attack = sound.rise(num_samples, max(2, int(timbre.attack_seconds * sample_rate)))
-    return note * attack * tone.fading(timbre.decay_seconds) / level
+    level = sound.root_mean_square(note[:num_level])
+    attack = sound.rise(len(note), max(2, int(timbre.attack_seconds * sample_rate)))
+    return (note * attack * tone.fading(timbre.decay_seconds) / level)[:num_samples]

@@ -161,9 +161,7 @@ def notes_of_strike(
     last = max(first, harmony.number_at(end - ANTICIPATION_SECONDS))
     changes = [harmony.start_seconds + n * harmony.chord_seconds for n in range(first + 1, last + 1)]
     notes = []
-    for number, begin, finish in zip(
-        range(first, last + 1), [start, *changes], [*changes, end], strict=True
-    ):
+    for number, begin, finish in zip(range(first, last + 1), [start, *changes], [*changes, end], strict=True):
         struck, kept = number == first, number == last
         chord = harmony.chords[number % len(harmony.chords)]
         midis = notes_of(chord, strike.degree)
@@ -184,21 +182,21 @@ def notes_of_strike(
 
 
 def _played(notes: list[Note], timbre: Timbre, num_samples: int, sample_rate: int) -> np.ndarray:
-    """All notes of an instrument. Each pitch is rendered once, as long as its longest note, and gated."""
+    """All notes of an instrument, each gated by its own start and end."""
     track = np.zeros(num_samples)
-    by_pitch: dict[tuple[int, bool], list[Note]] = defaultdict(list)
     for note in notes:
-        by_pitch[note.midi, note.soft].append(note)
-    for (midi, soft), same in sorted(by_pitch.items()):
-        lengths = [
-            max(SHORTEST_NOTE_SECONDS, n.end_seconds - n.start_seconds) + n.release_seconds for n in same
-        ]
-        longest = round(max(lengths) * sample_rate)
-        held = play(timbre, midi, soft=soft, num_samples=longest, sample_rate=sample_rate)
-        for note, seconds in zip(same, lengths, strict=True):
-            length = min(round(seconds * sample_rate), longest)
-            gated = held[:length] * sound.fall(length, round(note.release_seconds * sample_rate))
-            if note.fade_in_seconds:
-                gated *= sound.rise(length, round(note.fade_in_seconds * sample_rate))
-            _place(track, gated, note.start_seconds, note.gain, sample_rate)
+        sounding = max(SHORTEST_NOTE_SECONDS, note.end_seconds - note.start_seconds)
+        start, length = (round(s * sample_rate) for s in (note.start_seconds, sounding + note.release_seconds))
+        held = play(
+            timbre,
+            note.midi,
+            soft=note.soft,
+            num_samples=length,
+            sample_rate=sample_rate,
+            start_sample=start,
+        )
+        held *= sound.fall(length, round(note.release_seconds * sample_rate))
+        if note.fade_in_seconds:
+            held *= sound.rise(length, round(note.fade_in_seconds * sample_rate))
+        _place(track, held, note.start_seconds, note.gain, sample_rate)
     return track

@@ -15,7 +15,7 @@ from hocket.errors import DataError
 Kind = Literal["drums", "chords", "band"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # Parts that may be missing, by kind: (probability of a bass, of a melody).
-BASS_AND_LEAD = {"drums": (0.0, 0.0), "chords": (0.6, 0.45), "band": (0.9, 0.35)}
+BASS_AND_LEAD = {"drums": (0.0, 0.0), "chords": (0.6, 0.5), "band": (0.9, 0.35)}
 FOLLOWING_BANDS = 0.35  # share of the bands whose chords are struck with the drums
 
 
@@ -49,9 +49,12 @@ class Song:
     @property
     def instruments(self) -> dict[str, str | list[str] | None]:
         """The names of what plays, by part."""
-        voices = [voice for voice, loop in self.rhythm.drums if any(loop)] if self.kit else None
-        pitched = {"chords": self.chords, "bass": self.bass, "lead": self.lead}
-        return {"drums": voices} | {part: timbre and timbre.family for part, timbre in pitched.items()}
+        names: dict[str, str | list[str] | None] = {"drums": None}
+        if self.kit is not None:
+            names["drums"] = [voice for voice, loop in self.rhythm.drums if any(loop)]
+        for part, timbre in (("chords", self.chords), ("bass", self.bass), ("lead", self.lead)):
+            names[part] = timbre.family if timbre else None
+        return names
 
 
 def make_song(seed: int | np.random.SeedSequence, index: int, kind: Kind | None = None) -> Song:

@@ -51,9 +51,12 @@ def one_cycle(amplitudes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         `[tables, TABLE_SIZE + 1]`; the last column repeats the first, for interpolation.
     """
-    kept = min(amplitudes.shape[1], TABLE_SIZE // 2 - 1)
+    most = TABLE_SIZE // 2 - 1
+    kept = min(amplitudes.shape[1], most)
+    # As many phases for any spectrum: another sample rate, with other partials, gives the same tone.
+    phases = rng.random(most)[:kept]
     spectrum = np.zeros((amplitudes.shape[0], TABLE_SIZE // 2 + 1), dtype=complex)
-    spectrum[:, 1 : kept + 1] = amplitudes[:, :kept] * np.exp(2j * np.pi * rng.random(kept))
+    spectrum[:, 1 : kept + 1] = amplitudes[:, :kept] * np.exp(2j * np.pi * phases)
     cycle = np.fft.irfft(spectrum, axis=1) * TABLE_SIZE / 2
     return np.concatenate([cycle, cycle[:, :1]], axis=1)
 

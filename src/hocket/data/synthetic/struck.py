@@ -8,12 +8,12 @@ from hocket.data.synthetic.tone import Tone, crossfade
 
 def electric_piano(tone: Tone) -> np.ndarray:
     """Frequency modulation: a warm 1:1 pair that mellows, and a short bell-like tine."""
-    phase = tone.fundamental_hz * tone.seconds
+    phase = tone.cycles(tone.fundamental_hz)
     index = (0.3 + 1.6 * tone.timbre.brightness) * tone.fading(0.35)
     warm = np.sin(2 * np.pi * phase + index * sound.sine(phase)) * tone.fading(1.1)
     ratio = 14.0 if 15 * tone.fundamental_hz < 0.5 * tone.sample_rate else 4.0
     tine = sound.sine(ratio * phase) * tone.fading(0.06)
-    tremolo = 1 + 0.2 * tone.timbre.spread * sound.sine(4.5 * tone.seconds)
+    tremolo = 1 + 0.2 * tone.timbre.spread * sound.sine(4.5 * tone.clock_seconds)
     return (warm + 0.12 * tone.timbre.brightness * tine) * tremolo
 
 
@@ -31,39 +31,28 @@ def piano(tone: Tone) -> np.ndarray:
 
 
 def pluck(tone: Tone) -> np.ndarray:
-    """Karplus and Strong's plucked string (Computer Music Journal 7(2), 1983).
-
-    The loop is `delay` samples, a low pass of one sample and a linear interpolation for the rest. It is computed
-    a period at a time: within a period no sample depends on another.
-    """
+    """A plucked string with the pick's noise: where it is plucked decides which harmonics are missing."""
     bright = tone.timbre.brightness
-    loop_samples = tone.sample_rate / tone.fundamental_hz
-    delay = int(loop_samples) - 1
-    rest = loop_samples - 1 - delay
-    damping = 0.02 + 0.16 * (1 - bright)
-    taps = np.convolve([damping, 1 - 2 * damping, damping], [1 - rest, rest])
-    taps *= np.exp(-1 / (tone.fundamental_hz * (0.5 + 1.2 * bright)))
-    burst = sound.low_pass(
-        tone.rng.standard_normal(delay + 4), 1500 + 6000 * bright, tone.sample_rate, order=1
-    )
-    # Plucking at a fraction of the length cancels the harmonics that have a node there.
-    burst = burst - np.roll(burst, max(1, int(tone.rng.uniform(0.12, 0.3) * loop_samples)))
-    string = np.zeros(tone.num_samples + 2 * delay + 8)
-    string[: delay + 4] = burst - burst.mean()
-    for start in range(delay + 4, len(string) - delay, delay):
-        string[start : start + delay] = np.convolve(string[start - delay - 3 : start], taps, "valid")
-    return string[4 : 4 + tone.num_samples]
+    amplitudes = tone.spectrum(slope=0.8, cutoff_hz=1000 + 4500 * bright)
+    plucked_at = tone.rng.uniform(0.12, 0.3)  # of the string's length
+    amplitudes *= 0.02 + np.abs(np.sin(np.pi * plucked_at * np.arange(1, len(amplitudes) + 1)))
+    string = tone.decaying_bands(amplitudes, decay_seconds=0.5 + 1.2 * bright, spread=0.3 * tone.timbre.spread)
+    return string + sound.low_pass(0.3 * bright * tone.noise(0.004), 3500.0, tone.sample_rate)
 
 
 def vibraphone(tone: Tone) -> np.ndarray:
     """A tuned bar: partials at about 1, 4 and 10 times the fundamental, and the motor's tremolo."""
     bright = tone.timbre.brightness
     bar = np.zeros(tone.num_samples)
-    for ratio, gain, decay_seconds in ((1.0, 1.0, 1.4), (3.98, 0.35 * bright, 0.35), (9.9, 0.12 * bright, 0.08)):
+    for ratio, gain, decay_seconds in (
+        (1.0, 1.0, 1.4),
+        (3.98, 0.35 * bright, 0.35),
+        (9.9, 0.12 * bright, 0.08),
+    ):
         if ratio * tone.fundamental_hz < sound.HIGHEST_SHARE_OF_RATE * tone.sample_rate:
-            partial = sound.sine(ratio * tone.fundamental_hz * tone.seconds)
+            partial = sound.sine(tone.cycles(ratio * tone.fundamental_hz))
             bar += gain * partial * tone.fading(decay_seconds)
-    motor = sound.sine(tone.rng.uniform(4.0, 6.0) * tone.seconds)
+    motor = sound.sine(tone.cycles(tone.rng.uniform(4.0, 6.0)))
     return bar * (1 + 0.4 * tone.timbre.spread * motor)
 
 
@@ -98,6 +87,6 @@ def synth_bass(tone: Tone) -> np.ndarray:
 
 def sub_bass(tone: Tone) -> np.ndarray:
     """A sine pushed into saturation, with a short octave at its start."""
-    phase = tone.fundamental_hz * tone.seconds
+    phase = tone.cycles(tone.fundamental_hz)
     body = sound.saturate(sound.sine(phase), 0.8 + 2.5 * tone.timbre.brightness)
     return body + 0.1 * sound.sine(2 * phase) * tone.fading(0.1)

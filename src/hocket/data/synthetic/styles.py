@@ -1,8 +1,8 @@
 """The styles that rhythms are drawn from, as patterns in letters.
 
-One letter is one step. Drums: `X` accent, `x` hit, `o` soft hit, `?` a hit that half of the rhythms have, `.` nothing.
-Chords: `X` and `x` strike, `-` keeps ringing, `.` silence. Bass: `r` root, `t` third, `f` fifth, `o` octave. Melody: `x`.
-Several patterns for one voice are alternatives. A pattern may be longer than a bar.
+One letter is one step. Drums: `X` accent, `x` hit, `o` soft hit, `?` a hit that half of the rhythms have, `.`
+nothing. Chords: `X` and `x` strike, `-` keeps ringing, `.` silence. Bass: `r` root, `t` third, `f` fifth, `o`
+octave. Melody: `x`. Several patterns for one voice are alternatives; a line's pattern may be longer than a bar.
 """
 
 from dataclasses import dataclass, field
@@ -284,6 +284,12 @@ CHORD_STYLES = {
         chords=("X---------------", "X-------x-------"),
         bass=("r-------f-------",),
         lead=("x.x.x.x.x.x.x.x.", "xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx"),
+    ),
+    "pulse": Style(
+        (74, 112),
+        chords=("X-x-x-x-X-x-x-x-", "X-..x-..x-..x-x-", "..x-..x-..x-..x-"),
+        bass=("r-------r-------", "r-----------f-o-"),
+        lead=("x...x...x...x...", "x..x..x.x..x..x."),
     ),
     "slow_waltz": Style(
         (72, 116),

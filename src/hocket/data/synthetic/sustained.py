@@ -17,7 +17,7 @@ def pad(tone: Tone) -> np.ndarray:
     bright = tone.timbre.brightness
     closed = tone.spectrum(slope=1.0, cutoff_hz=350 + 700 * bright)
     opened = tone.spectrum(slope=1.0, cutoff_hz=1200 + 3500 * bright)
-    cycle = tone.rng.uniform(0.08, 0.25) * tone.seconds + tone.rng.random()
+    cycle = tone.cycles(tone.rng.uniform(0.08, 0.25))
     return tone.ensemble(
         [closed, opened],
         crossfade(0.5 + 0.5 * sound.sine(cycle)),
@@ -52,7 +52,7 @@ def choir(tone: Tone) -> np.ndarray:
     spread = tone.timbre.spread
     return tone.ensemble(
         spectra,
-        crossfade(0.5 + 0.5 * sound.sine(0.15 * tone.seconds)),
+        crossfade(0.5 + 0.5 * sound.sine(0.15 * tone.clock_seconds)),
         num_voices=3,
         detune_cents=5 + 8 * spread,
         vibrato_cents=12 + 14 * spread,
@@ -66,7 +66,7 @@ def organ(tone: Tone) -> np.ndarray:
     amplitudes[np.array(DRAWBARS) - 1] = drawn * np.linspace(1.0, tone.timbre.brightness, len(DRAWBARS))
     carried = sound.num_partials(tone.fundamental_hz / 2, tone.sample_rate)
     steady = tone.ensemble([amplitudes[:carried]], vibrato_cents=8 * tone.timbre.spread, transpose=0.5)
-    rotation = sound.sine(tone.rng.uniform(5.5, 6.8) * tone.seconds)
+    rotation = sound.sine(tone.cycles(tone.rng.uniform(5.5, 6.8)))
     return steady * (1 + 0.25 * tone.timbre.spread * rotation) + 0.3 * tone.noise(0.002)
 
 

@@ -1,6 +1,12 @@
-"""A timbre's parameters, and one note in the making with the tools that every instrument uses."""
+"""A timbre's parameters, and one note in the making with the tools that every instrument uses.
+
+Oscillators run on the song's clock: their phases are a function of the time in the song, of the timbre and of the
+pitch, and a note opens and closes what has been running all along. So an instrument that plays the same chord in two
+rhythms has the same waveform wherever both sound, as it has where a mask lets a recording through.
+"""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,6 +15,7 @@ from hocket.data.synthetic import sound
 STRUCK_ATTACK_SECONDS = 0.005
 STRUCK_DECAY_SECONDS = 0.5
 STRUCK_RELEASE_SECONDS = 0.1
+FOLLOWER_GAIN = 0.5  # of the detuned players beside the first, so that no beat silences a note
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,9 @@ class Timbre:
     family: str
     brightness: float  # 0 dark .. 1 bright
     attack_seconds: float
-    decay_seconds: float  # time constant of a held note, on top of the family's own; infinite for sustained ones
+    decay_seconds: (
+        float  # time constant of a held note, on top of the family's own; infinite for sustained ones
+    )
     release_seconds: float
     spread: float  # 0..1: detuning, vibrato, tremolo
     strum_seconds: float  # from one note of a chord to the next
@@ -37,21 +46,29 @@ class Timbre:
 
 @dataclass(frozen=True)
 class Tone:
-    """One note in the making: `num_samples` of a timbre at `fundamental_hz`."""
+    """One note in the making: `num_samples` of a timbre at `fundamental_hz`, struck at `start_sample` of its song.
+
+    `rng` depends on the timbre and the pitch alone, so that whatever is drawn first is the same for every note.
+    """
 
     timbre: Timbre
     fundamental_hz: float
     num_samples: int
     sample_rate: int
     rng: np.random.Generator
+    start_sample: int = 0
 
     @property
-    def seconds(self) -> np.ndarray:
-        """The time of each sample, from the note's start."""
-        return sound.time_axis(self.num_samples, self.sample_rate)
+    def clock_seconds(self) -> np.ndarray:
+        """The time of each sample in the song."""
+        return (self.start_sample + np.arange(self.num_samples)) / self.sample_rate
+
+    def cycles(self, frequency_hz: float) -> np.ndarray:
+        """The phase of an oscillator in cycles, on the song's clock."""
+        return self.rng.random() + frequency_hz * self.clock_seconds
 
     def fading(self, time_constant_seconds: float) -> np.ndarray:
-        """An exponential decay over the note."""
+        """An exponential decay from the note's start."""
         return sound.exponential(self.num_samples, self.sample_rate, time_constant_seconds)
 
     def noise(self, time_constant_seconds: float) -> np.ndarray:
@@ -80,42 +97,43 @@ class Tone:
     ) -> np.ndarray:
         """Several players of the tone, detuned over ±`detune_cents`, each with a phase and a vibrato of its own.
 
+        The one nearest to the pitch leads, the others are softer.
+
         Args:
             spectra: harmonic amplitudes, one array for each way the tone can sound, all of one length.
             weights: `[spectra, samples]`, how the ways are mixed over time (a filter that opens and closes);
                 without it, the plain sum.
             num_voices: players.
             detune_cents: the outermost players' distance from the pitch.
-            vibrato_cents: depth of the vibrato, which sets in over 0.4 s.
+            vibrato_cents: depth of the vibrato.
             transpose: factor on the fundamental.
         """
         tables = sound.one_cycle(np.stack(spectra), self.rng)
         if weights is None:
             tables, weights = tables.sum(axis=0, keepdims=True), np.ones((1, 1))
         mixed = np.zeros(self.num_samples)
-        for offset in np.linspace(-1, 1, num_voices) if num_voices > 1 else [0.0]:
+        leader = (num_voices - 1) // 2
+        for number, offset in enumerate(np.linspace(-1, 1, num_voices) if num_voices > 1 else [0.0]):
             frequency_hz = transpose * self.fundamental_hz * 2 ** (offset * detune_cents / 1200)
             voices = sound.read_tables(tables, self._phase(frequency_hz, vibrato_cents))
-            mixed += np.sum(voices * weights, axis=0)
+            mixed += (1.0 if number == leader else FOLLOWER_GAIN) * np.sum(voices * weights, axis=0)
         return mixed
 
     def _phase(self, frequency_hz: float, vibrato_cents: float) -> np.ndarray:
         """The phase in cycles of a tone with vibrato: the closed-form integral of its swinging frequency."""
-        phase = self.rng.random() + frequency_hz * self.seconds
+        phase = self.cycles(frequency_hz)
         if vibrato_cents == 0:
             return phase
         vibrato_hz = self.rng.uniform(4.6, 6.2)
         depth = vibrato_cents * np.log(2) / 1200 * frequency_hz / (2 * np.pi * vibrato_hz)
-        onset = np.minimum(self.seconds / 0.4, 1.0)
-        return phase - depth * onset * np.cos(2 * np.pi * (vibrato_hz * self.seconds + self.rng.random()))
+        return phase - depth * np.cos(2 * np.pi * self.cycles(vibrato_hz))
 
     def decaying_bands(self, amplitudes: np.ndarray, *, decay_seconds: float, spread: float) -> np.ndarray:
         """A struck or plucked tone whose higher harmonics die sooner: groups of harmonics, one decay each."""
         edges = [0, 2, 4, 8, 16, max(17, len(amplitudes))]
         number = np.arange(len(amplitudes))
         spectra = [
-            np.where((number >= first) & (number < last), amplitudes, 0.0)
-            for first, last in zip(edges[:-1], edges[1:], strict=True)
+            np.where((number >= first) & (number < last), amplitudes, 0.0) for first, last in pairwise(edges)
         ]
         weights = np.stack([self.fading(decay_seconds / faster) for faster in (1.0, 1.5, 2.4, 4.0, 7.0)])
         return self.ensemble(spectra, weights, num_voices=2, detune_cents=0.6 + 1.5 * spread)

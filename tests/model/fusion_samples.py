@@ -1,0 +1,45 @@
+"""Small models, undecided and decided, and sounds for them; everything at 24 kHz."""
+
+import torch
+from torch import Tensor
+
+from hocket.codec import SpectralConfig
+from hocket.model import AgentConfig, CascadeConfig, FusionModel, ModelConfig
+
+RATE_HZ = 24_000
+AGENT = AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)
+
+
+def make_model(
+    *, agent: AgentConfig = AGENT, num_stages: int = 2, codec: SpectralConfig | None = None, seed: int = 0
+) -> FusionModel:
+    """An untrained model, undecided everywhere; its weights are frozen until a test asks for gradients."""
+    torch.manual_seed(seed)
+    model = FusionModel(ModelConfig(codec or SpectralConfig(), agent, CascadeConfig(num_stages)))
+    return model.eval().requires_grad_(False)
+
+
+def stir(model: FusionModel, *, strength: float = 1.0, seed: int = 1) -> FusionModel:
+    """Gives the heads random weights, so that the masks differ everywhere, as after training."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for agent in model.cascade.agents:
+            for parameter in (agent.head.weight, agent.head.bias):
+                parameter.copy_(strength * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def set_gains(model: FusionModel, *, input: float, target: float, stage: int = 0) -> None:
+    """Sets the logits of both voices' gains in all bands: -1e4 mutes a voice, 1e4 gives it the most."""
+    num_bands = model.config.agent.num_bands
+    with torch.no_grad():
+        bias = model.cascade.agents[stage].head.bias
+        bias[-2 * num_bands : -num_bands] = input
+        bias[-num_bands:] = target
+
+
+def noise(num_samples: int = RATE_HZ // 2, *, seed: int = 0, batch: int = 1, channels: int = 1) -> Tensor:
+    """White noise `[batch, channels, samples]` at an RMS of 0.1, with a beat in it, so that frames differ."""
+    generator = torch.Generator().manual_seed(seed)
+    beat = 1.0 + 0.9 * torch.sin(torch.arange(num_samples) * (2 * torch.pi * (3 + seed) / RATE_HZ))
+    return 0.1 * beat * torch.randn(batch, channels, num_samples, generator=generator)

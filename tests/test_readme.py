@@ -1,0 +1,61 @@
+"""The README's code blocks run, in their order, in an empty folder; trainings and renderings are shortened."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import SMALL
+
+ROOT = Path(__file__).parents[1]
+SHORTER = {
+    "hocket render": ["--num-songs=8", "--num-pairs=2", "--duration-seconds=6"],
+    "hocket train": [f"--{name}={value}" for name, value in SMALL.items()],
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.M | re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = "".join(blocks("bash")).splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_every_command_runs(tmp_path) -> None:
+    ran = set()
+    for words in commands():
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), flags=re.M), words
+            continue
+        assert words[0] == "hocket", words
+        # Later flags win: what the README names is there, its length is not.
+        verb = " ".join(words[:2])
+        shortened = [*words, *SHORTER.get(verb, [])]
+        result = subprocess.run(
+            [sys.executable, "-m", *shortened], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert result.returncode == 0, f"{shortened}\n{result.stdout}\n{result.stderr}"
+        ran.add(words[1])
+    assert ran == {"render", "train", "fuse", "check", "evaluate"}
+    for name in ("new.wav", "new.json", "new.png", "fused/000.wav", "fused/results.csv", "samples/000.png"):
+        assert (tmp_path / name).stat().st_size > 0
+    (python,) = blocks("python")
+    script = python + "\nassert output_audio.shape == input_audio.shape\n"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=120)
+
+
+def test_links_and_tree_are_true() -> None:
+    text = (ROOT / "README.md").read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), link
+    for folder in re.findall(r"^  (\w+)/ ", text, flags=re.M):
+        assert (ROOT / "src" / "hocket" / folder).is_dir(), folder
+
+
+def test_no_module_of_the_package_is_missing_from_the_tree() -> None:
+    text = (ROOT / "README.md").read_text()
+    packages = {path.parent.name for path in (ROOT / "src" / "hocket").glob("*/__init__.py")}
+    assert packages <= set(re.findall(r"^  (\w+)/ ", text, flags=re.M)) | {"presets"}
