@@ -15,6 +15,6 @@ fi
 
 for preset in collapsed fixed guided default; do
     printf '\n== %s\n' "$preset"
-    "$bin/hocket" train "$music" --run "$out/$preset" --preset "$preset" --num-epochs "$epochs" --seed 0
+    "$bin/hocket" train "$music" --run "$out/$preset" --preset "$preset" --num-epochs "$epochs" --seed 0 ${FLAGS:-}
 done
 "$bin/python" scripts/study_table.py "$out" --music "$music" --output docs/results/collapse.md

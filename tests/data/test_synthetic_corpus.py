@@ -12,7 +12,7 @@ from hocket.data.synthetic import make_song, render_corpus, render_song, render_
 from hocket.data.synthetic.pairing import choose_pairs, num_possible_pairs
 from hocket.errors import ConfigError, DataError
 
-SMALL = {"num_songs": 6, "duration_seconds": 2.0, "sample_rate": 16_000}
+SMALL = {"num_songs": 6, "duration_seconds": 2.0, "sample_rate": 8_000}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_files_are_what_the_table_and_the_description_say(corpus):
     assert [song["kind"] for song in description["songs"]] == ["drums", "chords", "band"] * 2
     for song in description["songs"]:
         audio = load(corpus / song["file"])
-        assert (audio.num_channels, audio.sample_rate, audio.num_samples) == (1, 16_000, 32_000)
+        assert (audio.num_channels, audio.sample_rate, audio.num_samples) == (1, 8_000, 16_000)
         assert (song["key"] is None) == (song["kind"] == "drums")
         assert bool(song["chords"]) == (song["kind"] != "drums")
         assert 70 <= song["tempo_bpm"] <= 180
@@ -44,7 +44,7 @@ def test_each_truth_is_that_of_its_row(corpus):
     with (corpus / "pairs.csv").open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [row["pair"] for row in rows] == [pair.name for pair in pairs] == ["000", "001", "002"]
-    length = {"duration_seconds": 2.0, "sample_rate": 16_000}
+    length = {"duration_seconds": 2.0, "sample_rate": 8_000}
     for row, pair in zip(rows, pairs, strict=True):
         rhythm, harmony = (
             make_song(0, int(path.stem.removeprefix("song_"))) for path in (pair.input, pair.target)

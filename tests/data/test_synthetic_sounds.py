@@ -34,6 +34,27 @@ def test_instruments_are_in_tune(family, midi):
         assert abs(cents) < 9
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_note_struck_later_has_the_waveform_of_one_that_rings_already(family):
+    """Oscillators run on the clock: what differs is the envelope, and noise of hammer, pick and breath."""
+    timbre = make_timbre(np.random.default_rng(5), family)
+    for midi, restruck_at in ((45, 7_001), (64, 9_377)):
+        early, late = (
+            play(
+                part,
+                midi,
+                soft=False,
+                num_samples=SAMPLE_RATE - start,
+                sample_rate=SAMPLE_RATE,
+                start_sample=start,
+            )
+            for part, start in ((timbre, 0), (timbre.struck(), restruck_at))
+        )
+        window = slice(restruck_at + 2_400, restruck_at + 9_600)
+        early, late = early[window], late[window.start - restruck_at : window.stop - restruck_at]
+        assert np.corrcoef(early, late)[0, 1] > 0.7
+
+
 @pytest.mark.parametrize("family", sorted({*SLOW_CHORDS, *QUICK_CHORDS}))
 def test_a_c_major_chord_sounds_c_e_and_g(family):
     song = make_song(0, 1)

@@ -139,14 +139,20 @@ def test_a_checkpoint_that_does_not_fit_its_own_configuration_is_refused(
         {"codec": 3, "agent": {}, "cascade": {}},
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_refused(model: FusionModel, tmp_path: Path, values: Any) -> None:
+def test_a_configuration_that_cannot_be_used_is_refused(
+    model: FusionModel, tmp_path: Path, values: Any
+) -> None:
     path = tmp_path / "x.safetensors"
     save_checkpoint(path, model_tensors(model), {"model": values})
     assert "configuration" in sentence(path)
 
 
-@pytest.mark.xfail(strict=True, reason="what a checkpoint does not say is silently taken from today's defaults")
-@pytest.mark.parametrize(("group", "field"), [("agent", "max_gain"), ("codec", "sample_rate"), ("cascade", "num_stages")])
+@pytest.mark.xfail(
+    strict=True, reason="what a checkpoint does not say is silently taken from today's defaults"
+)
+@pytest.mark.parametrize(
+    ("group", "field"), [("agent", "max_gain"), ("codec", "sample_rate"), ("cascade", "num_stages")]
+)
 def test_a_configuration_with_a_field_missing_is_refused(
     model: FusionModel, tmp_path: Path, group: str, field: str
 ) -> None:
@@ -158,7 +164,9 @@ def test_a_configuration_with_a_field_missing_is_refused(
 
 
 def test_what_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:
-    foreign, text, empty, zip_like = (tmp_path / name for name in ("foreign.safetensors", "text", "empty", "model.pt"))
+    foreign, text, empty, zip_like = (
+        tmp_path / name for name in ("foreign.safetensors", "text", "empty", "model.pt")
+    )
     save_file({"weight": torch.zeros(3)}, foreign)
     text.write_text("not a checkpoint " * 100)
     empty.touch()
@@ -192,7 +200,18 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
 def test_every_cut_is_found(saved: Path) -> None:
     content = saved.read_bytes()
     header = 8 + int.from_bytes(content[:8], "little")
-    for length in (1, 7, 8, 9, header // 2, header, header + 1, len(content) // 2, len(content) - 4, len(content) - 1):
+    for length in (
+        1,
+        7,
+        8,
+        9,
+        header // 2,
+        header,
+        header + 1,
+        len(content) // 2,
+        len(content) - 4,
+        len(content) - 1,
+    ):
         saved.write_bytes(content[:length])
         sentence(saved)
     saved.write_bytes(content + b"\0")
@@ -204,7 +223,9 @@ def test_every_turned_bit_is_found(saved: Path) -> None:
     header = 8 + int.from_bytes(content[:8], "little")
     draw = random.Random(0)
     places = [draw.randrange(8) for _ in range(5)]
-    places += [draw.randrange(8, header) for _ in range(120)] + [draw.randrange(header, len(content)) for _ in range(30)]
+    places += [draw.randrange(8, header) for _ in range(120)] + [
+        draw.randrange(header, len(content)) for _ in range(30)
+    ]
     for place in places:
         spoilt = bytearray(content)
         spoilt[place] ^= 1 << draw.randrange(8)
@@ -264,9 +285,13 @@ def test_a_checkpoint_is_found_by_the_names_people_give(saved: Path, monkeypatch
     assert find_checkpoint(Path("best")).samefile(saved)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a path without a name has no name to add a suffix to")
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="a path without a name has no name to add a suffix to"
+)
 @pytest.mark.parametrize("path", [".", "/"])
-def test_the_folder_one_is_in_is_a_run_folder_too(saved: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_the_folder_one_is_in_is_a_run_folder_too(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
     monkeypatch.chdir(saved.parent)
     if path == ".":
         assert find_checkpoint(Path(path)).samefile(saved)

@@ -128,7 +128,9 @@ def test_an_undecided_discriminator_loses_as_much_as_a_coin(real: Tensor, fake: 
 def test_each_resolution_has_its_say(real: Tensor) -> None:
     adversary = make_adversary(gan_fft_sizes=(1024, 512, 256))
     heard = adversary.network(real)
-    assert len(heard) == 3 and all(scores.shape[0] == len(real) and len(features) == 3 for scores, features in heard)
+    assert len(heard) == 3 and all(
+        scores.shape[0] == len(real) and len(features) == 3 for scores, features in heard
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def test_an_adversarial_term_of_weight_zero_does_not_count(fused: tuple[FusionRe
     assert bool(torch.isfinite(total))
 
 
-@pytest.mark.xfail(strict=True, reason="without an active term the total is a constant, and backward() raises")
+@pytest.mark.xfail(
+    strict=True, reason="without an active term the total is a constant, and backward() raises"
+)
 def test_an_adversary_alone_can_be_waited_for(fused: tuple[FusionResult, Scene]) -> None:
     # Until the adversary starts, nothing else may be asked for; such a step should change nothing, not fail.
     assert only("adversarial")(*fused).total.requires_grad
@@ -103,7 +105,9 @@ def test_a_similarity_above_one_is_no_limit() -> None:
 def test_every_active_term_sends_a_gradient_to_the_model() -> None:
     terms = sorted(TERM_WEIGHTS.keys() - set(ADVERSARIAL_TERMS))
     model = make_model(share=1.0, gains=0.5)
-    torch.nn.init.normal_(model.cascade.agents[0].head.weight, std=0.05, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(
+        model.cascade.agents[0].head.weight, std=0.05, generator=torch.Generator().manual_seed(1)
+    )
     bias = model.cascade.agents[0].head.bias
     for term in terms:
         result, scene = fuse(model)

@@ -42,8 +42,9 @@ def test_harmony_is_met_by_the_target_and_missed_more_and_more_towards_the_input
 
 
 def test_the_leaks_are_nothing_up_to_the_sources_own_likeness_and_then_grow() -> None:
-    rhythm, harmony = rising(musical.rhythm_leak, SHARES_OF_TARGET), rising(
-        musical.harmony_leak, SHARES_OF_TARGET[::-1]
+    rhythm, harmony = (
+        rising(musical.rhythm_leak, SHARES_OF_TARGET),
+        rising(musical.harmony_leak, SHARES_OF_TARGET[::-1]),
     )
     # The input's own likeness to the target is no leak, nor is the target's to the input.
     assert rhythm[0] == pytest.approx(0.0, abs=0.02) and harmony[0] == pytest.approx(0.0, abs=1e-6)
@@ -51,10 +52,15 @@ def test_the_leaks_are_nothing_up_to_the_sources_own_likeness_and_then_grow() ->
 
 
 def test_a_leak_has_no_gradient_below_its_hinge() -> None:
-    input, target = (source[:, 0] for source in rendered_pair())
-    output = (0.999 * target).requires_grad_()
-    musical.harmony_leak(make_scene(output, input, target)).sum().backward()
-    assert output.grad is not None and float(output.grad.abs().max()) == 0.0
+    time = torch.arange(24_000) / 24_000
+    c, e, g, b = (torch.sin(2 * math.pi * pitch_hz * time)[None] for pitch_hz in (130.8, 164.8, 196.0, 246.9))
+    # The target shares C with the input; an output of E, G and B shares nothing with it.
+    for output, leaks in ((e + g + b, False), (c + 0.2 * e, True)):
+        output.requires_grad_()
+        leak = musical.harmony_leak(make_scene(output, c, c + e + g))
+        leak.sum().backward()
+        assert output.grad is not None
+        assert (leak.item() > 0) is (float(output.grad.abs().max()) > 0) is leaks
 
 
 def test_articulation_wants_the_share_struck_by_the_input() -> None:
@@ -67,7 +73,9 @@ def test_articulation_wants_the_share_struck_by_the_input() -> None:
         gate = (1 - depth) + depth * envelope / envelope.amax(dim=-1, keepdim=True)
         share = gate * target
         assert share.shape == samples.expand(2, -1).shape
-        values.append(float(musical.articulation(make_scene(input + share, input, target, share=share)).mean()))
+        values.append(
+            float(musical.articulation(make_scene(input + share, input, target, share=share)).mean())
+        )
     assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
     assert values[-1] - values[0] > 0.8
     own = make_scene(input, input, target, share=input)
@@ -85,7 +93,9 @@ def test_output_balance_is_met_inside_its_band_and_linear_outside() -> None:
         found = float(waveform.output_balance(make_scene(a * input + b * target + rest * own, input, target)))
         expected = sum(max(0.0, abs(value - 0.5) - waveform.TOLERANCE) for value in (a, b))
         assert found == pytest.approx(expected, abs=1e-3), (a, b)
-        novelty = float(waveform.novelty(make_scene(a * input + b * target + rest * own, input, target), limit=0.4))
+        novelty = float(
+            waveform.novelty(make_scene(a * input + b * target + rest * own, input, target), limit=0.4)
+        )
         assert novelty == pytest.approx(max(0.0, a - 0.4) + max(0.0, b - 0.4), abs=1e-3)
 
 
@@ -98,7 +108,8 @@ def test_an_overlay_is_not_balanced() -> None:
 def test_reconstruction_is_nothing_for_the_same_and_grows_with_the_difference() -> None:
     input, target = (source[:, 0] for source in rendered_pair())
     values = [
-        float(reconstruction(output=input + level * target, reference=input).mean()) for level in (0, 0.01, 0.1, 0.5, 2)
+        float(reconstruction(output=input + level * target, reference=input).mean())
+        for level in (0, 0.01, 0.1, 0.5, 2)
     ]
     assert values[0] == pytest.approx(0.0, abs=1e-5)
     assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
@@ -135,7 +146,12 @@ def test_mask_terms_are_met_by_a_hocket() -> None:
     # One voice sounds where the other rests: turn and turn about in time.
     turns = (torch.arange(40) % 8 < 4).float().expand(2, 30, 40)
     hocket = Masks(turns, 1.0 - turns)
-    for term in (mask_terms.balance, mask_terms.complementarity, mask_terms.coverage, mask_terms.temporal_diversity):
+    for term in (
+        mask_terms.balance,
+        mask_terms.complementarity,
+        mask_terms.coverage,
+        mask_terms.temporal_diversity,
+    ):
         assert term(hocket).tolist() == pytest.approx([0.0, 0.0], abs=1e-6)
 
 
@@ -155,7 +171,9 @@ def test_diversity_counts_movement_in_time_and_not_over_frequency() -> None:
 
 
 def test_balance_is_per_example_so_that_two_wrongs_make_no_right() -> None:
-    one_sided = Masks(torch.stack([torch.ones(4, 5), torch.zeros(4, 5)]), torch.stack([torch.zeros(4, 5), torch.ones(4, 5)]))
+    one_sided = Masks(
+        torch.stack([torch.ones(4, 5), torch.zeros(4, 5)]), torch.stack([torch.zeros(4, 5), torch.ones(4, 5)])
+    )
     assert mask_terms.balance(one_sided).tolist() == [1.0, 1.0]
 
 
@@ -172,7 +190,9 @@ def test_balance_is_per_example_so_that_two_wrongs_make_no_right() -> None:
         lambda scene: reconstruction(output=scene.output.waveform, reference=scene.target.waveform),
     ],
 )
-def test_every_example_is_judged_alone_and_a_loud_one_does_not_decide(term: Callable[[Scene], Tensor]) -> None:
+def test_every_example_is_judged_alone_and_a_loud_one_does_not_decide(
+    term: Callable[[Scene], Tensor],
+) -> None:
     input, target = (source[:, 0] for source in rendered_pair())
     output = 0.7 * input + 0.3 * target
     gains = torch.tensor([[1.0], [50.0]])

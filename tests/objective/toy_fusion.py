@@ -13,7 +13,7 @@ from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
 
 RATE_HZ = 24_000
-SECONDS = 1.5
+SECONDS = 1.25
 SEED = 7
 
 
@@ -65,7 +65,9 @@ def only(term: str, **others: float) -> Objective:
     return Objective(ObjectiveConfig(**(weights | others)))
 
 
-def train(model: FusionModel, objective: Objective, *, num_steps: int = 15, learning_rate: float = 0.02) -> list[float]:
+def train(
+    model: FusionModel, objective: Objective, *, num_steps: int = 15, learning_rate: float = 0.02
+) -> list[float]:
     """Some steps on the rendered pair; the total loss before each step and after the last."""
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     losses = []

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hocket.data.library import Library
     from hocket.training.events import EpochReport, Outcome
     from hocket.training.state import Progress as RunProgress
+    from hocket.training.steps import Scalars
     from hocket.training.trainer import Trainer
 
 
@@ -21,6 +22,7 @@ class Console:
     def __init__(self) -> None:
         self._rich = RichConsole(highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
+        self._batch_size = 1
 
     def say(self, text: str, style: str | None = None) -> None:
         """Prints a line above the bar."""
@@ -55,15 +57,16 @@ class Console:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
                 TimeRemainingColumn(),
                 console=self._rich,
             )
-            self._bar.add_task("training", total=plan.num_steps, completed=resumed.step if resumed else 0)
+            done = resumed.step if resumed else 0
+            self._bar.add_task("training", total=plan.num_steps, completed=done, rate="")
+            self._batch_size = trainer.config.data.batch_size
             self._bar.start()
 
-    def on_step(
-        self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: dict[str, float]
-    ) -> None:
+    def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: "Scalars") -> None:
         """Moves the bar, with the two correlations that anyone looks at first."""
         if self._bar is None:
             return
@@ -71,7 +74,9 @@ class Console:
             f"epoch {epoch}  output→input {scalars['output_input_correlation']:.2f}  "
             f"output→target {scalars['output_target_correlation']:.2f}"
         )
-        self._bar.update(self._bar.task_ids[0], advance=1, description=text)
+        speed = self._bar.tasks[0].speed
+        rate = f"{speed * self._batch_size:.1f} examples/s" if speed else ""
+        self._bar.update(self._bar.task_ids[0], advance=1, description=text, rate=rate)
 
     def on_epoch(self, report: "EpochReport") -> None:
         """The epoch's block."""

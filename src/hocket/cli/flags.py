@@ -19,6 +19,17 @@ def underscored(argv: Sequence[str]) -> list[str]:
     return result
 
 
+def joined(argv: Sequence[str], names: Iterable[str]) -> list[str]:
+    """`--name value` as `--name=value` for the given names, so that no value is taken for a positional argument."""
+    known = {f"--{name}" for name in names}
+    result: list[str] = []
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if word in known else None
+        result.append(word if value is None else f"{word}={value}")
+    return result
+
+
 def suggest(argv: Iterable[str], names: Iterable[str]) -> None:
     """Raises ConfigError for the first long flag that is none of the names, with the nearest right one."""
     known = list(names)

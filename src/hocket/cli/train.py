@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket.cli.flags import suggest, underscored
+from hocket.cli.flags import joined, suggest, underscored
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,10 +48,13 @@ def run(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
     """The command's own options, and the configuration: preset, then file, then flags."""
+    from hocket.training.config import FIELDS
+
     own = argparse.ArgumentParser(
         prog="hocket train",
         description="Learns to fuse from a music folder (recursive) or a CSV with the columns input,target.",
         add_help=False,
+        allow_abbrev=False,
     )
     own.add_argument("data", type=Path, nargs="?", metavar="DATA", help="music folder, or CSV of pairs")
     own.add_argument("--run", type=Path, required=False, metavar="RUN_DIR", help="folder of the run")
@@ -62,7 +65,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
     own.add_argument("--fresh", action="store_true", help="start over where the folder holds a run")
     own.add_argument("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
     own.add_argument("-h", "--help", action="store_true", help="show this message and exit")
-    options, rest = own.parse_known_args(underscored(argv))
+    options, rest = own.parse_known_args(joined(underscored(argv), FIELDS))
     if options.help:
         own.print_help()
         print("\nEvery field of the configuration is a flag too:\n")

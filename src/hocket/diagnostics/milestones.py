@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from hocket.diagnostics.copying import (
     ARTICULATION_MARGIN,
@@ -33,15 +34,16 @@ class Milestone:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change to one setting of the objective: never further than `value`."""
+    """A change to one setting of the objective: raised or lowered to `value`, never past it."""
 
     field: str
     value: float
+    direction: Literal["raise", "lower"]
     reason: str
 
     def changes(self, current: float) -> bool:
-        """Whether this would change the setting at all (a remedy is applied once)."""
-        return not math.isclose(current, self.value)
+        """Whether the setting is on the wrong side of the value (so that a remedy is applied once)."""
+        return current < self.value if self.direction == "raise" else current > self.value
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,32 @@ MILESTONES = (
 
 
 def milestone_due(epoch: int, num_epochs: int) -> Milestone:
-    """The next milestone that falls due at or after this epoch (counted from 1); afterwards the last one."""
-    return next((item for item in MILESTONES if item.epoch(num_epochs) >= epoch), MILESTONES[-1])
+    """The next milestone that falls due at or after this epoch (counted from 1); afterwards the last one.
+
+    In short runs several fall due in one epoch: then the last of them, which asks for the most.
+    """
+    coming = [item for item in MILESTONES if item.epoch(num_epochs) >= epoch]
+    if not coming:
+        return MILESTONES[-1]
+    return [item for item in coming if item.epoch(num_epochs) == coming[0].epoch(num_epochs)][-1]
 
 
-def remedies_for(verdict: Verdict) -> tuple[Remedy, ...]:
-    """What to change when a milestone is missed and the output copies."""
-    if verdict is Verdict.COPYING_TARGET:
+def remedies_for(verdict: Verdict, *, epoch: int, num_epochs: int) -> tuple[Remedy, ...]:
+    """What to change when the output copies: the target from the first milestone on, the input from the second on."""
+    first, second = (milestone.epoch(num_epochs) for milestone in MILESTONES[:2])
+    if verdict is Verdict.COPYING_TARGET and epoch >= first:
         reason = "the output copies the target"
         return (
-            Remedy("loss_weight_input", 0.5, reason),
-            Remedy("loss_weight_target", 0.5, reason),
-            Remedy("novelty_weight", 0.8, reason),
+            Remedy("loss_weight_input", 0.5, "raise", reason),
+            Remedy("loss_weight_target", 0.5, "lower", reason),
+            Remedy("novelty_weight", 0.8, "raise", reason),
         )
-    if verdict is Verdict.COPYING_INPUT:
+    if verdict is Verdict.COPYING_INPUT and epoch >= second:
         reason = "the output copies the input"
-        return (Remedy("loss_weight_input", 0.2, reason), Remedy("loss_weight_target", 0.8, reason))
+        return (
+            Remedy("loss_weight_input", 0.2, "lower", reason),
+            Remedy("loss_weight_target", 0.8, "raise", reason),
+        )
     return ()
 
 

@@ -79,20 +79,13 @@ def _draw_waveforms(figure: "Figure", voices: Mapping[str, np.ndarray], sample_r
 
 def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:
     """Three lanes in one panel; the sources' attacks are drawn on into the output's lane."""
-    heading(
-        figure,
-        "Onset strength: whose attacks does the output follow?",
-        top=ONSET_TOP - 10,
-        left=LEFT,
-        right=RIGHT,
-        detail="lines into the output's lane: attacks of the input (from above), of the target (from below)",
-    )
     axes = place(figure, left=LEFT, top=ONSET_TOP, width=PANEL_WIDTH, height=ONSET_HEIGHT)
+    guided = False
     for row, (role, voice) in enumerate(voices.items()):
         base = 2 - row
         seconds, strength = onsets_of(voice, sample_rate)
         if role != "output":
-            _draw_guides(axes, seconds, strength, role)
+            guided |= _draw_guides(axes, seconds, strength, role)
         columns, peaks = thin(seconds, strength, num_columns=PANEL_WIDTH)
         axes.fill_between(columns, base, base + 0.9 * peaks, color=COLOURS[role], alpha=0.35, linewidth=0)
         axes.plot(columns, base + 0.9 * peaks, color=COLOURS[role], linewidth=1.0)
@@ -103,14 +96,26 @@ def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate
     axes.spines["left"].set_visible(False)
     clock(axes, len(voices["output"]) / sample_rate, labelled=False)
     axes.grid(visible=False)
+    heading(
+        figure,
+        "Onset strength: whose attacks does the output follow?",
+        top=ONSET_TOP - 10,
+        left=LEFT,
+        right=RIGHT,
+        detail="lines into the output's lane: attacks of the input (from above), of the target (from below)"
+        if guided
+        else "",
+    )
 
 
-def _draw_guides(axes: "Axes", seconds: np.ndarray, strength: np.ndarray, role: str) -> None:
-    """The input's attacks come into the output's lane from above, the target's from below."""
+def _draw_guides(axes: "Axes", seconds: np.ndarray, strength: np.ndarray, role: str) -> bool:
+    """The input's attacks come into the output's lane from above, the target's from below; False for too many."""
     peaks = find_attacks(seconds, strength)
-    if len(peaks) <= MAX_GUIDES:
-        low, high = (1.45, 2.0) if role == "input" else (0.9 * strength[peaks], 1.45)
-        axes.vlines(seconds[peaks], low, high, color=COLOURS[role], linewidth=0.9, alpha=0.6)
+    if len(peaks) > MAX_GUIDES:
+        return False
+    low, high = (1.45, 2.0) if role == "input" else (0.9 * strength[peaks], 1.45)
+    axes.vlines(seconds[peaks], low, high, color=COLOURS[role], linewidth=0.9, alpha=0.6)
+    return True
 
 
 def _draw_chroma(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:

@@ -6,7 +6,7 @@ from scipy.signal import find_peaks
 
 from hocket.signal import chroma, onset_strength
 
-ATTACK_SHARE = 0.2
+ATTACK_SHARE = 0.3
 ATTACK_GAP_SECONDS = 0.08
 
 
@@ -40,7 +40,7 @@ def thin(seconds: np.ndarray, values: np.ndarray, *, num_columns: int) -> tuple[
 
 
 def find_attacks(seconds: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Which frames are attacks: peaks that rise by a fifth of the strongest, at least 80 ms apart."""
+    """Which frames are attacks: peaks that rise by three tenths of the strongest, at least 80 ms apart."""
     frames_per_second = (len(seconds) - 1) / max(float(seconds[-1]), 1e-9)
     peaks, _ = find_peaks(
         strength, prominence=ATTACK_SHARE, distance=max(1, round(ATTACK_GAP_SECONDS * frames_per_second))

@@ -61,6 +61,7 @@ def chroma_similarity(*, output: Tensor, reference: Tensor, sample_rate: int) ->
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _pitch_bank(fft_size: int, sample_rate: int, bass: bool, device: torch.device) -> tuple[Tensor, Tensor]:
     """Gaussians in log frequency `[notes, bins]`, and the weights that fold notes into classes `[12, notes]`."""
     notes = torch.arange(12 * NUM_OCTAVES, dtype=torch.float64)

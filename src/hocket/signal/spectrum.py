@@ -16,6 +16,7 @@ def window_length(seconds_at_reference: int, sample_rate: int) -> int:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def hann(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A periodic Hann window `[length]`, made once for each length, device and type."""
     return torch.hann_window(length, device=device, dtype=dtype)
@@ -64,6 +65,7 @@ def power(spectrum: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def mel_filterbank(
     num_bands: int, fft_size: int, sample_rate: int, *, device: torch.device | str = "cpu"
 ) -> Tensor:

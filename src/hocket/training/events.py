@@ -8,6 +8,7 @@ from hocket.diagnostics.milestones import Milestone
 from hocket.objective import ObjectiveConfig
 from hocket.training.config import RunConfig
 from hocket.training.state import Progress
+from hocket.training.steps import Scalars
 from hocket.training.validation import Validation
 
 
@@ -45,9 +46,7 @@ class Outcome:
 class Listener(Protocol):
     """Who wants to hear of a run's progress while it goes on."""
 
-    def on_step(
-        self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: dict[str, float]
-    ) -> None:
+    def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: Scalars) -> None:
         """After each step."""
 
     def on_epoch(self, report: EpochReport) -> None:
@@ -68,9 +67,9 @@ def report_epoch(
     reached = milestone.reached(validation.figures, validation.masks)
     overdue = not reached and epoch >= milestone.epoch(plan.num_epochs)
     remedies: tuple[Remedy, ...] = ()
-    if overdue and plan.remedies != "off":
+    if plan.remedies != "off":
         current = asdict(objective)
-        wished = remedies_for(validation.figures.verdict)
+        wished = remedies_for(validation.figures.verdict, epoch=epoch, num_epochs=plan.num_epochs)
         remedies = tuple(remedy for remedy in wished if remedy.changes(current[remedy.field]))
     pace = progress.seconds / progress.step
     return EpochReport(

@@ -1,5 +1,6 @@
 """Everything that changes while training, and its way to disk and back without pickle."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,11 @@ class Progress:
     remedies: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def add(self, scalars: dict[str, float]) -> None:
+    def add(self, scalars: Mapping[str, float | str]) -> None:
         """Counts a step's figures towards the epoch's means; a term that starts late averages over its own steps."""
         for name, value in scalars.items():
+            if isinstance(value, str):
+                continue
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
 

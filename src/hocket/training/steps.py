@@ -14,7 +14,7 @@ from hocket.training.config import TrainingConfig
 from hocket.training.runtime import Runtime
 
 FINAL_RATE = 0.05
-Scalars = dict[str, float]
+Scalars = dict[str, float | str]
 
 
 def learning_rate_factor(step: int, config: TrainingConfig) -> float:
@@ -98,5 +98,4 @@ def loss_scalars(losses: Losses) -> Scalars:
 
 def diagnosis_scalars(diagnosis: Diagnosis, result: FusionResult) -> Scalars:
     """The batch's mean diagnosis and what its masks look like."""
-    figures = {name: float(values.mean()) for name, values in vars(diagnosis).items()}
-    return figures | vars(mask_figures(result.masks))
+    return {**diagnosis.mean().as_dict(), **vars(mask_figures(result.masks))}

@@ -91,7 +91,8 @@ class Trainer:
             self.listener.on_step(epoch + 1, done + 1, plan.steps_per_epoch, scalars)
             if done + 1 == plan.steps_per_epoch:
                 self._end_epoch(epoch + 1, tracker, validator)
-        self.folder.save_latest(self.state)
+        if self._interrupted:
+            self.folder.save_latest(self.state)
 
     def _step(self, batch: dict[str, Tensor]) -> Scalars:
         progress, plan = self.state.progress, self.config.training

@@ -186,7 +186,9 @@ def _played(notes: list[Note], timbre: Timbre, num_samples: int, sample_rate: in
     track = np.zeros(num_samples)
     for note in notes:
         sounding = max(SHORTEST_NOTE_SECONDS, note.end_seconds - note.start_seconds)
-        start, length = (round(s * sample_rate) for s in (note.start_seconds, sounding + note.release_seconds))
+        start, length = (
+            round(s * sample_rate) for s in (note.start_seconds, sounding + note.release_seconds)
+        )
         held = play(
             timbre,
             note.midi,

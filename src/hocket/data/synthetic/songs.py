@@ -16,6 +16,7 @@ Kind = Literal["drums", "chords", "band"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # Parts that may be missing, by kind: (probability of a bass, of a melody).
 BASS_AND_LEAD = {"drums": (0.0, 0.0), "chords": (0.6, 0.5), "band": (0.9, 0.35)}
+FUSED_DRUMS_DB = -1.0  # the most that a fusion's drums have, so that the target's share is heard beside them
 FOLLOWING_BANDS = 0.35  # share of the bands whose chords are struck with the drums
 
 
@@ -98,8 +99,9 @@ def true_fusion(input_song: Song, target_song: Song) -> Song:
     """The song that fuses two: the input's rhythm and drums, the target's harmony and instruments.
 
     Nothing of the input's harmony is left. The target's chords, bass and melody are struck when the input's
-    rhythm strikes them, each with the chord that the target has at that time on the clock, and by short-playing
-    relatives of the target's instruments, so that their articulation is the input's.
+    rhythm strikes them, each with the chord and voicing that the target has at that time on the clock, by the
+    target's own instruments with a short envelope, so that their articulation is the input's. Where target and
+    fusion play the same note at the same time their waveforms agree, because oscillators run on the clock.
 
     Raises:
         DataError: the target has no chords.
@@ -113,6 +115,7 @@ def true_fusion(input_song: Song, target_song: Song) -> Song:
         chords=target_song.chords.struck(),
         bass=target_song.bass and target_song.bass.struck(),
         lead=target_song.lead and target_song.lead.struck(),
+        drums_db=min(input_song.drums_db, FUSED_DRUMS_DB),
     )
 
 

@@ -61,13 +61,25 @@ def one_cycle(amplitudes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([cycle, cycle[:, :1]], axis=1)
 
 
-def read_tables(tables: np.ndarray, phase_cycles: np.ndarray) -> np.ndarray:
-    """Reads `[tables, TABLE_SIZE + 1]` at phases `[samples]` with linear interpolation: `[tables, samples]`."""
+def read_tables(tables: np.ndarray, phase_cycles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Reads wave tables `[tables, TABLE_SIZE + 1]` with linear interpolation, and mixes them.
+
+    Args:
+        tables: as `one_cycle` gives them.
+        phase_cycles: `[samples]`, any real numbers.
+        weights: `[tables, samples]` or `[tables, 1]`.
+
+    Returns:
+        `[samples]`.
+    """
     position = (phase_cycles % 1.0) * TABLE_SIZE
     # A phase just below a whole cycle can round up to TABLE_SIZE.
     index = np.minimum(position.astype(np.int64), TABLE_SIZE - 1)
-    left = tables[:, index]
-    return left + (position - index) * (tables[:, index + 1] - left)
+    share, mixed = position - index, np.zeros(len(position))
+    for table, weight in zip(tables, weights, strict=True):
+        left = np.take(table, index)
+        mixed += weight * (left + share * (np.take(table, index + 1) - left))
+    return mixed
 
 
 def sine(phase_cycles: np.ndarray) -> np.ndarray:

@@ -36,7 +36,9 @@ def pluck(tone: Tone) -> np.ndarray:
     amplitudes = tone.spectrum(slope=0.8, cutoff_hz=1000 + 4500 * bright)
     plucked_at = tone.rng.uniform(0.12, 0.3)  # of the string's length
     amplitudes *= 0.02 + np.abs(np.sin(np.pi * plucked_at * np.arange(1, len(amplitudes) + 1)))
-    string = tone.decaying_bands(amplitudes, decay_seconds=0.5 + 1.2 * bright, spread=0.3 * tone.timbre.spread)
+    string = tone.decaying_bands(
+        amplitudes, decay_seconds=0.5 + 1.2 * bright, spread=0.3 * tone.timbre.spread
+    )
     return string + sound.low_pass(0.3 * bright * tone.noise(0.004), 3500.0, tone.sample_rate)
 
 
@@ -49,9 +51,10 @@ def vibraphone(tone: Tone) -> np.ndarray:
         (3.98, 0.35 * bright, 0.35),
         (9.9, 0.12 * bright, 0.08),
     ):
+        # Drawn for any sample rate, so that what is drawn next does not depend on it.
+        phase = tone.cycles(ratio * tone.fundamental_hz)
         if ratio * tone.fundamental_hz < sound.HIGHEST_SHARE_OF_RATE * tone.sample_rate:
-            partial = sound.sine(tone.cycles(ratio * tone.fundamental_hz))
-            bar += gain * partial * tone.fading(decay_seconds)
+            bar += gain * sound.sine(phase) * tone.fading(decay_seconds)
     motor = sound.sine(tone.cycles(tone.rng.uniform(4.0, 6.0)))
     return bar * (1 + 0.4 * tone.timbre.spread * motor)
 

@@ -115,8 +115,8 @@ class Tone:
         leader = (num_voices - 1) // 2
         for number, offset in enumerate(np.linspace(-1, 1, num_voices) if num_voices > 1 else [0.0]):
             frequency_hz = transpose * self.fundamental_hz * 2 ** (offset * detune_cents / 1200)
-            voices = sound.read_tables(tables, self._phase(frequency_hz, vibrato_cents))
-            mixed += (1.0 if number == leader else FOLLOWER_GAIN) * np.sum(voices * weights, axis=0)
+            gain = 1.0 if number == leader else FOLLOWER_GAIN
+            mixed += gain * sound.read_tables(tables, self._phase(frequency_hz, vibrato_cents), weights)
         return mixed
 
     def _phase(self, frequency_hz: float, vibrato_cents: float) -> np.ndarray:

@@ -1,0 +1,190 @@
+"""Imports go down only. The table here is the one of docs/design.md; imports inside functions count as well."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hocket
+
+ROOT = Path(hocket.__file__).parent
+
+LAYERS = (
+    {"cli"},
+    {"training", "inference", "evaluation", "pictures"},
+    {"objective", "diagnostics"},
+    {"data", "codec", "model"},
+    {"signal", "audio"},
+    {"errors"},
+)
+"""From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
+
+BESIDE = {"model": {"codec"}}
+
+ONLY = {
+    "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors"},
+    "objective": {"hocket.model.result", "hocket.signal", "hocket.errors"},
+    "codec": {"hocket.signal", "hocket.errors"},
+    "model": {"hocket.codec", "hocket.signal", "hocket.errors"},
+    "data": {"hocket.audio", "hocket.errors"},
+    "signal": {"hocket.errors"},
+    "audio": {"hocket.errors"},
+    "errors": set(),
+}
+"""All that these parts may import of ours, beside themselves."""
+
+NEVER = {
+    "inference": {"hocket.objective", "hocket.training"},
+    "diagnostics": {"hocket.objective", "hocket.data", "hocket.codec"},
+    "pictures": {"hocket.training", "hocket.inference", "hocket.evaluation"},
+}
+
+MODEL_TYPES = "hocket.model.result"
+"""The one module of the model that judges may know."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """All modules of the package by their dotted names."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def exists(name: str) -> bool:
+    path = ROOT.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports_of(tree: ast.AST) -> set[str]:
+    """Dotted names of all modules that a module imports, anywhere in it; attributes are cut off ours."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: name the package in full"
+            assert node.module is not None
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            ours = node.module.split(".")[0] == "hocket"
+            names |= {name if ours and exists(name) else node.module for name in inside}
+    return names
+
+
+def part_of(module: str) -> str:
+    """The part of the package that a module belongs to; nothing for the package itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def is_within(module: str, allowed: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+IMPORTS = {name: imports_of(tree) for name, tree in modules()}
+OURS = {
+    name: {module for module in found if module.split(".")[0] == "hocket" and part_of(module) != part_of(name)}
+    for name, found in IMPORTS.items()
+}
+DEPTH = {part: depth for depth, parts in enumerate(LAYERS) for part in parts}
+
+
+def test_every_part_has_its_layer() -> None:
+    parts = {part_of(name) for name in IMPORTS} - {"", "__main__"}
+    assert parts == DEPTH.keys(), "a part is new or gone: put it into the table, or take it out"
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_imports_go_down_only(name: str) -> None:
+    part = part_of(name)
+    if part in ("", "__main__"):
+        assert OURS[name] <= ({"hocket.cli"} if part else set())
+        return
+    for module in OURS[name] - {"hocket"}:
+        other = part_of(module)
+        allowed = DEPTH[other] > DEPTH[part] or other in BESIDE.get(part, set())
+        assert allowed, f"{name} must not import {module}"
+
+
+@pytest.mark.parametrize("part", sorted(ONLY))
+def test_some_parts_know_a_few_others_only(part: str) -> None:
+    for name, found in OURS.items():
+        if part_of(name) == part:
+            strangers = {module for module in found - {"hocket"} if not is_within(module, ONLY[part])}
+            assert not strangers, f"{name} must not import {strangers}"
+
+
+@pytest.mark.parametrize("part", sorted(NEVER))
+def test_some_parts_must_not_meet(part: str) -> None:
+    for name, found in OURS.items():
+        if part_of(name) == part:
+            met = {module for module in found if is_within(module, NEVER[part])}
+            assert not met, f"{name} must not import {met}"
+
+
+def test_judges_know_the_models_results_and_not_the_model() -> None:
+    for name, found in OURS.items():
+        if part_of(name) in ("objective", "diagnostics"):
+            assert {module for module in found if part_of(module) == "model"} <= {MODEL_TYPES}, name
+
+
+def test_nobody_imports_the_command_line() -> None:
+    callers = {name for name, found in OURS.items() if is_within("hocket.cli", found) or any(
+        part_of(module) == "cli" for module in found
+    )}
+    assert callers <= {"hocket.__main__"}
+
+
+@pytest.mark.parametrize("part", ["audio", "evaluation", "errors"])
+def test_what_works_without_torch_does_not_import_it(part: str) -> None:
+    for name, found in IMPORTS.items():
+        if part_of(name) == part:
+            assert not any(module.split(".")[0] == "torch" for module in found), name
+
+
+def test_one_part_alone_knows_file_formats() -> None:
+    for name, found in IMPORTS.items():
+        formats = {module for module in found if module.split(".")[0] in ("soundfile", "wave", "audioread")}
+        assert not formats or part_of(name) == "audio", f"{name} imports {formats}"
+
+
+def test_nothing_that_is_loaded_can_run_code() -> None:
+    for name, tree in modules():
+        assert not {"pickle", "marshal", "shelve", "joblib"} & {module.split(".")[0] for module in IMPORTS[name]}, name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "torch.load", "os.system", "os.popen"), f"{name}: {called}"
+                assert not any(
+                    keyword.arg == "shell" and ast.unparse(keyword.value) != "False" for keyword in node.keywords
+                ), f"{name}: {called}"
+
+
+def test_only_the_command_line_prints() -> None:
+    for name, tree in modules():
+        prints = any(isinstance(node, ast.Call) and ast.unparse(node.func) == "print" for node in ast.walk(tree))
+        assert not prints or part_of(name) == "cli", name
+
+
+def test_the_table_would_notice() -> None:
+    tree = ast.parse("def late():\n    from hocket.training import trainer\n    import hocket.cli.train\n")
+    assert imports_of(tree) == {"hocket.training.trainer", "hocket.cli.train"}
+    assert imports_of(ast.parse("from hocket.errors import HocketError")) == {"hocket.errors"}
+    assert imports_of(ast.parse("from hocket import audio, __version__")) == {"hocket.audio", "hocket"}
+    assert not is_within("hocket.data.library", ONLY["evaluation"])
+    assert is_within("hocket.data.pairs", ONLY["evaluation"])
+
+
+def _loaded_after(code: str) -> set[str]:
+    script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('\\n@', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.rsplit("@", 1)[1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_is_there_before_torch_is(arguments: list[str]) -> None:
+    loaded = _loaded_after(f"from hocket.cli import main; main({arguments!r})")
+    assert "hocket.cli" in loaded
+    assert not {"torch", "numpy", "scipy", "librosa", "matplotlib", "soundfile"} & loaded
