@@ -43,8 +43,12 @@ def names(songs: object) -> list[str]:
     return [song.path.name for song in songs]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("number", "fraction", "held_out"), [(8, 0.25, 2), (8, 0.1, 2), (12, 0.5, 6), (6, 0.1, 2)])
-def test_the_split_is_by_song_and_leaves_none_out(tmp_path: Path, number: int, fraction: float, held_out: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "fraction", "held_out"), [(8, 0.25, 2), (8, 0.1, 2), (12, 0.5, 6), (6, 0.1, 2)]
+)
+def test_the_split_is_by_song_and_leaves_none_out(
+    tmp_path: Path, number: int, fraction: float, held_out: int
+) -> None:
     make_songs(tmp_path, number)
     library = look(tmp_path, fraction=fraction)
     assert len(library.validation) == held_out
@@ -86,7 +90,9 @@ def test_a_recording_under_two_names_is_used_once_so_that_it_cannot_be_on_both_s
     used = [song.fingerprint for song in (*library.training, *library.validation)]
     assert len(used) == len(set(used)) == 8
     assert len(library.left_out) == 8
-    assert all("is the same recording as" in reason and ": it is used once." in reason for reason in library.left_out)
+    assert all(
+        "is the same recording as" in reason and ": it is used once." in reason for reason in library.left_out
+    )
 
 
 @pytest.mark.xfail(strict=True, reason="two songs of equal length that begin and end in silence pass for one")
@@ -108,7 +114,9 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(tmp_path: Path) -> None
     whole = (tmp_path / "song_0.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
     library = look(tmp_path)
-    assert sorted(names(library.training) + names(library.validation)) == [f"song_{index}.wav" for index in range(6)]
+    assert sorted(names(library.training) + names(library.validation)) == [
+        f"song_{index}.wav" for index in range(6)
+    ]
     reasons = {Path(reason.split(" ")[0]).name: reason for reason in library.left_out}
     assert reasons.keys() == {"short.wav", "silent.wav", "broken.flac", "empty.wav", "cut.wav"}
     assert "too short (0.5 s): give recordings of at least 1 s" in reasons["short.wav"]
@@ -149,7 +157,9 @@ def test_fewer_than_two_songs_are_an_error_that_says_what_was_found(tmp_path: Pa
         shutil.copy(song, tmp_path / "b.wav")
     if content == "broken":
         (tmp_path / "b.wav").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"holds 1 usable song[ :].*at least two different recordings of 1 s") as caught:
+    with pytest.raises(
+        DataError, match=r"holds 1 usable song[ :].*at least two different recordings of 1 s"
+    ) as caught:
         look(tmp_path)
     said = str(caught.value)
     assert said.startswith(str(tmp_path)) and "\n" not in said
@@ -198,7 +208,12 @@ def test_pairs_of_different_songs_are_split_without_sharing_any(tmp_path: Path) 
 
 def test_pairs_across_the_split_are_not_used_and_that_is_counted(tmp_path: Path) -> None:
     make_songs(tmp_path, 8)
-    rows = [(f"song_{first}.wav", f"song_{second}.wav") for first in range(8) for second in range(8) if first != second]
+    rows = [
+        (f"song_{first}.wav", f"song_{second}.wav")
+        for first in range(8)
+        for second in range(8)
+        if first != second
+    ]
     library = look(write_pairs(tmp_path, rows), fraction=0.25)
     held_out = set(names(library.validation))
     assert len(held_out) == 2
@@ -232,7 +247,12 @@ def test_copies_in_a_list_of_pairs_stay_on_one_side(tmp_path: Path) -> None:
     make_songs(tmp_path, 8)
     for index in range(8):
         shutil.copy(tmp_path / f"song_{index}.wav", tmp_path / f"copy_{index}.wav")
-    rows = [(f"copy_{first}.wav", f"song_{second}.wav") for first in range(8) for second in range(8) if first != second]
+    rows = [
+        (f"copy_{first}.wav", f"song_{second}.wav")
+        for first in range(8)
+        for second in range(8)
+        if first != second
+    ]
     library = look(write_pairs(tmp_path, rows), fraction=0.25)
     training, validation = (
         {song.fingerprint for pair in pairs for song in pair}

@@ -97,14 +97,22 @@ def test_the_remedies_are_those_of_the_design() -> None:
         "loss_weight_target": ("lower", 0.5),
         "novelty_weight": ("raise", 0.8),
     }
-    assert wished(Verdict.COPYING_INPUT) == {"loss_weight_input": ("lower", 0.2), "loss_weight_target": ("raise", 0.8)}
+    assert wished(Verdict.COPYING_INPUT) == {
+        "loss_weight_input": ("lower", 0.2),
+        "loss_weight_target": ("raise", 0.8),
+    }
     for said in (Verdict.MIXING, Verdict.OVERLAY, Verdict.UNRELATED):
         assert wished(said) == {}
 
 
 def test_a_copied_target_is_mended_from_epoch_10_of_50_on_and_a_copied_input_from_20() -> None:
     for said, first in ((Verdict.COPYING_TARGET, 10), (Verdict.COPYING_INPUT, 20)):
-        assert [bool(wishes(said, epoch)) for epoch in (1, first - 1, first, 50)] == [False, False, True, True]
+        assert [bool(wishes(said, epoch)) for epoch in (1, first - 1, first, 50)] == [
+            False,
+            False,
+            True,
+            True,
+        ]
 
 
 def test_each_remedy_says_why_and_is_applied_once() -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hocket.codec import SpectralConfig
-from hocket.model import AgentConfig, CascadeConfig, FusionModel, ModelConfig
+from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
 
 RATE_HZ = 24_000
 AGENT = AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)
@@ -19,11 +19,16 @@ def make_model(
     return model.eval().requires_grad_(False)
 
 
+def agents_of(model: FusionModel) -> list[CreativeAgent]:
+    """The agents of all stages."""
+    return [agent for agent in model.cascade.agents if isinstance(agent, CreativeAgent)]
+
+
 def stir(model: FusionModel, *, strength: float = 1.0, seed: int = 1) -> FusionModel:
     """Gives the heads random weights, so that the masks differ everywhere, as after training."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for agent in model.cascade.agents:
+        for agent in agents_of(model):
             for parameter in (agent.head.weight, agent.head.bias):
                 parameter.copy_(strength * torch.randn(parameter.shape, generator=generator))
     return model
@@ -33,7 +38,7 @@ def set_gains(model: FusionModel, *, input: float, target: float, stage: int = 0
     """Sets the logits of both voices' gains in all bands: -1e4 mutes a voice, 1e4 gives it the most."""
     num_bands = model.config.agent.num_bands
     with torch.no_grad():
-        bias = model.cascade.agents[stage].head.bias
+        bias = agents_of(model)[stage].head.bias
         bias[-2 * num_bands : -num_bands] = input
         bias[-num_bands:] = target
 

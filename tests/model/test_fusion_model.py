@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from fusion_samples import RATE_HZ, make_model, noise, set_gains, stir
+from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
 
 from hocket.codec import SpectralConfig
 from hocket.errors import ConfigError
@@ -41,7 +41,7 @@ def test_there_are_as_many_stages_as_asked_for_and_each_changes_the_masks(num_st
 
 def test_later_stages_hear_the_draft() -> None:
     model = stir(make_model(num_stages=2))
-    first, second = model.cascade.agents
+    first, second = agents_of(model)
     assert len(first.analysers) == 2 and len(second.analysers) == 3
     sources = [model.codec.describe(model.codec.encode(noise(seed=seed)[:, 0])) for seed in (1, 2, 3, 4)]
     one, other = second(sources[:3]), second([*sources[:2], sources[3]])
@@ -52,7 +52,7 @@ def test_a_stage_that_changes_nothing_keeps_the_draft() -> None:
     # Later stages begin undecided: what they add to the first stage's decision is then exactly nothing.
     model = make_model(num_stages=2)
     generator = torch.Generator().manual_seed(5)
-    weight = model.cascade.agents[0].head.weight
+    weight = agents_of(model)[0].head.weight
     with torch.no_grad():
         weight.copy_(torch.randn(weight.shape, generator=generator))
     result = model(noise(seed=1), noise(seed=2))
@@ -79,7 +79,7 @@ def test_the_output_is_the_masked_sum_and_nothing_else() -> None:
 def test_no_sound_passes_masks_that_are_zero() -> None:
     model = stir(make_model(num_stages=1))
     with torch.no_grad():
-        model.cascade.agents[0].head.weight.zero_()
+        agents_of(model)[0].head.weight.zero_()
     set_gains(model, input=-1e4, target=-1e4)
     input, target = noise(seed=1).requires_grad_(), noise(seed=2).requires_grad_()
     output = model(input, target).output
@@ -150,8 +150,8 @@ def test_every_dimension_can_be_chosen(agent: AgentConfig, codec: SpectralConfig
     result = model(noise(6001, seed=1), noise(6001, seed=2))
     assert result.output.shape == (1, 1, 6001) and bool(torch.isfinite(result.output).all())
     assert result.masks.input.shape == (1, codec.fft_size // 2 + 1, 1 + 6001 // codec.hop)
-    assert model.cascade.agents[0].bands.shape[0] == agent.num_bands
-    assert model.cascade.agents[0].norm.normalized_shape == (2 * agent.model_dim,)
+    assert agents_of(model)[0].bands.shape[0] == agent.num_bands
+    assert agents_of(model)[0].norm.normalized_shape == (2 * agent.model_dim,)
 
 
 @pytest.mark.xfail(strict=True, reason="a band narrower than a bin has no bin: its mean is 0 / 0")
@@ -209,9 +209,10 @@ def test_gradients_reach_every_parameter_after_one_step(num_stages: int) -> None
         loss.backward()
         optimizer.step()
     # A key's bias turns all scores of a query alike, but for its rotation: it has a gradient as well.
-    dead = [name for name, parameter in model.named_parameters() if not float(parameter.grad.abs().max()) > 0]
-    assert not dead
-    assert all(bool(torch.isfinite(parameter.grad).all()) for parameter in model.parameters())
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    for name, gradient in gradients.items():
+        assert gradient is not None, name
+        assert bool(torch.isfinite(gradient).all()) and float(gradient.abs().max()) > 0, name
 
 
 def test_the_same_seed_makes_the_same_model_and_the_same_sound() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from fusion_samples import RATE_HZ, make_model, noise, set_gains, stir
+from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,9 +173,9 @@ def test_chunks_add_up_to_the_whole_where_the_masks_stand_still(num_samples: int
     model = make_model(num_stages=1)
     # Masks that differ from band to band, but do not depend on what is heard.
     with torch.no_grad():
-        bias = model.cascade.agents[0].head.bias
+        bias = agents_of(model)[0].head.bias
         bias.copy_(torch.linspace(-2.0, 2.0, len(bias)))
-        model.cascade.agents[0].head.bias[: -3 * model.config.agent.num_bands] = 0.0
+        agents_of(model)[0].head.bias[: -3 * model.config.agent.num_bands] = 0.0
     whole, chunked = _whole_and_chunked(model, num_samples, chunk_seconds=4.0)
     assert float((whole - 0.5 * (noise(num_samples, seed=1, channels=2))).abs().max()) > 0.05
     error = float((whole - chunked)[..., 1024:-1024].square().mean() / whole.square().mean())

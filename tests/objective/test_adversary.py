@@ -1,5 +1,7 @@
 """The adversary learns to tell, the model learns to please it, and neither changes the other's weights."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -110,7 +112,7 @@ def test_features_match_when_they_are_the_same_and_less_the_less_alike(real: Ten
     # Statistics over the batch and over time: who comes first does not count.
     assert distance(real.flip(0)) == pytest.approx(0.0, abs=1e-5)
     values = [distance((1 - share) * real + share * fake) for share in (0.0, 0.1, 0.4, 1.0)]
-    assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
+    assert all(low < high for low, high in itertools.pairwise(values)), values
 
 
 def test_an_undecided_discriminator_loses_as_much_as_a_coin(real: Tensor, fake: Tensor) -> None:
@@ -118,9 +120,10 @@ def test_an_undecided_discriminator_loses_as_much_as_a_coin(real: Tensor, fake: 
     for kind, expected in (("hinge", 2.0), ("least_squares", 1.0)):
         adversary = make_adversary(gan_loss=kind)
         with torch.no_grad():
-            for part in adversary.network.parts:
-                part.score.parametrizations.weight.original0.zero_()  # type: ignore[union-attr]
-                part.score.bias.zero_()  # type: ignore[union-attr]
+            for name, parameter in adversary.network.named_parameters():
+                # The score's weight norm (original0) and its bias: without them all scores are 0.
+                if ".score." in name and not name.endswith("original1"):
+                    parameter.zero_()
         loss, _ = adversary.loss_of_discriminator(output=fake, real=real)
         assert loss.item() == pytest.approx(expected, abs=1e-6)
 

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from toy_fusion import fuse, make_model, only
+from toy_fusion import fuse, head_of, make_model, only
 
 from hocket.errors import ConfigError
 from hocket.model import FusionResult
@@ -105,10 +105,8 @@ def test_a_similarity_above_one_is_no_limit() -> None:
 def test_every_active_term_sends_a_gradient_to_the_model() -> None:
     terms = sorted(TERM_WEIGHTS.keys() - set(ADVERSARIAL_TERMS))
     model = make_model(share=1.0, gains=0.5)
-    torch.nn.init.normal_(
-        model.cascade.agents[0].head.weight, std=0.05, generator=torch.Generator().manual_seed(1)
-    )
-    bias = model.cascade.agents[0].head.bias
+    torch.nn.init.normal_(head_of(model).weight, std=0.05, generator=torch.Generator().manual_seed(1))
+    bias = head_of(model).bias
     for term in terms:
         result, scene = fuse(model)
         (gradient,) = torch.autograd.grad(only(term, novelty_limit=0.0)(result, scene).total, bias)

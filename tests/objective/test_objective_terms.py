@@ -1,5 +1,6 @@
 """Each term is 0 where its wish is met, grows with the distance from it, and judges every example by itself."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -27,7 +28,7 @@ def blend(share_of_target: float) -> Scene:
 
 def rising(term: Callable[[Scene], Tensor], shares: tuple[float, ...]) -> list[float]:
     values = [float(term(blend(share)).mean()) for share in shares]
-    assert all(low <= high + 1e-6 for low, high in zip(values, values[1:], strict=False)), values
+    assert all(low <= high + 1e-6 for low, high in itertools.pairwise(values)), values
     return values
 
 
@@ -76,7 +77,7 @@ def test_articulation_wants_the_share_struck_by_the_input() -> None:
         values.append(
             float(musical.articulation(make_scene(input + share, input, target, share=share)).mean())
         )
-    assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
+    assert all(low < high for low, high in itertools.pairwise(values)), values
     assert values[-1] - values[0] > 0.8
     own = make_scene(input, input, target, share=input)
     assert float(musical.articulation(own).mean()) == pytest.approx(0.0, abs=0.02)
@@ -112,7 +113,7 @@ def test_reconstruction_is_nothing_for_the_same_and_grows_with_the_difference() 
         for level in (0, 0.01, 0.1, 0.5, 2)
     ]
     assert values[0] == pytest.approx(0.0, abs=1e-5)
-    assert all(low < high for low, high in zip(values, values[1:], strict=False)), values
+    assert all(low < high for low, high in itertools.pairwise(values)), values
     silence = reconstruction(output=0 * input, reference=input)
     assert bool((silence > 1.0).all()) and bool(torch.isfinite(silence).all())
 
@@ -162,7 +163,7 @@ def test_complementarity_grows_as_masks_soften_and_diversity_as_they_slow_down()
         values = [float(term(Masks(mask, 1.0 - mask))) for mask in soft]
         assert values == sorted(values) and values[0] == 0.0
         tail = values[strict_from:]
-        assert all(low < high for low, high in zip(tail, tail[1:], strict=False)), values
+        assert all(low < high for low, high in itertools.pairwise(tail)), values
 
 
 def test_diversity_counts_movement_in_time_and_not_over_frequency() -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
-from toy_fusion import fuse, look, make_model, only, train
+from toy_fusion import fuse, head_of, look, make_model, only, train
 
-from hocket.diagnostics import Figures, MaskFigures, Verdict
+from hocket.diagnostics import Figures, MaskFigures, Rung, Verdict
 from hocket.objective import TERM_WEIGHTS
 from hocket.objective.composite import ADVERSARIAL_TERMS
 from hocket.signal import chroma_similarity, pearson
@@ -80,9 +80,9 @@ def test_every_term_has_a_case() -> None:
 @pytest.mark.parametrize("term", CASES)
 def test_a_term_alone_moves_what_it_names(term: str) -> None:
     case = CASES[term]
-    model = make_model(**{name: value for name, value in case.start.items() if name != "stirred"})
+    model = make_model(share=case.start.get("share", 0.0), gains=case.start.get("gains", 0.0))
     if stirred := case.start.get("stirred"):
-        torch.nn.init.normal_(model.cascade.agents[0].head.weight, std=stirred)
+        torch.nn.init.normal_(head_of(model).weight, std=stirred)
     before = case.figure(look(model))
     losses = train(
         model, only(term, **case.others), num_steps=case.num_steps, learning_rate=case.learning_rate
@@ -90,6 +90,15 @@ def test_a_term_alone_moves_what_it_names(term: str) -> None:
     after = case.figure(look(model))
     assert before <= case.before and after >= case.after, (before, after)
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_before_training_there_is_an_overlay_and_the_diagnosis_says_so() -> None:
+    figures, masks, _ = look(make_model(num_stages=2))
+    assert figures.verdict is Verdict.OVERLAY and figures.rung is Rung.OVERLAY
+    for correlation in (figures.output_input_correlation, figures.output_target_correlation):
+        assert correlation == pytest.approx(0.71, abs=0.03)
+    assert (masks.input_mask_mean, masks.target_mask_mean) == (0.5, 0.5)
+    assert masks.complementarity == pytest.approx(0.75, abs=1e-4)
 
 
 def test_the_old_configuration_collapses_and_the_balance_loss_does_not_see_it() -> None:

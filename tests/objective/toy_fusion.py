@@ -3,11 +3,11 @@
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics import Figures, MaskFigures, diagnose, mask_figures
-from hocket.model import AgentConfig, CascadeConfig, FusionModel, FusionResult, ModelConfig
+from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, FusionResult, ModelConfig
 from hocket.objective import TERM_WEIGHTS, Objective, ObjectiveConfig
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
@@ -35,8 +35,8 @@ def make_scene(
     output: Tensor, input: Tensor, target: Tensor, *, share: Tensor | None = None, rate_hz: int = RATE_HZ
 ) -> Scene:
     """A scene of waveforms `[b, samples]`."""
-    voices = [Voice(waveform, rate_hz) for waveform in (output, input, target)]
-    return Scene(*voices, target_share=None if share is None else Voice(share, rate_hz))
+    own = None if share is None else Voice(share, rate_hz)
+    return Scene(Voice(output, rate_hz), Voice(input, rate_hz), Voice(target, rate_hz), own)
 
 
 def make_model(*, num_stages: int = 1, share: float = 0.0, gains: float = 0.0, seed: int = 0) -> FusionModel:
@@ -45,10 +45,17 @@ def make_model(*, num_stages: int = 1, share: float = 0.0, gains: float = 0.0, s
     agent = AgentConfig(model_dim=32, num_bands=16)
     model = FusionModel(ModelConfig(agent=agent, cascade=CascadeConfig(num_stages)))
     with torch.no_grad():
-        bias = model.cascade.agents[0].head.bias
+        bias = head_of(model).bias
         bias[-2 * agent.num_bands :] = gains
         bias[-3 * agent.num_bands : -2 * agent.num_bands] = share
     return model
+
+
+def head_of(model: FusionModel) -> nn.Linear:
+    """What the first stage decides with."""
+    agent = model.cascade.agents[0]
+    assert isinstance(agent, CreativeAgent)
+    return agent.head
 
 
 def fuse(model: FusionModel) -> tuple[FusionResult, Scene]:

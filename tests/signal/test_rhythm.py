@@ -1,5 +1,6 @@
 """Onset strength and the harmonic part on sounds whose attacks are known."""
 
+import itertools
 import math
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_larger_rise_is_a_stronger_onset() -> None:
         gain = torch.ones(24_000)
         gain[12_000:] = 10 ** (rise_db / 20)
         heights.append(float(onsets(bed * gain)[0, 30:60].sum() - onsets(bed)[0, 30:60].sum()))
-    assert all(low < high for low, high in zip(heights, heights[1:], strict=False))
+    assert all(low < high for low, high in itertools.pairwise(heights))
     # Every band rises by as much, so the flux sums up to nearly the whole step.
     assert heights[-1] == pytest.approx(24.0, rel=0.25)
 

@@ -14,7 +14,7 @@ from hocket.model import FusionModel, FusionResult
 from hocket.model.waveforms import Sources, fuse_in_chunks
 from hocket.model.weights import find_checkpoint, load_model
 
-MINIMUM_SECONDS = 0.5
+MINIMUM_SECONDS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Fuser:
         """Fuses two recordings of any rate, channels and length; the longer is cut to the shorter.
 
         Raises:
-            AudioError: one of them cannot be read, is silent, or shorter than 0.5 s; the sentence names it.
+            AudioError: one of them cannot be read, is silent, or shorter than 1 s; the sentence names it.
         """
         sources = [self._read(Path(path)) for path in (input_path, target_path)]
         num_samples = min(source.num_samples for source in sources)

@@ -21,7 +21,7 @@ DEFAULT_PRESET = "default"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Length, steps and care of a run; `patience` is in epochs and 0 never stops early; `num_threads` 0 is torch's own."""
+    """Length, steps and care of a run; `patience` 0 never stops early, `num_threads` 0 leaves it to torch."""
 
     num_epochs: int = 50
     steps_per_epoch: int = 20
