@@ -54,9 +54,6 @@ def test_the_round_trip_is_exact_for_any_sizes(
     assert codec.frame_rate == rate_hz / codec.hop
 
 
-@pytest.mark.xfail(
-    strict=True, reason="at hop = fft_size / 2 the window is nearly 0 where the last frame ends"
-)
 @pytest.mark.parametrize(("fft_size", "hop"), [(512, 256), (1024, 512), (4096, 2048)])
 def test_the_round_trip_is_exact_for_the_largest_hop_that_is_allowed(fft_size: int, hop: int) -> None:
     codec = SpectralCodec(SpectralConfig(fft_size=fft_size, hop=hop))
@@ -146,7 +143,7 @@ def test_the_local_mean_averages_what_is_there() -> None:
 @pytest.mark.parametrize("fft_size", [256, 1024, 4096])
 def test_bands_go_from_the_lowest_bin_to_the_highest_and_are_narrow_in_the_bass(fft_size: int) -> None:
     codec = SpectralCodec(SpectralConfig(fft_size=fft_size, hop=fft_size // 4))
-    centres = codec.band_edges(24)
+    centres = codec.band_centres(24)
     assert float(centres[0]) == 0.0 and float(centres[-1]) == pytest.approx(codec.dim - 1, rel=1e-4)
     assert bool((centres.diff() > 0).all()) and bool((centres.diff().diff() > 0).all())
 

@@ -95,7 +95,6 @@ def test_a_recording_under_two_names_is_used_once_so_that_it_cannot_be_on_both_s
     )
 
 
-@pytest.mark.xfail(strict=True, reason="two songs of equal length that begin and end in silence pass for one")
 def test_two_songs_of_equal_length_with_silence_around_them_are_two(tmp_path: Path) -> None:
     for index in range(2):
         song = sound(index, seconds=12.0)
@@ -142,7 +141,6 @@ def test_a_few_songs_are_trained_and_validated_on_alike_and_that_is_said(tmp_pat
     assert f"{number} songs are too few to hold some out" in note
 
 
-@pytest.mark.xfail(strict=True, reason="the note blames the number of songs where nothing was to be held out")
 def test_holding_nothing_out_on_request_is_not_called_too_few_songs(tmp_path: Path) -> None:
     make_songs(tmp_path, 8)
     library = look(tmp_path, fraction=0.0)

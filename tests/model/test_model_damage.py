@@ -132,7 +132,6 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_other(
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
-@pytest.mark.xfail(strict=True, reason="an interrupt while saving leaves the unfinished file behind")
 def test_an_interrupted_save_leaves_the_old_file_and_no_other(
     model: FusionModel, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,9 +108,6 @@ def test_training_goes_on_as_it_was_and_no_gradient_is_kept(model: FusionModel) 
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="torch takes no array with a negative stride, and warns of a read-only one"
-)
 @pytest.mark.parametrize("read_only", [False, True])
 def test_reversed_and_read_only_arrays_are_recordings(model: FusionModel, read_only: bool) -> None:
     input, target = noise(seed=1)[0, 0].numpy(), noise(seed=2)[0, 0].numpy().copy()

@@ -143,9 +143,6 @@ def test_a_configuration_that_cannot_be_used_is_refused(
     assert "configuration" in sentence(path)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a checkpoint does not say is silently taken from today's defaults"
-)
 @pytest.mark.parametrize(
     ("group", "field"), [("agent", "max_gain"), ("codec", "sample_rate"), ("cascade", "num_stages")]
 )
@@ -171,9 +168,6 @@ def test_a_checkpoint_is_found_by_the_names_people_give(saved: Path, monkeypatch
     assert find_checkpoint(Path("best")).samefile(saved)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="a path without a name has no name to add a suffix to"
-)
 @pytest.mark.parametrize("path", [".", "/"])
 def test_the_folder_one_is_in_is_a_run_folder_too(
     saved: Path, monkeypatch: pytest.MonkeyPatch, path: str

@@ -106,9 +106,6 @@ def test_silence_is_finite_and_so_is_its_gradient() -> None:
     assert bool(torch.isfinite(found).all()) and bool(torch.isfinite(silent.grad).all())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the floor is equal per note, not per class, so that silence looks like a slope"
-)
 @pytest.mark.parametrize("note", [12, 23])
 def test_silence_has_no_harmony(note: int) -> None:
     silent = torch.zeros(1, 48_000)

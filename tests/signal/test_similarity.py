@@ -86,9 +86,6 @@ def test_the_overlay_fit_is_numpys_least_squares(share_of_noise: float, differen
     assert float(r2) == pytest.approx(_least_squares(output, input, target), abs=2e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the determinant cancels in float32 where the sources differ by -60 dB only"
-)
 def test_the_overlay_fit_holds_for_nearly_equal_sources() -> None:
     errors = []
     for seed in range(5):

@@ -220,6 +220,7 @@ def _draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) 
         figures=figures,
         title=output.name,
     )
+    bin_hz = fuser.model.codec.bin_hz
     if fused.masks is not None:
         draw_masks(
             output.with_name(f"{output.stem}_masks.png"),
@@ -228,7 +229,7 @@ def _draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) 
             output=mono["audio"],
             sample_rate=rate,
             frame_rate=fuser.model.codec.frame_rate,
-            bin_hz=None,
+            bin_hz=None if bin_hz is None else bin_hz.numpy(),
             title=output.name,
         )
 

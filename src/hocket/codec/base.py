@@ -35,8 +35,16 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def describe(self, latent: Tensor) -> Tensor:
-        """What the agent is shown of a latent: real features `[b, num_features, dim, t]`, each about unit size."""
+        """What the agent is shown of a latent: real features `[b, num_features, dim, t]`, each about unit size.
+
+        The latent is `[b, dim, t]`, or `[b, c, dim, t]` for one description of several channels.
+        """
+
+    @property
+    def bin_hz(self) -> Tensor | None:
+        """Frequency in Hz of each latent channel `[dim]`, or None where channels are no frequencies."""
+        return None
 
     @abstractmethod
-    def band_edges(self, num_bands: int) -> Tensor:
+    def band_centres(self, num_bands: int) -> Tensor:
         """Centres, in latent channels, of the bands in which the agent thinks: increasing floats `[num_bands]`."""

@@ -29,9 +29,9 @@ class SpectralConfig:
             raise ConfigError(f"sample_rate is {self.sample_rate}: music needs at least 8000 Hz")
         if self.fft_size < 64 or self.fft_size % 2:
             raise ConfigError(f"fft_size is {self.fft_size}: give an even number of at least 64 samples")
-        if not 0 < self.hop <= self.fft_size // 2:
+        if not 0 < self.hop <= self.fft_size // 4:
             raise ConfigError(
-                f"hop is {self.hop}: perfect reconstruction needs 1 to fft_size / 2 = {self.fft_size // 2}"
+                f"hop is {self.hop}: perfect reconstruction needs 1 to fft_size / 4 = {self.fft_size // 4}"
             )
         for name in ("transient_frames", "tonal_bins"):
             if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
@@ -59,19 +59,27 @@ class SpectralCodec(Codec):
         return istft(latent, fft_size=self.config.fft_size, hop=self.hop, length=length)
 
     def describe(self, latent: Tensor) -> Tensor:
-        """Level, transient and tonal contrast of each bin, `[b, 3, dim, t]`.
+        """Level, transient and tonal contrast of each bin of `[b, dim, t]` or `[b, c, dim, t]`, as `[b, 3, dim, t]`.
+
+        Several channels count with their mean power, so that channels out of phase are heard.
 
         Level is in units of 20 dB about -40 dBFS. *Transient* is the level against its mean along time (high at
         attacks), *tonal* against its mean along frequency (high at partials).
         """
         floor = 10 ** (FLOOR_DB / 10)
         scale = (self.config.fft_size / 4) ** 2
-        level = 10.0 * torch.log10(power(latent) / scale + floor) / DECIBELS_PER_UNIT + 2.0
+        energy = power(latent) if latent.ndim == 3 else power(latent).mean(dim=1)
+        level = 10.0 * torch.log10(energy / scale + floor) / DECIBELS_PER_UNIT + 2.0
         over_time = local_mean(level, self.config.transient_frames)
         over_frequency = local_mean(level.transpose(1, 2), self.config.tonal_bins).transpose(1, 2)
         return torch.stack([level, level - over_time, level - over_frequency], dim=1)
 
-    def band_edges(self, num_bands: int) -> Tensor:
+    @property
+    def bin_hz(self) -> Tensor:
+        """Frequency in Hz of each bin, from 0 to half the sample rate."""
+        return torch.linspace(0.0, self.sample_rate / 2, self.dim)
+
+    def band_centres(self, num_bands: int) -> Tensor:
         """Band centres evenly spaced in mel, from the lowest bin to the highest."""
         top_mel = 2595.0 * torch.log10(torch.tensor(1.0 + self.sample_rate / 2 / 700.0))
         mels = torch.linspace(0.0, float(top_mel), num_bands)

@@ -13,6 +13,8 @@ from hocket.data.library import SILENCE_RMS, Song
 from hocket.errors import DataError
 
 MAX_DRAWS = 12
+MAX_CHOICES = 16
+LOUD_ENOUGH_RMS = 1e-3
 BYTES_PER_SAMPLE = 4
 
 
@@ -37,19 +39,19 @@ class SongReader:
     def read(self, song: Song, start_seconds: float, num_samples: int, speed: float = 1.0) -> np.ndarray:
         """Float32 `[num_samples]` from a start on, played `speed` times as fast (and as high)."""
         rate = round(self.sample_rate / speed)
+        length = round(num_samples * self.sample_rate / rate)
         if self._cache is None:
             excerpt = audio.load(
                 song.path,
-                sample_rate=rate,
+                sample_rate=self.sample_rate,
                 mono=True,
                 start_seconds=start_seconds,
-                duration_seconds=num_samples / rate,
+                duration_seconds=length / self.sample_rate,
             ).samples[0]
         else:
             start = round(start_seconds * self.sample_rate)
-            length = round(num_samples * self.sample_rate / rate)
             excerpt = self._whole(song)[start : start + length]
-            excerpt = audio.resample(excerpt, from_hz=self.sample_rate, to_hz=rate)[:num_samples]
+        excerpt = audio.resample(excerpt, from_hz=self.sample_rate, to_hz=rate)[:num_samples]
         return np.pad(excerpt, (0, num_samples - len(excerpt)))
 
     def _whole(self, song: Song) -> np.ndarray:
@@ -78,26 +80,40 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         self.reader, self.songs, self.pairs = reader, list(songs), list(pairs)
         self.num_examples, self.excerpt_seconds, self.seed = num_examples, excerpt_seconds, seed
         self.max_speed_change, self.with_real = max_speed_change, with_real
+        if with_real and len({song.fingerprint for song in self.songs}) < 3:
+            raise DataError(
+                "an adversary needs music that is unrelated to the pair, so at least three different songs: "
+                "add songs, or set gan_weight and feature_matching_weight to 0."
+            )
 
     def __len__(self) -> int:
         return self.num_examples
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Draws everything from a generator of its own, so that order, workers and restarts change nothing."""
-        random = np.random.default_rng([self.seed, index])
-        chosen = self._choose(random)
         names = ("input", "target", "real")
         return {
-            name: torch.from_numpy(self._excerpt(random, song)[0])
-            for name, song in zip(names, chosen, strict=False)
+            name: torch.from_numpy(excerpt.samples)
+            for name, excerpt in zip(names, self._draw(index), strict=False)
         }
 
     def describe(self, index: int) -> Example:
         """Which places example `index` shows."""
+        input, target = self._draw(index)[:2]
+        return Example(str(input.song.path), str(target.song.path), input.start_seconds, target.start_seconds)
+
+    def _draw(self, index: int) -> list["_Excerpt"]:
+        if not 0 <= index < self.num_examples:
+            raise IndexError(f"example {index} of {self.num_examples}")
         random = np.random.default_rng([self.seed, index])
-        first, second = self._choose(random)[:2]
-        starts = [self._excerpt(random, song)[1] for song in (first, second)]
-        return Example(str(first.path), str(second.path), *starts)
+        for _ in range(MAX_CHOICES):
+            excerpts = [self._excerpt(random, song) for song in self._choose(random)]
+            if all(excerpt.rms >= SILENCE_RMS for excerpt in excerpts):
+                return excerpts
+        quietest = min(excerpts, key=lambda excerpt: excerpt.rms)
+        raise DataError(
+            f"{quietest.song.path} was silent wherever it was looked at: take it out of the music folder."
+        )
 
     def _choose(self, random: np.random.Generator) -> list[Song]:
         if self.pairs:
@@ -105,20 +121,33 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         else:
             chosen = [self.songs[index] for index in random.choice(len(self.songs), 2, replace=False)]
         if self.with_real:
-            others = [song for song in self.songs if song not in chosen] or self.songs
+            pair = {song.fingerprint for song in chosen}
+            others = [song for song in self.songs if song.fingerprint not in pair]
             chosen.append(others[random.integers(len(others))])
         return chosen
 
-    def _excerpt(self, random: np.random.Generator, song: Song) -> tuple[np.ndarray, float]:
-        """An excerpt with sound in it, and its start in seconds."""
+    def _excerpt(self, random: np.random.Generator, song: Song) -> "_Excerpt":
+        """The first excerpt drawn that is loud enough, else the loudest of them."""
         num_samples = round(self.excerpt_seconds * self.reader.sample_rate)
+        fastest = max(1.0 - self.max_speed_change, song.duration_seconds / self.excerpt_seconds)
+        loudest: _Excerpt | None = None
         for _ in range(MAX_DRAWS):
-            speed = 1.0 + float(random.uniform(-1.0, 1.0)) * self.max_speed_change
+            speed = min(1.0 + float(random.uniform(-1.0, 1.0)) * self.max_speed_change, fastest)
             room = max(0.0, song.duration_seconds - self.excerpt_seconds * speed)
             start = float(random.uniform(0.0, room))
-            excerpt = self.reader.read(song, start, num_samples, speed)
-            if np.sqrt(np.mean(excerpt**2)) >= SILENCE_RMS:
-                return excerpt, start
-        raise DataError(
-            f"{song.path} is silent in {MAX_DRAWS} places looked at: take it out of the music folder."
-        )
+            samples = self.reader.read(song, start, num_samples, speed)
+            excerpt = _Excerpt(song, start, samples, float(np.sqrt(np.mean(samples**2))))
+            if loudest is None or excerpt.rms > loudest.rms:
+                loudest = excerpt
+            if loudest.rms >= LOUD_ENOUGH_RMS:
+                break
+        assert loudest is not None
+        return loudest
+
+
+@dataclass(frozen=True, eq=False)
+class _Excerpt:
+    song: Song
+    start_seconds: float
+    samples: np.ndarray
+    rms: float

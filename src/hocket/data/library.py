@@ -13,8 +13,9 @@ from hocket.errors import AudioError, DataError
 
 NUM_PROBES = 3
 PROBE_SECONDS = 2.0
-SILENCE_RMS = 1e-3
-FINGERPRINT_BYTES = 1 << 16
+SILENCE_RMS = 1e-4
+NUM_FINGERPRINT_BLOCKS = 32
+FINGERPRINT_BYTES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,21 @@ def _inspect(path: Path, excerpt_seconds: float) -> Song:
     if loudest < SILENCE_RMS:
         whole = audio.load(path, mono=True)
         audio.require_sound(whole, path, minimum_seconds=excerpt_seconds)
+        window = round(excerpt_seconds * whole.sample_rate)
+        energy = np.add.reduceat(whole.samples[0] ** 2, np.arange(0, whole.num_samples, window)) / window
+        if np.sqrt(energy.max()) < SILENCE_RMS:
+            raise AudioError(f"{path} is nearly silent throughout: raise its level or leave it out.")
     return Song(path, header.duration_seconds, _fingerprint(path))
 
 
 def _fingerprint(path: Path) -> str:
-    """Size and both ends of the file: enough to know a copy without reading gigabytes."""
+    """Size and blocks spread over the whole file: enough to know a copy without reading gigabytes."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as handle:
-        digest.update(handle.read(FINGERPRINT_BYTES))
-        handle.seek(max(0, size - FINGERPRINT_BYTES))
-        digest.update(handle.read(FINGERPRINT_BYTES))
+        for place in np.linspace(0, max(0, size - FINGERPRINT_BYTES), NUM_FINGERPRINT_BLOCKS):
+            handle.seek(int(place))
+            digest.update(handle.read(FINGERPRINT_BYTES))
     return digest.hexdigest()[:16]
 
 
@@ -140,9 +145,12 @@ def _split(
     held_out = _held_out(fingerprints, validation_fraction, seed)
     notes: list[str] = []
     if not held_out:
-        notes.append(
-            f"{len(fingerprints)} songs are too few to hold some out: validation uses other excerpts of the same songs"
+        reason = (
+            f"{len(fingerprints)} songs are too few to hold some out"
+            if validation_fraction
+            else "no song is held out"
         )
+        notes.append(f"{reason}: validation uses other excerpts of the same songs")
     validation = [song for song in unique if not held_out or song.fingerprint in held_out]
     training = [song for song in unique if song.fingerprint not in held_out]
     usable = [

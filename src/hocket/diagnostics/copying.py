@@ -1,5 +1,6 @@
 """Does an output mix its sources, or copy one of them, or merely lay one over the other?"""
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -26,6 +27,9 @@ class Verdict(StrEnum):
     OVERLAY = "overlay"
     MIXING = "mixing"
     UNRELATED = "unrelated"
+
+
+COPYING = (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET)
 
 
 class Rung(StrEnum):
@@ -95,6 +99,12 @@ class Diagnosis:
         """Per example first, then averaged: a loud example does not decide."""
         return Figures(**{name: float(values.mean()) for name, values in vars(self).items()})
 
+    @property
+    def copying_share(self) -> float:
+        """Share of examples that copy, in [0, 1]: a batch that copies both ways looks balanced on average."""
+        rows = self.rows()
+        return sum(row.verdict in COPYING for row in rows) / len(rows)
+
     def rows(self) -> list[Figures]:
         """One set of figures for each example."""
         columns = {name: values.tolist() for name, values in vars(self).items()}
@@ -127,8 +137,11 @@ def judge(*, output_input: float, output_target: float, overlay_r2: float) -> Ve
     """The verdict: copying first (a copy has R² 1 too), then overlay, then mixing.
 
     Magnitudes count, not signs: a copy with its polarity turned is a copy. Where both correlations are below 0.1 and
-    a sum of the sources explains nothing, the output has nothing to do with them and no ratio means anything.
+    a sum of the sources explains nothing, the output has nothing to do with them and no ratio means anything; so it
+    is with an output that is not finite.
     """
+    if not all(map(math.isfinite, (output_input, output_target, overlay_r2))):
+        return Verdict.UNRELATED
     ours, theirs = abs(output_input), abs(output_target)
     if max(ours, theirs) < UNRELATED and overlay_r2 < UNRELATED:
         return Verdict.UNRELATED
@@ -142,12 +155,12 @@ def judge(*, output_input: float, output_target: float, overlay_r2: float) -> Ve
 def copying_ratio(*, output_input: float, output_target: float) -> float:
     """The larger correlation over the smaller by magnitude, at least 1, and at most 1000."""
     smaller, larger = sorted((abs(output_input), abs(output_target)))
-    return min(larger / max(smaller, 1e-6), 1000.0) if larger > 0 else 1.0
+    return min(max(larger / max(smaller, 1e-6), 1.0), 1000.0)
 
 
 def rung_of(*, verdict: Verdict, rhythm: float, harmony: float, articulation: float) -> Rung:
     """The rung that a verdict and the three margins add up to."""
-    if verdict in (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET):
+    if verdict in COPYING:
         return Rung.COPY
     if verdict is Verdict.OVERLAY:
         return Rung.OVERLAY

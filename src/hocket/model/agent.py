@@ -1,5 +1,6 @@
 """The creative agent: reads the sources, and says for each place of the output which voice sounds there."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,8 +32,8 @@ class AgentConfig:
             raise ConfigError(
                 f"model_dim is {self.model_dim}: give a multiple of 2 x num_heads = {2 * self.num_heads}"
             )
-        if not self.max_gain > 1.0:
-            raise ConfigError(f"max_gain is {self.max_gain}: give more than 1, 2 for 6 dB")
+        if not 1.0 < self.max_gain < math.inf:
+            raise ConfigError(f"max_gain is {self.max_gain}: give a finite gain above 1, such as 2 for 6 dB")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class CreativeAgent(nn.Module):
     """
 
     bands: Tensor
+    _pooling: Tensor
 
     def __init__(self, config: AgentConfig, *, num_sources: int, num_features: int, bands: Tensor) -> None:
         """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, d]` has columns that sum to 1."""
@@ -58,6 +60,9 @@ class CreativeAgent(nn.Module):
         dim = config.model_dim
         self.num_weights = num_sources * num_features
         self.register_buffer("bands", bands, persistent=False)
+        # A band narrower than a bin may hold none: it then hears nothing, rather than 0 / 0.
+        pooling = bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        self.register_buffer("_pooling", pooling, persistent=False)
         self.analysers = nn.ModuleList(
             FrameAnalyser(num_features * config.num_bands, dim, config.num_blocks, config.expansion)
             for _ in range(num_sources)
@@ -85,14 +90,14 @@ class CreativeAgent(nn.Module):
         return Decision(share, gains)
 
     def _pool(self, features: Tensor) -> Tensor:
-        pooled = torch.einsum("bkdt,nd->bknt", features, self.bands / self.bands.sum(dim=1, keepdim=True))
+        pooled = torch.einsum("bkdt,nd->bknt", features, self._pooling)
         return pooled.flatten(1, 2)
 
     def _listen(self, pooled: list[Tensor]) -> Tensor:
         states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]
         for layer in self.attention:
             assert isinstance(layer, nn.ModuleList)
-            # Each source listens to the one before it, so that input and target listen to each other.
+            # Each listens to the next and the last to the first, so that input and target listen to each other.
             states = [
                 attend(state, states[(index + 1) % len(states)])
                 for index, (attend, state) in enumerate(zip(layer, states, strict=True))

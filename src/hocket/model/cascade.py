@@ -30,7 +30,7 @@ class Cascade(nn.Module):
         super().__init__()
         self.max_gain = agent.max_gain
         self.codec = codec
-        bands = band_matrix(codec.band_edges(agent.num_bands), codec.dim)
+        bands = band_matrix(codec.band_centres(agent.num_bands), codec.dim)
         self.agents = nn.ModuleList(
             CreativeAgent(
                 agent, num_sources=2 if index == 0 else 3, num_features=codec.num_features, bands=bands
@@ -40,12 +40,12 @@ class Cascade(nn.Module):
 
     def forward(self, input_latent: Tensor, target_latent: Tensor) -> tuple[Stage, ...]:
         """All stages for latents `[b, c, d, t]`; the masks are one for all channels."""
-        sources = [self.codec.describe(latent.mean(dim=1)) for latent in (input_latent, target_latent)]
+        sources = [self.codec.describe(latent) for latent in (input_latent, target_latent)]
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
             assert isinstance(agent, CreativeAgent)
-            drafts = [self.codec.describe(stages[-1].latent.mean(dim=1))] if stages else []
+            drafts = [self.codec.describe(stages[-1].latent)] if stages else []
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)

@@ -84,8 +84,10 @@ def fuse_in_chunks(
     `on_chunk` is given each chunk's result and the share of the whole that is done, in (0, 1].
     """
     length = input.shape[-1]
-    overlap = round(OVERLAP_SECONDS * model.sample_rate)
-    chunk = max(round(chunk_seconds * model.sample_rate), 2 * overlap)
+    # Whole hops, so that a chunk's frames lie where those of the whole recording would.
+    hop = model.codec.hop
+    overlap = round(OVERLAP_SECONDS * model.sample_rate / hop) * hop
+    chunk = max(round(chunk_seconds * model.sample_rate / hop) * hop, 2 * overlap)
     if length <= chunk:
         result = model(input, target)
         if on_chunk:
@@ -115,6 +117,9 @@ def chunk_starts(length: int, chunk: int, overlap: int) -> list[int]:
 
 
 def _batch(waveform: Waveform, name: str) -> Tensor:
+    if isinstance(waveform, np.ndarray):
+        # A copy: torch takes no negative strides and warns of arrays that it may not write to.
+        waveform = torch.from_numpy(np.array(waveform, dtype=np.float32))
     tensor = torch.as_tensor(waveform).float()
     if not 1 <= tensor.ndim <= 3 or tensor.numel() == 0:
         raise AudioError(

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,12 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header["digest"] = _digest(plain, header)
     payload = to_bytes(plain, header)
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        # mkstemp makes private files; a checkpoint is an ordinary one.
-        os.fchmod(handle, 0o666 & ~_umask())
+        # Not mkstemp: it makes private files, and a checkpoint is an ordinary one.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as stream:
             stream.write(payload)
             stream.flush()
@@ -52,11 +52,13 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
         ) from error
+    finally:
+        # Gone already where all went well; an interrupt leaves nothing half-written either.
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -89,7 +91,9 @@ def find_checkpoint(path: Path) -> Path:
     Raises:
         CheckpointError: none of these exists.
     """
-    candidates = [path, path.with_name(path.name + ".safetensors"), path / "best.safetensors"]
+    candidates = [path, path / "best.safetensors"]
+    if path.name:
+        candidates.append(path.with_name(path.name + ".safetensors"))
     # Commands of the predecessor name PyTorch files; the run folder beside them holds ours.
     if path.suffix == ".pt":
         candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
@@ -145,12 +149,13 @@ def model_config(values: Any, path: Path) -> ModelConfig:
     Raises:
         CheckpointError: it is missing, incomplete, or has fields that this version does not know.
     """
+    kinds = {"codec": SpectralConfig, "agent": AgentConfig, "cascade": CascadeConfig}
     try:
-        return ModelConfig(
-            codec=SpectralConfig(**values["codec"]),
-            agent=AgentConfig(**values["agent"]),
-            cascade=CascadeConfig(**values["cascade"]),
-        )
+        for group, kind in kinds.items():
+            for field in fields(kind):
+                # Not a default: what a checkpoint was trained with is not what is usual today.
+                values[group][field.name]
+        return ModelConfig(**{group: kind(**values[group]) for group, kind in kinds.items()})
     except (TypeError, KeyError, ConfigError) as error:
         raise CheckpointError(
             f"{path} holds a model configuration that this version cannot use ({error})."
@@ -168,12 +173,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
-import torch
 from torch import Tensor
 
 from hocket.errors import ConfigError
@@ -90,19 +89,27 @@ class Objective:
         """All active terms; the adversary's own are handed in, where it has started.
 
         Raises:
-            KeyError: `adversarial` holds a name that is no adversarial term.
+            KeyError: `adversarial` holds a name that is no adversarial term, or lacks one that has a weight.
         """
         terms = {
             name: term(self, result, scene).mean() for name, term in _TERMS.items() if self.weights[name] > 0
         }
-        for name, value in (adversarial or {}).items():
-            if name not in ADVERSARIAL_TERMS:
-                raise KeyError(f"{name} is no adversarial term; known: {', '.join(ADVERSARIAL_TERMS)}")
-            terms[name] = value
-        total = torch.zeros((), device=result.output.device)
+        if adversarial is not None:
+            terms |= self._adversarial(adversarial)
+        # Tied to the output by nothing: a step in which no term is active yet changes nothing, and does not fail.
+        total = 0.0 * result.masks.input.sum()
         for name, value in terms.items():
             total = total + self.weights[name] * value
         return Losses(terms, total)
+
+    def _adversarial(self, produced: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The adversary's terms that have a weight; each must be there, and nothing else."""
+        if unknown := produced.keys() - set(ADVERSARIAL_TERMS):
+            raise KeyError(f"{unknown.pop()} is no adversarial term; known: {', '.join(ADVERSARIAL_TERMS)}")
+        active = [name for name in ADVERSARIAL_TERMS if self.weights[name] > 0]
+        if missing := set(active) - produced.keys():
+            raise KeyError(f"the adversary did not produce {missing.pop()}, which has a weight")
+        return {name: produced[name] for name in active}
 
 
 _Term = Callable[[Objective, FusionResult, Scene], Tensor]

@@ -24,7 +24,7 @@ class SpectrumDiscriminator(nn.Module):
     def forward(self, waveform: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Scores `[b, patches]` of `[b, samples]`, and the features of each layer."""
         spectrum = stft(waveform, fft_size=self.fft_size, hop=self.fft_size // 4)
-        x = (10.0 * torch.log10(power(spectrum)[:, None] + 1e-5) / 20.0).clamp_min(-2.5)
+        x = 10.0 * torch.log10(power(spectrum)[:, None] + 1e-5) / 20.0
         features = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)

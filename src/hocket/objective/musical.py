@@ -18,7 +18,7 @@ def rhythm(scene: Scene) -> Tensor:
 
 
 def rhythm_leak(scene: Scene) -> Tensor:
-    """Onset-strength correlation with the target beyond what the input has with it: `[b]`, in [0, 2]."""
+    """Onset-strength correlation with the target beyond what the input has with it: `[b]`, in [0, 1]."""
     own = pearson(output=scene.input.onsets, reference=scene.target.onsets)
     return F.relu(pearson(output=scene.output.onsets, reference=scene.target.onsets) - own.clamp_min(0.0))
 
@@ -35,7 +35,7 @@ def harmony_leak(scene: Scene) -> Tensor:
 
 
 def articulation(scene: Scene) -> Tensor:
-    """Whether the target's share of the output moves with the input and not by itself: `[b]`, in [0, 4].
+    """Whether the target's share of the output moves with the input and not by itself: `[b]`, in [0, 3].
 
     Onset strength of the share: one minus its correlation with the input's, plus its correlation with the target's own
     beyond what the input has with that.

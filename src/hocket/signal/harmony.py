@@ -29,10 +29,10 @@ def chroma(waveform: Tensor, *, sample_rate: int) -> Tensor:
     pitches: Tensor | float = 0.0
     for window, bass in ((BASS_WINDOW, True), (TREBLE_WINDOW, False)):
         fft_size = window_length(window, sample_rate)
-        bank, fold = _pitch_bank(fft_size, sample_rate, bass, waveform.device)
+        bank, fold, floor = _pitch_bank(fft_size, sample_rate, bass, waveform.device)
         # Scaled by the window, so that a steady tone has one magnitude in both.
         energy = power(stft(waveform, fft_size=fft_size, hop=hop))[:, : bank.shape[1]] / (fft_size / 4) ** 2
-        pitches = pitches + fold @ (bank @ energy + 1e-12).sqrt()
+        pitches = pitches + fold @ (bank @ energy + floor).sqrt()
     assert isinstance(pitches, Tensor)
     return pitches / pitches.amax(dim=1, keepdim=True).detach().clamp_min(1e-5)
 
@@ -62,8 +62,13 @@ def chroma_similarity(*, output: Tensor, reference: Tensor, sample_rate: int) ->
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
-def _pitch_bank(fft_size: int, sample_rate: int, bass: bool, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Gaussians in log frequency `[notes, bins]`, and the weights that fold notes into classes `[12, notes]`."""
+def _pitch_bank(
+    fft_size: int, sample_rate: int, bass: bool, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gaussians in log frequency `[notes, bins]`, weights that fold notes into classes `[12, notes]`, energy floor.
+
+    The floor `[notes, 1]` grows as the weights fall, so that silence is equal in all classes and has no harmony.
+    """
     notes = torch.arange(12 * NUM_OCTAVES, dtype=torch.float64)
     centres_hz = LOWEST_HZ * 2 ** (notes / 12)
     notes = notes[(centres_hz < SPLIT_HZ) == bass]
@@ -74,4 +79,5 @@ def _pitch_bank(fft_size: int, sample_rate: int, bass: bool, device: torch.devic
     bank[semitones.abs() > 3 * WIDTH_SEMITONES] = 0.0
     fold = (notes.long() % 12 == torch.arange(12)[:, None]).double() * (LOWEST_HZ / centres_hz).sqrt()
     last = int(bank.sum(dim=0).nonzero().max()) + 1 if bank.any() else 1
-    return bank[:, :last].float().to(device), fold.float().to(device)
+    floor = 1e-12 * (centres_hz / LOWEST_HZ)[:, None]
+    return bank[:, :last].float().to(device), fold.float().to(device), floor.float().to(device)

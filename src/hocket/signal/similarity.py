@@ -24,11 +24,14 @@ def overlay_fit(*, output: Tensor, input: Tensor, target: Tensor) -> tuple[Tenso
     Waveforms `[..., samples]`. Gives `(r2, a, b)`, each `[...]`; r2 is the share of the output's energy that
     the fit explains, in [0, 1], and 0 for a silent output.
     """
+    # Double: the determinant is a small difference of large numbers where the sources are alike.
+    kind = output.dtype
+    output, input, target = output.double(), input.double(), target.double()
     ii, tt = input.square().sum(-1), target.square().sum(-1)
     it = (input * target).sum(-1)
     oi, ot = (output * input).sum(-1), (output * target).sum(-1)
     # A whisper of ridge: two equal sources (a loop fused with itself) would make the system singular.
-    ridge = 1e-6 * (ii + tt) + EPSILON**2
+    ridge = 1e-9 * (ii + tt) + EPSILON**2
     ii, tt = ii + ridge, tt + ridge
     determinant = ii * tt - it.square()
     a = (oi * tt - ot * it) / determinant
@@ -36,4 +39,4 @@ def overlay_fit(*, output: Tensor, input: Tensor, target: Tensor) -> tuple[Tenso
     energy = output.square().sum(-1)
     explained = a * oi + b * ot
     r2 = torch.where(energy > 0, explained / energy.clamp_min(EPSILON**2), torch.zeros_like(energy))
-    return r2.clamp(0.0, 1.0), a, b
+    return r2.clamp(0.0, 1.0).to(kind), a.to(kind), b.to(kind)

@@ -67,8 +67,10 @@ def train_step(
     adversarial = None
     if adversary is not None:
         real = sources["real"][:, 0]
-        scalars |= _discriminator_step(adversary, scene.output.waveform, real, gradient_clip)
-        adversarial = adversary.judge_output(output=scene.output.waveform, real=real)
+        # Equally loud, or the level alone would tell them apart.
+        output = match_rms(result.output)[:, 0]
+        scalars |= _discriminator_step(adversary, output, real, gradient_clip)
+        adversarial = adversary.judge_output(output=output, real=real)
     losses = objective(result, scene, adversarial)
     optimizer.zero_grad(set_to_none=True)
     losses.total.backward()
@@ -98,4 +100,5 @@ def loss_scalars(losses: Losses) -> Scalars:
 
 def diagnosis_scalars(diagnosis: Diagnosis, result: FusionResult) -> Scalars:
     """The batch's mean diagnosis and what its masks look like."""
-    return {**diagnosis.mean().as_dict(), **vars(mask_figures(result.masks))}
+    figures = {**diagnosis.mean().as_dict(), "copying_share": diagnosis.copying_share}
+    return {**figures, **vars(mask_figures(result.masks))}
