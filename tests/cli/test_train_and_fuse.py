@@ -164,7 +164,7 @@ def test_fuse_samples_of_the_validation_split(run, tmp_path) -> None:
         (["--batch_size", "many"], ["batch_size"]),
         (["--config", "no.toml"], ["no.toml"]),
         (["--device", "tpu"], ["device"]),
-        (["--hop", "900"], ["hop", "512"]),
+        (["--hop", "900"], ["hop", "256"]),
     ],
 )
 def test_wrong_settings_are_one_sentence(corpus, tmp_path, flags, parts) -> None:

@@ -42,7 +42,7 @@ def test_the_round_trip_is_exact_at_any_length(num_samples: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     fft_size=st.sampled_from([64, 100, 512, 1024, 2048, 4096]),
-    overlap=st.floats(2.5, 16.0),
+    overlap=st.floats(4.0, 16.0),
     rate_hz=st.sampled_from([8000, 16_000, 44_100, 96_000]),
     num_samples=st.integers(1, 9000),
 )
@@ -54,7 +54,7 @@ def test_the_round_trip_is_exact_for_any_sizes(
     assert codec.frame_rate == rate_hz / codec.hop
 
 
-@pytest.mark.parametrize(("fft_size", "hop"), [(512, 256), (1024, 512), (4096, 2048)])
+@pytest.mark.parametrize(("fft_size", "hop"), [(512, 128), (1024, 256), (4096, 1024)])
 def test_the_round_trip_is_exact_for_the_largest_hop_that_is_allowed(fft_size: int, hop: int) -> None:
     codec = SpectralCodec(SpectralConfig(fft_size=fft_size, hop=hop))
     assert max(round_trip_error_db(codec, noise(5 * hop + extra)) for extra in (0, hop // 2, hop - 1)) < -100

@@ -201,8 +201,10 @@ def test_each_chunk_is_reported_with_the_share_that_is_done() -> None:
 
     num_samples = 9 * RATE_HZ
     fuse_in_chunks(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_chunk=on_chunk)
-    starts = chunk_starts(num_samples, 4 * RATE_HZ, round(OVERLAP_SECONDS * RATE_HZ))
-    assert lengths == [4 * RATE_HZ] * len(starts)
+    hop = model.codec.hop
+    overlap = round(OVERLAP_SECONDS * RATE_HZ / hop) * hop
+    chunk = max(round(4 * RATE_HZ / hop) * hop, 2 * overlap)
+    assert lengths == [chunk] * len(chunk_starts(num_samples, chunk, overlap))
     assert shares == sorted(shares) and shares[-1] == 1.0 and all(0 < share <= 1 for share in shares)
     shares.clear()
     fuse_in_chunks(model, noise(), noise(), on_chunk=on_chunk)
