@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bin="${BIN:-.venv/bin}"
 out="study"
-epochs="${EPOCHS:-10}"
+epochs="${EPOCHS:-6}"
 mkdir -p "$out"
 
 music="${MUSIC:-}"

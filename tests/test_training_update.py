@@ -120,7 +120,8 @@ def test_the_script_trains_the_cure_with_the_variables_of_the_environment(desk, 
 
 def test_training_prints_the_figures_and_the_alert(trained) -> None:
     for line in blocks("text")[0].splitlines():
-        label = re.split(r"\d", line)[0]
+        # A run of one epoch meets the last milestone at once, whose wish is another one.
+        label = "  milestone     " if "milestone" in line else re.split(r"\d", line)[0]
         assert label in trained.stdout or line.strip() == "✓ mixes both sources"
     assert "⚠ OVERLAY" in trained.stdout
     best = trained.stdout[trained.stdout.index("Best weights") :]
