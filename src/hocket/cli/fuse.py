@@ -1,19 +1,15 @@
 """`hocket fuse`: one pair, the rows of a pairs file, or samples of a run's own validation songs."""
 
 import argparse
-import csv
-import hashlib
-import io
-import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import __version__
 from hocket.cli.flags import underscored
-from hocket.errors import AudioError, ConfigError, DataError, HocketError
+from hocket.cli.results import draw, save, save_sources, write_tables
+from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
@@ -129,9 +125,9 @@ def _fuse_one(fuser: "Fuser", options: argparse.Namespace) -> None:
     begin = time.perf_counter()
     fused = fuser.fuse_files(options.input, options.target, on_progress=_progress_line())
     seconds = time.perf_counter() - begin
-    figures = _save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
+    figures = save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
     if options.pictures:
-        _draw(fuser, fused, figures, options.output)
+        draw(fuser, fused, figures, options.output)
     _say(fused, figures, seconds)
 
 
@@ -153,85 +149,18 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
             continue
         seconds = time.perf_counter() - begin
         print(f"{output}  ({len(rows) + 1}/{len(pairs)})")
-        figures = _save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
+        figures = save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
         if own_samples:
-            _save_sources(fused, output)
+            save_sources(fused, output)
         if options.pictures:
-            _draw(fuser, fused, figures, output)
+            draw(fuser, fused, figures, output)
         _say(fused, figures, seconds)
         rows.append(row | {"output": output.name, "error": ""} | figures.as_dict() | fused.mask_figures)
         begin = time.perf_counter()
-    _write_tables(options.output, rows)
+    write_tables(options.output, rows)
     failed = sum(bool(row["error"]) for row in rows)
     print(f"{len(rows) - failed} fused, {failed} failed: {options.output / 'results.csv'}")
     return EXIT_SOME_FAILED if failed else 0
-
-
-def _save(
-    fuser: "Fuser",
-    fused: "FusedFile",
-    input_path: Path,
-    target_path: Path,
-    output: Path,
-    encoding: Any,
-    seconds: float,
-) -> "Figures":
-    """Writes the output and, beside it, a JSON file that says what it was made of and what it is."""
-    from hocket import audio
-    from hocket.diagnostics.listening import diagnose_audio
-
-    figures = diagnose_audio(fused.audio, fused.input, fused.target)
-    audio.save(output, fused.audio, encoding=encoding)
-    facts = {
-        "hocket": __version__,
-        "input": {"path": str(input_path), "sha256": _sha256(input_path)},
-        "target": {"path": str(target_path), "sha256": _sha256(target_path)},
-        "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
-        "sample_rate": fused.audio.sample_rate,
-        "seconds": fused.audio.duration_seconds,
-        "diagnosis": figures.as_dict(),
-        "masks": fused.mask_figures,
-        "config": fuser.metadata.get("config"),
-    }
-    _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    return figures
-
-
-def _save_sources(fused: "FusedFile", output: Path) -> None:
-    """The excerpts that were fused, beside the output, to be listened to in turn."""
-    from hocket import audio
-
-    for name in ("input", "target"):
-        source = getattr(fused, name)
-        audio.save(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
-
-
-def _draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
-    from hocket.pictures import draw_check, draw_masks
-
-    mono = {name: getattr(fused, name).mono().samples[0] for name in ("audio", "input", "target")}
-    rate = fused.audio.sample_rate
-    draw_check(
-        output.with_suffix(".png"),
-        output=mono["audio"],
-        input=mono["input"],
-        target=mono["target"],
-        sample_rate=rate,
-        figures=figures,
-        title=output.name,
-    )
-    bin_hz = fuser.model.codec.bin_hz
-    if fused.masks is not None:
-        draw_masks(
-            output.with_name(f"{output.stem}_masks.png"),
-            input_mask=fused.masks[0],
-            target_mask=fused.masks[1],
-            output=mono["audio"],
-            sample_rate=rate,
-            frame_rate=fuser.model.codec.frame_rate,
-            bin_hz=None if bin_hz is None else bin_hz.numpy(),
-            title=output.name,
-        )
 
 
 def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
@@ -258,28 +187,3 @@ def _progress_line() -> Any:
         )
 
     return show
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    _write_text(folder / "results.csv", table.getvalue())
-    _write_text(folder / "results.json", json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise AudioError(f"{path} cannot be written ({error.strerror}): free some space.") from error

@@ -27,7 +27,6 @@ def run(argv: list[str]) -> int:
         from hocket.training.folder import claim
         from hocket.training.trainer import Trainer
 
-        claim(options.run, fresh=options.fresh)
         console = Console()
         data = config.data
         library = open_library(
@@ -37,6 +36,8 @@ def run(argv: list[str]) -> int:
             seed=config.training.seed,
             progress=console.on_scan,
         )
+        # Only now: a wrong music folder must not cost an older run its checkpoint.
+        claim(options.run, fresh=options.fresh)
         trainer = Trainer(config, library, options.run, console)
         console.on_library(library)
         console.on_start(trainer, options.run, trainer.resume())

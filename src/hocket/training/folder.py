@@ -1,6 +1,7 @@
 """The folder of a run: its checkpoints, its configuration, and what it was made of."""
 
 import platform
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from hocket.errors import CheckpointError
 from hocket.model.weights import load_checkpoint
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
 from hocket.training.state import TrainingState
+from hocket.training.tracker import LOG, TENSORBOARD
 
 LATEST = "latest.safetensors"
 BEST = "best.safetensors"
 CONFIG = "config.toml"
-LOG = "log.jsonl"
 
 
 class RunFolder:
@@ -100,6 +101,7 @@ def claim(path: Path, *, fresh: bool) -> None:
         if fresh:
             for name in (LATEST, BEST, LOG):
                 (path / name).unlink(missing_ok=True)
+            shutil.rmtree(path / TENSORBOARD, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written to ({error.strerror}): give another --run."

@@ -6,15 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-LOG_NAME = "log.jsonl"
-TENSORBOARD_NAME = "tensorboard"
+LOG = "log.jsonl"
+TENSORBOARD = "tensorboard"
 
 
 class Tracker:
     """Writes the run's log; on continuing, forgets what was written after the checkpoint."""
 
     def __init__(self, folder: Path, *, from_step: int) -> None:
-        self.path = folder / LOG_NAME
+        self.path = folder / LOG
         kept = _lines_up_to(self.path, from_step)
         self._file = self.path.open("w", encoding="utf-8")
         self._file.writelines(kept)
@@ -22,7 +22,7 @@ class Tracker:
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / TENSORBOARD_NAME), purge_step=from_step + 1)
+            self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=from_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Adds one line; numbers go to TensorBoard too, under `kind/name`."""
@@ -48,7 +48,7 @@ class Tracker:
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """All lines of a run's log."""
-    with (folder / LOG_NAME).open(encoding="utf-8") as handle:
+    with (folder / LOG).open(encoding="utf-8") as handle:
         return [json.loads(line) for line in handle]
 
 
