@@ -15,6 +15,6 @@ fi
 
 for preset in collapsed fixed guided default; do
     printf '\n== %s\n' "$preset"
-    "$bin/hocket" train "$music" --run "$out/$preset" --preset "$preset" --num-epochs "$epochs" --seed 0 ${FLAGS:-}
+    "$bin/hocket" train "$music" --run "$out/$preset" --preset "$preset" --num-epochs "$epochs" --steps-per-epoch 20 --seed 0
 done
 "$bin/python" scripts/study_table.py "$out" --music "$music" --output docs/results/collapse.md

@@ -24,7 +24,7 @@ class TrainingConfig:
     """Length, steps and care of a run; `patience` 0 never stops early, `num_threads` 0 leaves it to torch."""
 
     num_epochs: int = 50
-    steps_per_epoch: int = 20
+    steps_per_epoch: int = 16
     learning_rate: float = 1e-3
     warmup_steps: int = 50
     weight_decay: float = 0.01
