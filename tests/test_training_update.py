@@ -20,9 +20,10 @@ import torch
 
 from hocket import audio
 from hocket.cli import VERBS, main
-from hocket.cli.wording import checklist_lines, verdict_line
+from hocket.cli.wording import checklist_lines
 from hocket.diagnostics import Figures, MaskFigures, Verdict, checklist, remedies_for
 from hocket.diagnostics.milestones import MILESTONES
+from hocket.diagnostics.wording import verdict_words
 from hocket.model import FusionModel
 from hocket.model.weights import find_checkpoint, load_model
 from hocket.training.config import FIELDS, build, flatten, preset_names, read_preset
@@ -327,15 +328,18 @@ def test_alerts_stand_there_as_they_are_printed() -> None:
     assert set(figures) == set(Verdict)
     for verdict, example in figures.items():
         assert example.verdict is verdict
-        assert f"`{verdict_line(example)}`" in TEXT
+        assert f"`{verdict_words(example)}`" in TEXT
 
 
 def test_milestones_remedies_and_checklist_stand_there_as_they_are() -> None:
     assert [item.epoch(50) for item in MILESTONES] == [10, 20, 30]
     for item in MILESTONES:
         assert re.search(rf"`{re.escape(item.wish)}`.*\| {100 * item.fraction:.0f} % \|", TEXT)
-    remedies = remedies_for(Verdict.COPYING_TARGET) + remedies_for(Verdict.COPYING_INPUT)
+    remedies = remedies_for(Verdict.COPYING_TARGET, epoch=10, num_epochs=50)
+    remedies += remedies_for(Verdict.COPYING_INPUT, epoch=20, num_epochs=50)
     assert len(remedies) == 5
+    assert remedies_for(Verdict.COPYING_TARGET, epoch=9, num_epochs=50) == ()
+    assert remedies_for(Verdict.COPYING_INPUT, epoch=19, num_epochs=50) == ()
     for remedy in remedies:
         assert f"`--{remedy.field} {remedy.value:g}`" in TEXT
     items = checklist(FIGURES, MaskFigures(0.5, 0.5, 0.9, 1.0, 0.1))

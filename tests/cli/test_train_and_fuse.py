@@ -45,7 +45,7 @@ def test_training_says_what_it_does(run) -> None:
     text = (run / "stdout.txt").read_text()
     for part in (
         "Epoch 1/2", "examples/s", "ETA", "masks         input 0.", "complementarity", "output→input", "output→target",
-        "margins       rhythm", "overlay R²", "milestone     output→input > 0.30 by epoch 1", "masks balanced",
+        "margins       rhythm", "overlay R²", "milestone     output→input > 0.40 by epoch 1", "masks balanced",
         "hocket fuse INPUT TARGET",
     ):  # fmt: skip
         assert part in text

@@ -114,11 +114,19 @@ def test_the_rung_follows_from_verdict_and_margins(
     said: Verdict, margins: tuple[float, float, float], expected: Rung
 ) -> None:
     rhythm, harmony, articulation = margins
-    assert rung_of(verdict=said, rhythm=rhythm, harmony=harmony, articulation=articulation) is expected
+    found = rung_of(verdict=said, overlay_r2=0.7, rhythm=rhythm, harmony=harmony, articulation=articulation)
+    assert found is expected
+
+
+@pytest.mark.parametrize("said", [Verdict.COPYING_INPUT, Verdict.COPYING_TARGET])
+def test_what_is_one_sided_but_not_explained_by_its_sources_is_left_to_the_margins(said: Verdict) -> None:
+    margins = {"rhythm": 0.9, "harmony": 0.9, "articulation": 0.5}
+    assert rung_of(verdict=said, overlay_r2=0.69, **margins) is Rung.FUSION
+    assert rung_of(verdict=said, overlay_r2=0.69, **(margins | {"rhythm": -0.5})) is Rung.NONE
 
 
 def test_figures_are_ready_for_json_under_the_promised_keys() -> None:
-    found = json.loads(json.dumps(figures(0.2, 0.7, 0.6, 0.9, 0.8, 0.1).as_dict()))
+    found = json.loads(json.dumps(figures(0.2, 0.7, 0.75, 0.9, 0.8, 0.1).as_dict()))
     assert found.keys() == KEYS
     assert (found["verdict"], found["rung"], found["ratio"]) == ("copying target", "copy", pytest.approx(3.5))
     assert figures().as_dict()["rung"] == "fusion"

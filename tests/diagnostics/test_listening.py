@@ -153,6 +153,7 @@ def rung_by_margins(figures: Figures) -> Rung:
     """The rung without regard to waveforms: a true fusion is played anew, so that its target's are not in it."""
     return rung_of(
         verdict=Verdict.MIXING,
+        overlay_r2=figures.overlay_r2,
         rhythm=figures.rhythm_margin,
         harmony=figures.harmony_margin,
         articulation=figures.articulation_margin,

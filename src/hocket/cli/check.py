@@ -76,20 +76,20 @@ def _draw(heard: "Heard", figures: "HeardFigures", options: argparse.Namespace) 
 
 
 def _in_words(figures: "HeardFigures", options: argparse.Namespace) -> str:
-    from hocket.cli.wording import verdict_line
     from hocket.diagnostics.wording import (
         articulation_words,
         delay_words,
         harmony_words,
         overlay_words,
         rhythm_words,
+        verdict_words,
     )
 
     lines = [
         f"{options.output}  (input {options.input.name}, target {options.target.name})",
         f"  output→input   {figures.output_input_correlation:5.2f}",
         f"  output→target  {figures.output_target_correlation:5.2f}   (ratio {figures.ratio:.1f}x)",
-        f"  {verdict_line(figures)}",
+        f"  {verdict_words(figures)}",
         f"  rung           {figures.rung}",
         f"  rhythm         {figures.rhythm_margin:5.2f}   {rhythm_words(figures)}",
         f"  harmony        {figures.harmony_margin:5.2f}   {harmony_words(figures)}",

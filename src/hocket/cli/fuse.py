@@ -164,7 +164,7 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
 
 
 def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
-    from hocket.cli.wording import verdict_line
+    from hocket.diagnostics.wording import verdict_words
 
     print(
         f"  output→input {figures.output_input_correlation:.2f}   "
@@ -173,7 +173,7 @@ def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
     )
     speed = fused.audio.duration_seconds / max(seconds, 1e-9)
     print(
-        f"  {verdict_line(figures)}   {fused.audio.duration_seconds:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)"
+        f"  {verdict_words(figures)}   {fused.audio.duration_seconds:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)"
     )
 
 

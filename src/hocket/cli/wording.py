@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from hocket.diagnostics import Figures, Verdict
+from hocket.diagnostics.wording import verdict_words
 
 if TYPE_CHECKING:
     from hocket.diagnostics import ChecklistItem
@@ -16,18 +16,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def verdict_line(figures: Figures) -> str:
-    """The alert or the all-clear."""
-    ratio = f"(ratio {figures.ratio:.1f}x)"
-    return {
-        Verdict.COPYING_TARGET: f"⚠ COPYING THE TARGET {ratio}",
-        Verdict.COPYING_INPUT: f"⚠ COPYING THE INPUT {ratio}",
-        Verdict.OVERLAY: f"⚠ OVERLAY (R² {figures.overlay_r2:.2f}: a sum of the two sources explains the output)",
-        Verdict.UNRELATED: "⚠ UNRELATED (the output is like neither source)",
-        Verdict.MIXING: "✓ mixes both sources",
-    }[figures.verdict]
 
 
 def epoch_lines(report: "EpochReport") -> list[str]:
@@ -44,7 +32,7 @@ def epoch_lines(report: "EpochReport") -> list[str]:
         f"  output→target {figures.output_target_correlation:.2f}",
         f"  margins       rhythm {figures.rhythm_margin:.2f}   harmony {figures.harmony_margin:.2f}   "
         f"articulation {figures.articulation_margin:.2f}   overlay R² {figures.overlay_r2:.2f}   ({figures.rung})",
-        f"  {verdict_line(figures)}",
+        f"  {verdict_words(figures)}",
         f"  milestone     {report.milestone.wish} by epoch {due}: {state}",
     ]
     for remedy in report.remedies:

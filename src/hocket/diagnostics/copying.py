@@ -13,6 +13,7 @@ from hocket.signal.similarity import overlay_fit, pearson
 
 COPYING_RATIO = 2.0
 OVERLAY_R2 = 0.9
+COPY_R2 = 0.7
 UNRELATED = 0.1
 RHYTHM_MARGIN = 0.5
 HARMONY_MARGIN = 0.4
@@ -74,6 +75,7 @@ class Figures:
         """Copy, overlay, layering or fusion."""
         return rung_of(
             verdict=self.verdict,
+            overlay_r2=self.overlay_r2,
             rhythm=self.rhythm_margin,
             harmony=self.harmony_margin,
             articulation=self.articulation_margin,
@@ -158,9 +160,15 @@ def copying_ratio(*, output_input: float, output_target: float) -> float:
     return min(max(larger / max(smaller, 1e-6), 1.0), 1000.0)
 
 
-def rung_of(*, verdict: Verdict, rhythm: float, harmony: float, articulation: float) -> Rung:
-    """The rung that a verdict and the three margins add up to."""
-    if verdict in COPYING:
+def rung_of(
+    *, verdict: Verdict, overlay_r2: float, rhythm: float, harmony: float, articulation: float
+) -> Rung:
+    """The rung that a verdict, R² and the three margins add up to.
+
+    The copying rule compares two correlations, however small; a copy is also explained by its sources. What is
+    one-sided but new (R² under 0.7) is left to the margins.
+    """
+    if verdict in COPYING and overlay_r2 >= COPY_R2:
         return Rung.COPY
     if verdict is Verdict.OVERLAY:
         return Rung.OVERLAY
