@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing about the code.
+settings.register_profile("hocket", deadline=None)
+settings.load_profile("hocket")
 
 MUSIC = Path(__file__).parents[2] / "shared" / "music"
 
