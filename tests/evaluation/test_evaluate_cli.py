@@ -50,41 +50,84 @@ def hocket(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_json_holds_every_system_and_nothing_else(music_folder: Path) -> None:
-    done = hocket(
-        "--pairs", music_folder / "pairs.csv", "--outputs", music_folder / "outputs", "--baselines", "--json"
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert main(["evaluate", *map(str, arguments)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.strip().endswith("0 s to go)")
+    return printed.out
+
+
+def test_json_holds_every_system_and_nothing_else(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_pair = music_folder / "one.csv"
+    one_pair.write_text("input,target\nfirst.wav,second.wav\n")
+    arguments = ["--pairs", one_pair, "--outputs", music_folder / "outputs", "--baselines", "--json"]
+    printed = evaluated(capsys, *arguments)
+    result = json.loads(printed, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
     assert set(result) == {"pairs", "systems", "versions", "recipe"}
-    assert result["pairs"] == 2
-    assert list(result["systems"]) == ["overlay", "layering", "gated_layering", "outputs"]
+    assert result["pairs"] == 1
+    assert list(result["systems"]) == [
+        "overlay",
+        "layering",
+        "layering_margin_1",
+        "gated_layering",
+        "cross_synthesis",
+        "envelope_gating",
+        "nmf_mosaicing",
+        "outputs",
+    ]
     assert {"hocket", "librosa", "mir_eval"} <= set(result["versions"])
+    assert {"beat_f_measure", "chord_agreement", "nmf_mosaicing", "spectral_kurtosis"} <= set(
+        result["recipe"]
+    )
     for system in result["systems"].values():
         assert set(system) == {"means", "worst", "verdicts", "rows"}
-        assert [row["pair"] for row in system["rows"]] == ["000", "001"]
+        assert [row["pair"] for row in system["rows"]] == ["000"]
         assert set(system["worst"]["rhythm_margin"]) == {"pair", "value"}
         assert isinstance(system["means"]["frechet"], float)
-    outputs = result["systems"]["outputs"]
-    assert [row["verdict"] for row in outputs["rows"]] == ["copying input", "silent"]
-    assert outputs["rows"][0]["rhythm_input"] == pytest.approx(1.0)
-    assert outputs["means"]["real_time_factor"] is None
-    assert "Warning" not in done.stderr
-    assert done.stderr.count("scored") == 2
+        assert {"beat_f_measure", "chord_agreement", "key_agreement", "isolated_peaks"} <= set(
+            system["means"]
+        )
+        assert "truth_rhythm" not in system["means"]
 
 
-def test_the_table_has_a_row_for_each_system(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--pairs", str(music_folder / "pairs.csv"), "--baselines"]) == 0
-    table = capsys.readouterr().out
-    header, *rows = [
-        line for line in table.splitlines() if line.startswith(("system", "overlay ", "layering "))
-    ]
-    for title in ("rhythm", "artic.", "harmony", "onset F", "R²", "copying", "Fréchet", "real time"):
-        assert title in header
-    assert [row.split()[0] for row in rows] == ["overlay", "layering"]
-    assert all(len(row) == len(header) for row in rows)
-    assert table.count("worst pairs: rhythm") == 3
-    assert "verdicts: 2 overlay" in table
+def test_the_table_shows_the_outputs(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy of the input, and silence."""
+    arguments = ["--pairs", music_folder / "pairs.csv", "--outputs", music_folder / "outputs"]
+    lines = evaluated(capsys, *arguments).splitlines()
+    assert lines[0].startswith("2 pairs")
+    cells = {" ".join(words[:-1]): words[-1] for line in lines if (words := line.split())}
+    assert cells["with input"] == "0.50"
+    assert (cells["copying input"], cells["silent"]) == ("1", "1")
+    assert cells["× real time"] == "-"
+    assert "true fusion" not in lines
+
+
+def test_outputs_are_compared_with_the_true_fusions(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first output is what the column truth calls the true fusion; the second is another piece."""
+    pairs = tmp_path / "pairs.csv"
+    names = [music_folder / name for name in ("first.wav", "second.wav")]
+    pairs.write_text(
+        f"input,target,truth\n{names[0]},{names[1]},{names[0]}\n{names[1]},{names[0]},{names[1]}\n"
+    )
+    for name in ("000.wav", "001.wav"):
+        (tmp_path / name).write_bytes(names[0].read_bytes())
+    printed = evaluated(capsys, "--pairs", pairs, "--outputs", tmp_path, "--truths", "--json")
+    outputs = json.loads(printed)["systems"]["outputs"]
+    assert outputs["rows"][0]["truth_rhythm"] == pytest.approx(1.0)
+    assert outputs["rows"][0]["truth_harmony"] == pytest.approx(1.0)
+    assert outputs["rows"][0]["truth"] == str(names[0])
+    assert outputs["worst"]["truth_harmony"] == {"pair": "001", "value": outputs["rows"][1]["truth_harmony"]}
+    assert outputs["rows"][1]["truth_rhythm"] < 0.3
+
+
+def test_without_the_column_truth_it_says_so(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error_of(capsys, "--pairs", music_folder / "pairs.csv", "--baselines", "--truths")
+    assert "pairs.csv" in message
+    assert "'truth'" in message
 
 
 @pytest.fixture
@@ -111,9 +154,8 @@ def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float] | 
 
 
 def evaluate_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:
-    arguments = ["evaluate", "--pairs", str(folder / "pairs.csv"), "--checkpoint", "run/best", "--json"]
-    assert main(arguments) == 0
-    return json.loads(capsys.readouterr().out)["systems"]["model"]
+    printed = evaluated(capsys, "--pairs", folder / "pairs.csv", "--checkpoint", "run/best", "--json")
+    return json.loads(printed)["systems"]["model"]
 
 
 def test_a_checkpoint_is_fused_timed_and_folded(music_folder, fake_fuser, capsys) -> None:

@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
-from evaluation_signals import EVEN, ODD, RATE_HZ, clicks, noise, sine
+from evaluation_signals import C_MAJOR_TO_A_MINOR, EVEN, ODD, RATE_HZ, chords, clicks, noise, sine
 
-from hocket.evaluation.baselines import BASELINES, gated_layering, layering, overlay
+from hocket.evaluation.baselines import (
+    BASELINES,
+    cross_synthesis,
+    envelope_gating,
+    gated_layering,
+    layering,
+    overlay,
+)
+from hocket.evaluation.rhythm import onset_envelope
 from hocket.evaluation.waveform import correlation, overlay_r2
 
 INPUT_TONE_HZ, TARGET_TONE_HZ = 440.0, 1000.0
@@ -47,7 +55,7 @@ def test_overlay_is_half_of_each() -> None:
     assert overlay_r2(output=output, input=loud, target=quiet) == pytest.approx(1.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("baseline", [layering, gated_layering])
+@pytest.mark.parametrize("baseline", [layering, BASELINES["layering_margin_1"], gated_layering])
 def test_layering_keeps_the_inputs_clicks_and_the_targets_tone(baseline, sources) -> None:
     output = baseline(*sources, RATE_HZ)
     assert tone_energy(output, TARGET_TONE_HZ) > 30 * tone_energy(output, INPUT_TONE_HZ)
@@ -70,7 +78,46 @@ def test_the_gate_opens_and_shuts_with_the_input() -> None:
     assert tone_energy(gated, TARGET_TONE_HZ) < 1e-3 * tone_energy(held, TARGET_TONE_HZ)
 
 
+def test_without_a_margin_the_layers_hold_everything() -> None:
+    """With margin 1 the two parts of a recording add up to it; a margin of 3 leaves the doubtful out."""
+    noisy = noise(5)
+    kept = {
+        margin: abs(correlation(output=layering(noisy, noisy, RATE_HZ, margin=margin), reference=noisy))
+        for margin in (1.0, 3.0)
+    }
+    assert kept[1.0] > 0.9999
+    assert kept[3.0] < 0.999
+
+
+@pytest.mark.parametrize("wave", [chords(C_MAJOR_TO_A_MINOR), clicks(EVEN) + sine(500), noise(6)])
+def test_crossed_with_itself_a_piece_stays_as_it_is(wave: np.ndarray) -> None:
+    assert correlation(output=cross_synthesis(wave, wave, RATE_HZ), reference=wave) > 0.999
+
+
+def test_cross_synthesis_has_the_inputs_envelope_and_the_targets_tones() -> None:
+    """The input is loud in its low half first, then in its high half; the target holds a low and a high tone."""
+    low, high = sine(600), sine(6000)
+    half = np.arange(96_000) < 48_000
+    crossed = cross_synthesis(np.where(half, sine(800), sine(6500)).astype(np.float32), low + high, RATE_HZ)
+    first, second = crossed[4000:44_000], crossed[52_000:92_000]
+    assert tone_energy(first, 600) > 100 * tone_energy(first, 6000)
+    assert tone_energy(second, 6000) > 100 * tone_energy(second, 600)
+
+
+def test_envelope_gating_plays_the_target_in_the_inputs_rhythm() -> None:
+    target = chords(C_MAJOR_TO_A_MINOR)
+    rhythms = [onset_envelope(wave) for wave in (envelope_gating(clicks(ODD), target, RATE_HZ), clicks(ODD))]
+    assert correlation(output=rhythms[0], reference=rhythms[1]) > 0.45
+    assert correlation(output=onset_envelope(target), reference=rhythms[1]) < 0.2
+
+
+def test_a_steady_gate_stays_open() -> None:
+    target = chords(C_MAJOR_TO_A_MINOR)
+    assert correlation(output=envelope_gating(sine(440), target, RATE_HZ), reference=target) > 0.99
+
+
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_silent_input_leaves_the_rest_finite(name: str) -> None:
-    output = BASELINES[name](np.zeros(48_000, dtype=np.float32), sine(440, 2.0), RATE_HZ)
-    assert np.isfinite(output).all()
+def test_a_silent_source_leaves_the_rest_finite(name: str) -> None:
+    silence = np.zeros(48_000, dtype=np.float32)
+    assert np.isfinite(BASELINES[name](silence, sine(440, 2.0), RATE_HZ)).all()
+    assert np.isfinite(BASELINES[name](sine(440, 2.0), silence, RATE_HZ)).all()

@@ -1,10 +1,16 @@
-"""Onset correlation and onset matching on click trains."""
+"""Onset correlation, and matching of onsets and beats, on click trains."""
 
 import numpy as np
 import pytest
 from evaluation_signals import EVEN, ODD, SECONDS, clicks, noise
 
-from hocket.evaluation.rhythm import onset_envelope, onset_f_measure, onset_times
+from hocket.evaluation.rhythm import (
+    beat_f_measure,
+    beat_times,
+    onset_envelope,
+    onset_f_measure,
+    onset_times,
+)
 from hocket.evaluation.waveform import correlation
 
 
@@ -53,3 +59,42 @@ def test_without_onsets_nothing_matches() -> None:
     assert len(nothing) == 0
     assert onset_f_measure(output=nothing, reference=np.array(EVEN)) == 0.0
     assert onset_f_measure(output=np.array(EVEN), reference=nothing) == 0.0
+
+
+def click_track(tempo_bpm: float, seconds: float = 10.0) -> np.ndarray:
+    return clicks(tuple(np.arange(0.3, seconds, 60 / tempo_bpm)), seconds)
+
+
+@pytest.fixture(scope="module")
+def beats() -> dict[float, np.ndarray]:
+    """Beats that are found in click tracks, by their tempo in bpm."""
+    return {tempo: beat_times(onset_envelope(click_track(tempo))) for tempo in (120.0, 97.0)}
+
+
+@pytest.mark.parametrize("tempo_bpm", [120.0, 97.0])
+def test_beats_are_found_at_the_clicks(beats: dict[float, np.ndarray], tempo_bpm: float) -> None:
+    period_seconds = 60 / tempo_bpm
+    assert np.median(np.diff(beats[tempo_bpm])) == pytest.approx(period_seconds, abs=0.02)
+    phases = (beats[tempo_bpm] - 0.3 + period_seconds / 2) % period_seconds - period_seconds / 2
+    assert np.mean(np.abs(phases) < 0.03) > 0.9  # the last ones may fall after the last click
+
+
+def test_beats_agree_with_their_own_tempo_only(beats: dict[float, np.ndarray]) -> None:
+    """Of two tempos that share no beat but the first, only every few beats meet within 70 ms."""
+    louder = beat_times(onset_envelope(0.3 * click_track(120.0) + 0.02 * noise(1, 10.0)))
+    assert beat_f_measure(output=louder, reference=beats[120.0]) > 0.95
+    assert beat_f_measure(output=beats[97.0], reference=beats[120.0]) < 0.5
+
+
+def test_beats_match_within_seventy_milliseconds() -> None:
+    times = np.arange(1.0, 9.0, 0.5)
+    assert beat_f_measure(output=times + 0.065, reference=times) == 1.0
+    assert beat_f_measure(output=times + 0.075, reference=times) == 0.0
+    assert beat_f_measure(output=times[::2], reference=times) == pytest.approx(2 / 3)
+
+
+def test_without_beats_nothing_matches() -> None:
+    nothing = beat_times(onset_envelope(np.zeros(48_000, dtype=np.float32)))
+    assert len(nothing) == 0
+    assert beat_f_measure(output=nothing, reference=np.array(EVEN)) == 0.0
+    assert beat_f_measure(output=np.array(EVEN), reference=nothing) == 0.0

@@ -58,12 +58,20 @@ def fusion() -> np.ndarray:
 
 def test_a_copy_of_the_input_has_its_rhythm_and_not_the_harmony(sources: Pieces) -> None:
     figures = sources.score(sources.input.waveform)
-    for name in ("rhythm_input", "harmony_input_whole", "harmony_input_harmonic", "onset_f_measure"):
+    for name in (
+        "rhythm_input",
+        "harmony_input_whole",
+        "harmony_input_harmonic",
+        "onset_f_measure",
+        "beat_f_measure",
+    ):
         assert figures[name] == pytest.approx(1.0, abs=1e-6)
     assert figures["output_input_correlation"] == pytest.approx(1.0)
     assert figures["overlay_r2"] == pytest.approx(1.0)
     assert figures["rhythm_margin"] > 0.5
     assert figures["harmony_margin_whole"] < -0.5
+    assert figures["chord_agreement"] < 0.1
+    assert figures["key_agreement"] == 0.0
 
 
 def test_a_fusion_has_all_margins(sources: Pieces, fusion: np.ndarray) -> None:
@@ -71,6 +79,10 @@ def test_a_fusion_has_all_margins(sources: Pieces, fusion: np.ndarray) -> None:
     assert figures["rhythm_margin"] > 0.6
     assert figures["harmony_margin_harmonic"] > 0.8
     assert figures["harmony_margin_whole"] > 0.6
+    parts = figures["harmony_margin_harmonic"], figures["harmony_margin_whole"]
+    assert figures["harmony_margin"] == pytest.approx(np.mean(parts))
+    assert figures["chord_agreement"] > 0.8
+    assert figures["beat_f_measure"] > 0.9
     assert figures["articulation_margin"] > 0.4
 
 
@@ -129,7 +141,10 @@ def test_all_is_cut_to_the_shortest(sources: Pieces, fusion: np.ndarray) -> None
 @pytest.mark.parametrize("level", [0.0, 1e-6])
 def test_a_silent_output_scores_nothing(sources: Pieces, level: float) -> None:
     figures = sources.score(level * sources.input.waveform)
+    of_sources = {name: figures.pop(name) for name in ("isolated_peaks_sources", "spectral_kurtosis")}
     assert set(figures.values()) == {0.0}
+    kurtoses = [source.musical_noise.spectral_kurtosis for source in (sources.input, sources.target)]
+    assert of_sources["spectral_kurtosis"] == pytest.approx(-np.mean(kurtoses))
 
 
 def test_a_click_is_scored_without_a_warning(sources: Pieces) -> None:

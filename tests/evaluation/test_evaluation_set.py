@@ -59,12 +59,14 @@ def test_means_and_worst_pairs_are_those_of_the_rows(scores: dict[str, SystemSco
     assert list(scores) == ["overlay", "model"]
     for system in scores.values():
         assert [row["pair"] for row in system.rows] == ["000", "001"]
-        for name in BADNESS:
+        assert set(BADNESS) - set(system.worst) == {"truth_rhythm", "truth_harmony"}
+        for name in system.worst:
             values = [row[name] for row in system.rows]
             assert system.means[name] == pytest.approx(np.mean(values))
             assert system.worst[name]["value"] in values
-        for name in ("rhythm_margin", "articulation_margin", "harmony_margin_whole"):
+        for name in ("rhythm_margin", "articulation_margin", "harmony_margin", "harmony_margin_whole"):
             assert system.worst[name]["value"] == min(row[name] for row in system.rows)
+        assert system.worst["isolated_peaks"]["value"] == max(row["isolated_peaks"] for row in system.rows)
 
 
 def test_copies_are_called_copies_and_overlays_overlays(scores: dict[str, SystemScores]) -> None:

@@ -1,17 +1,15 @@
-"""`model.inference`: what goes in, what comes out, how loud, and long recordings in chunks."""
+"""`model.inference`: what goes in, what comes out, and how loud."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
-from hypothesis import given
-from hypothesis import strategies as st
+from fusion_samples import make_model, noise, stir
 
 from hocket.errors import AudioError
-from hocket.model import FusionModel, FusionResult
-from hocket.model.waveforms import MAX_PEAK, OVERLAP_SECONDS, chunk_starts, fuse_in_chunks
+from hocket.model import FusionModel
+from hocket.model.waveforms import MAX_PEAK
 from hocket.signal import match_rms, rms
 
 
@@ -145,72 +143,3 @@ def test_what_cannot_be_fused_is_told_in_a_sentence(
     with pytest.raises(AudioError) as caught:
         model.inference(input, target)
     assert said in str(caught.value) and str(caught.value).endswith(".") and "\n" not in str(caught.value)
-
-
-@given(data=st.data(), overlap=st.integers(1, 500))
-def test_chunks_cover_everything_and_overlap(data: st.DataObject, overlap: int) -> None:
-    chunk = data.draw(st.integers(2 * overlap, 3000))
-    length = data.draw(st.integers(chunk + 1, 20_000))
-    starts = chunk_starts(length, chunk, overlap)
-    assert starts[0] == 0 and starts[-1] + chunk == length
-    steps = np.diff(starts)
-    assert bool((steps > 0).all()) and bool((steps <= chunk - overlap).all())
-
-
-def _whole_and_chunked(
-    model: FusionModel, num_samples: int, chunk_seconds: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    input, target = noise(num_samples, seed=1, channels=2), noise(num_samples, seed=2, channels=2)
-    whole = fuse_in_chunks(model, input, target, chunk_seconds=1e3)
-    return whole, fuse_in_chunks(model, input, target, chunk_seconds=chunk_seconds)
-
-
-@pytest.mark.parametrize("num_samples", [4 * RATE_HZ + 1, 6 * RATE_HZ, 9 * RATE_HZ + 777])
-def test_chunks_add_up_to_the_whole_where_the_masks_stand_still(num_samples: int) -> None:
-    model = make_model(num_stages=1)
-    # Masks that differ from band to band, but do not depend on what is heard.
-    with torch.no_grad():
-        bias = agents_of(model)[0].head.bias
-        bias.copy_(torch.linspace(-2.0, 2.0, len(bias)))
-        agents_of(model)[0].head.bias[: -3 * model.config.agent.num_bands] = 0.0
-    whole, chunked = _whole_and_chunked(model, num_samples, chunk_seconds=4.0)
-    assert float((whole - 0.5 * (noise(num_samples, seed=1, channels=2))).abs().max()) > 0.05
-    error = float((whole - chunked)[..., 1024:-1024].square().mean() / whole.square().mean())
-    assert 10 * np.log10(error + 1e-30) < -60
-
-
-def test_an_undecided_model_gives_the_overlay_in_chunks_too() -> None:
-    whole, chunked = _whole_and_chunked(make_model(), 7 * RATE_HZ, chunk_seconds=4.0)
-    torch.testing.assert_close(chunked, whole, atol=1e-6, rtol=1e-4)
-
-
-def test_a_voice_that_is_muted_stays_so_across_seams() -> None:
-    model = make_model(num_stages=1)
-    set_gains(model, input=-1e4, target=0.0)
-    num_samples = 7 * RATE_HZ
-    output = fuse_in_chunks(model, noise(num_samples, seed=1), noise(num_samples, seed=2), chunk_seconds=4.0)
-    torch.testing.assert_close(output, 0.5 * noise(num_samples, seed=2), atol=1e-6, rtol=1e-4)
-
-
-def test_each_chunk_is_reported_with_the_share_that_is_done() -> None:
-    model, shares, lengths = make_model(), [], []
-
-    def on_chunk(result: FusionResult, share: float) -> None:
-        shares.append(share)
-        lengths.append(result.output.shape[-1])
-
-    num_samples = 9 * RATE_HZ
-    fuse_in_chunks(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_chunk=on_chunk)
-    hop = model.codec.hop
-    overlap = round(OVERLAP_SECONDS * RATE_HZ / hop) * hop
-    chunk = max(round(4 * RATE_HZ / hop) * hop, 2 * overlap)
-    assert lengths == [chunk] * len(chunk_starts(num_samples, chunk, overlap))
-    assert shares == sorted(shares) and shares[-1] == 1.0 and all(0 < share <= 1 for share in shares)
-    shares.clear()
-    fuse_in_chunks(model, noise(), noise(), on_chunk=on_chunk)
-    assert shares == [1.0]
-
-
-def test_chunks_are_never_shorter_than_their_two_overlaps() -> None:
-    whole, chunked = _whole_and_chunked(make_model(), 5 * RATE_HZ, chunk_seconds=0.01)
-    torch.testing.assert_close(chunked, whole, atol=1e-6, rtol=1e-4)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hocket.cli.wording import checklist_lines, duration, epoch_lines
+from hocket.cli.wording import checklist_lines, duration, epoch_lines, swap_line
 
 if TYPE_CHECKING:
     from hocket.data.library import Library
@@ -97,5 +97,7 @@ class Console:
         for line in checklist_lines(outcome.items):
             self.say(line, style="green" if "✓" in line else "red")
         self.say(f"  most one-sided pair: ratio {outcome.validation.worst_ratio:.1f}x")
+        if outcome.validation.swap is not None:
+            self.say(f"  {swap_line(outcome.validation.swap)}")
         self.say(f"  {outcome.examples_per_second:.1f} examples/s over {outcome.num_steps} steps")
         self.say(f"\nhocket fuse INPUT TARGET -o OUT.wav --checkpoint {folder / 'best'}")

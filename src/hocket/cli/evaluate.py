@@ -1,4 +1,4 @@
-"""`hocket evaluate`: scores outputs with independent estimators, beside baselines that need no training."""
+"""`hocket evaluate`: scores a model or given outputs with independent estimators, beside methods without training."""
 
 import argparse
 import importlib.metadata
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hocket import __version__
 from hocket.errors import ConfigError, DataError
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from hocket.evaluation.summary import SystemScores
 
 SUFFIXES = (".wav", ".flac")
-MARGINS = {
-    "rhythm_margin": "rhythm",
-    "articulation_margin": "articulation",
-    "harmony_margin_harmonic": "harmony (harmonic part)",
-    "harmony_margin_whole": "harmony (whole signal)",
-}
 
 
 def run(argv: list[str]) -> int:
@@ -39,20 +33,23 @@ def run(argv: list[str]) -> int:
     paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, pairs)
     from hocket.evaluation.baselines import BASELINES
     from hocket.evaluation.evaluate import evaluate_set
+    from hocket.evaluation.table import as_table
+    from hocket.evaluation.truth import read_truths
 
     outputs: dict[str, Iterator[GivenOutput]] = {}
     if paths is not None:
         outputs["outputs"] = _read_outputs(paths)
-    if arguments.checkpoint is not None:
+    else:
         outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, pairs)
     systems = evaluate_set(
         pairs=pairs,
         outputs=outputs,
         baselines=tuple(BASELINES) if arguments.baselines else (),
+        truths=read_truths(arguments.pairs, pairs) if arguments.truths else None,
         jobs=arguments.jobs,
         on_pair=_progress(len(pairs)),
     )
-    print(_as_json(systems, len(pairs)) if arguments.json else _as_table(systems, len(pairs)))
+    print(_as_json(systems, len(pairs)) if arguments.json else as_table(systems, num_pairs=len(pairs)))
     return 0
 
 
@@ -63,10 +60,20 @@ def _parser() -> argparse.ArgumentParser:
         "--outputs", type=Path, metavar="DIR", help="outputs 000.wav, 001.wav, … (or .flac), one a row"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="PATH", help="a trained model that fuses the pairs"
+        "--checkpoint",
+        type=Path,
+        metavar="PATH",
+        help="a trained model that fuses the pairs, where no outputs are given (the one that comes with hocket)",
     )
     parser.add_argument(
-        "--baselines", action="store_true", help="score overlay, layering and gated layering as well"
+        "--baselines",
+        action="store_true",
+        help="score the training-free methods as well: overlay, layering, cross-synthesis, mosaicing, …",
+    )
+    parser.add_argument(
+        "--truths",
+        action="store_true",
+        help="compare with the true fusions in the CSV's column truth as well",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument(
@@ -78,8 +85,6 @@ def _parser() -> argparse.ArgumentParser:
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.outputs is not None and arguments.checkpoint is not None:
         raise ConfigError("--outputs and --checkpoint were both given: choose one of them.")
-    if arguments.outputs is None and arguments.checkpoint is None and not arguments.baselines:
-        raise ConfigError("there is nothing to score: give --outputs DIR, --checkpoint PATH or --baselines.")
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give a number of processes from 1 up.")
 
@@ -114,21 +119,23 @@ def _read_outputs(paths: Sequence[Path]) -> Iterator["GivenOutput"]:
         yield GivenOutput(str(path), read_folded(path))
 
 
-def _fuse_with_checkpoint(checkpoint: Path, pairs: Sequence["Pair"]) -> Iterator["GivenOutput"]:
-    """Fuses each pair when its turn comes; timed is reading and fusing, not loading the model."""
+def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> Iterator["GivenOutput"]:
+    """Fuses each pair when its turn comes; timed is reading and fusing, not loading the model.
+
+    What is scored is what both sources have: nothing is looped.
+    """
     from hocket.evaluation.conventions import fold
     from hocket.evaluation.evaluate import GivenOutput
-    from hocket.inference import Fuser
+    from hocket.inference import FuseOptions, Fuser
 
     fuser = Fuser.from_checkpoint(checkpoint)
+    options = FuseOptions(length="shortest")
     for pair in pairs:
         start = time.perf_counter()
-        fused = fuser.fuse_files(pair.input, pair.target)
+        fused = fuser.fuse_files(pair.input, pair.target, options=options)
         wall_seconds = time.perf_counter() - start
         name = f"the fusion of pair {pair.name}"
-        yield GivenOutput(
-            name, fold(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures or {}
-        )
+        yield GivenOutput(name, fold(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures)
 
 
 def _progress(num_pairs: int) -> Callable[["Pair"], None]:
@@ -164,65 +171,3 @@ def _versions() -> dict[str, str]:
     packages = ("librosa", "mir_eval", "numpy", "scipy")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"hocket": __version__, "python": platform.python_version(), **found}
-
-
-def _as_table(systems: Mapping[str, "SystemScores"], num_pairs: int) -> str:
-    header = (
-        "system", "rhythm", "artic.", "harmony: harm.; whole", "onset F", "out→in", "out→tgt",
-        "R²", "in 0.4-0.6", "copying", "Fréchet", "× real time",
-    )  # fmt: skip
-    body = [_cells(name, scores.means) for name, scores in systems.items()]
-    lines = [f"{num_pairs} pairs; margins of rhythm, articulation and harmony: higher is better", ""]
-    lines += _aligned([header, *body])
-    for name, scores in systems.items():
-        worst = ", ".join(f"{text} {_worst(scores.worst[key])}" for key, text in MARGINS.items())
-        lines += ["", f"{_spoken(name)}", f"  worst pairs: {worst}"]
-        lines += [
-            f"  verdicts: {', '.join(f'{count} {verdict}' for verdict, count in scores.verdicts.items())}"
-        ]
-        lines += _mask_line(scores.means)
-    return "\n".join(lines)
-
-
-def _cells(name: str, means: Mapping[str, Any]) -> tuple[str, ...]:
-    speed = means["real_time_factor"]
-    return (
-        _spoken(name),
-        f"{means['rhythm_margin']:.2f}",
-        f"{means['articulation_margin']:.2f}",
-        f"{means['harmony_margin_harmonic']:.2f}; {means['harmony_margin_whole']:.2f}",
-        f"{means['onset_f_measure']:.2f}",
-        f"{means['output_input_correlation']:.2f}",
-        f"{means['output_target_correlation']:.2f}",
-        f"{means['overlay_r2']:.2f}",
-        f"{means['in_band_share']:.0%}",
-        f"{means['copying_share']:.0%}",
-        f"{means['frechet']:.0f}",
-        "-" if speed is None else f"{speed:.1f}",
-    )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:{'>' if index else '<'}{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-
-
-def _worst(entry: Mapping[str, Any]) -> str:
-    return f"{entry['value']:.2f} ({entry['pair']})"
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _mask_line(means: Mapping[str, Any]) -> list[str]:
-    names = {"input_mask_mean": "input", "target_mask_mean": "target", "complementarity": "complementarity"}
-    parts = [f"{text} {means[key]:.2f}" for key, text in names.items() if key in means]
-    return [f"  masks: {', '.join(parts)}"] if parts else []

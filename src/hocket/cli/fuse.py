@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import underscored
-from hocket.cli.results import draw, save, save_sources, write_tables
+from hocket.cli.results import draw, save, save_sources, weaknesses, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import FusedFile, Fuser, SourcePair
+    from hocket.inference import FusedFile, FuseOptions, Fuser, SourcePair
 
 EXIT_SOME_FAILED = 1
 SUFFIXES = (".wav", ".flac")
@@ -36,18 +36,19 @@ def run(argv: list[str]) -> int:
 
     from hocket.inference import Fuser
 
+    wanted = _fuse_options(options)
     fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
     if several:
-        return _fuse_several(fuser, pairs, options)
-    _fuse_one(fuser, options)
+        return _fuse_several(fuser, pairs, wanted, options)
+    _fuse_one(fuser, wanted, options)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hocket fuse",
-        description="Fuses the rhythm of INPUT with the harmony of TARGET. The output has the model's rate (24 kHz by "
-        "default), the sources' channels, and the length of the shorter source.",
+        description="Fuses the rhythm of INPUT with the harmony of TARGET. The output has the input's rate, channels "
+        "and length; a longer target is cut, a shorter one looped.",
         allow_abbrev=False,
     )
     parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="gives the rhythm")
@@ -55,16 +56,74 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help=".wav or .flac, or a folder"
     )
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="RUN/best", help="trained weights")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="RUN/best", help="your own weights (those that come with hocket)"
+    )
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns input,target: one file a row")
     parser.add_argument("--num_samples", type=int, metavar="N", help="samples of the run's validation songs")
     parser.add_argument(
         "--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)"
     )
+    _add_controls(parser)
     parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=0, help="which validation samples are drawn (0)")
     return parser
+
+
+def _add_controls(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what it should sound like")
+    group.add_argument(
+        "--input_amount",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="of the input: 0 none, 1 balanced, up to 4",
+    )
+    group.add_argument(
+        "--target_amount", type=float, default=1.0, metavar="X", help="of the target, likewise"
+    )
+    group.add_argument(
+        "--reattack",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="how much louder the target is struck at the input's onsets: 0 as learned, 1 twice as loud, up to 4",
+    )
+    group.add_argument(
+        "--align",
+        choices=("none", "tempo", "beats"),
+        default="none",
+        help="stretch the target, pitch kept, to the input's tempo, or beat by beat (none)",
+    )
+    group.add_argument(
+        "--length",
+        choices=("input", "target", "shortest", "longest"),
+        default="input",
+        help="whose length the output has (input)",
+    )
+    group.add_argument(
+        "--fit",
+        choices=("loop", "stretch"),
+        default="loop",
+        help="what fills a source that is too short (loop)",
+    )
+    group.add_argument("--sample_rate", type=int, metavar="HZ", help="of the output (the input's)")
+    group.add_argument("--channels", type=int, metavar="N", help="of the output (the input's)")
+
+
+def _fuse_options(options: argparse.Namespace) -> "FuseOptions":
+    from hocket.inference import FuseOptions
+    from hocket.model.mixing import Controls
+
+    return FuseOptions(
+        controls=Controls(options.input_amount, options.target_amount, options.reattack),
+        align=options.align,
+        length=options.length,
+        fit=options.fit,
+        sample_rate=options.sample_rate,
+        num_channels=options.channels,
+    )
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -120,10 +179,10 @@ def _device(name: str) -> str:
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _fuse_one(fuser: "Fuser", options: argparse.Namespace) -> None:
+def _fuse_one(fuser: "Fuser", wanted: "FuseOptions", options: argparse.Namespace) -> None:
     print(f"writing {options.output}")
     begin = time.perf_counter()
-    fused = fuser.fuse_files(options.input, options.target, on_progress=_progress_line())
+    fused = fuser.fuse_files(options.input, options.target, options=wanted, on_progress=_progress_line())
     seconds = time.perf_counter() - begin
     figures = save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
     if options.pictures:
@@ -131,7 +190,12 @@ def _fuse_one(fuser: "Fuser", options: argparse.Namespace) -> None:
     _say(fused, figures, seconds)
 
 
-def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: argparse.Namespace) -> int:
+def _fuse_several(
+    fuser: "Fuser",
+    pairs: "list[SourcePair] | None",
+    wanted: "FuseOptions",
+    options: argparse.Namespace,
+) -> int:
     """One file a row and a table of what became of each; a bad row does not stop the others."""
     from hocket.inference import fuse_batch, validation_samples
 
@@ -140,7 +204,7 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
         pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
     rows: list[dict[str, Any]] = []
     begin = time.perf_counter()
-    for pair, fused in fuse_batch(fuser, pairs):
+    for pair, fused in fuse_batch(fuser, pairs, wanted):
         row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
         output = options.output / f"{pair.name}.wav"
         if isinstance(fused, HocketError):
@@ -166,6 +230,8 @@ def _fuse_several(fuser: "Fuser", pairs: "list[SourcePair] | None", options: arg
 def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
     from hocket.diagnostics.wording import verdict_words
 
+    for note in (*fused.notes, *weaknesses(fused)):
+        print(f"  note: {note}")
     print(
         f"  output→input {figures.output_input_correlation:.2f}   "
         f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,22 @@ def save(
         "fusing_seconds": round(seconds, 3),
         "diagnosis": figures.as_dict(),
         "masks": fused.mask_figures,
+        "levels": dict(zip(("input", "target"), fused.levels, strict=True)),
+        "options": asdict(fused.options),
+        "notes": [*fused.notes, *weaknesses(fused)],
         "config": fuser.metadata.get("config"),
     }
     _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return figures
+
+
+def weaknesses(fused: "FusedFile") -> list[str]:
+    """A sentence for each source that is too weak for its role."""
+    from hocket.diagnostics.roles import weak_roles
+
+    input, target = (source.mono().samples[0] for source in (fused.input, fused.target))
+    found = weak_roles(input=input, target=target, sample_rate=fused.audio.sample_rate)
+    return [weakness.sentence for weakness in found]
 
 
 def save_sources(fused: "FusedFile", output: Path) -> None:
@@ -56,7 +69,7 @@ def save_sources(fused: "FusedFile", output: Path) -> None:
 
 
 def draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
-    """Draws the check beside the output, and the masks where one chunk made it."""
+    """Draws the check and the masks beside the output."""
     from hocket.pictures import draw_check, draw_masks
 
     mono = {name: getattr(fused, name).mono().samples[0] for name in ("audio", "input", "target")}
@@ -71,17 +84,16 @@ def draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -
         title=output.name,
     )
     bin_hz = fuser.model.codec.bin_hz
-    if fused.masks is not None:
-        draw_masks(
-            output.with_name(f"{output.stem}_masks.png"),
-            input_mask=fused.masks[0],
-            target_mask=fused.masks[1],
-            output=mono["audio"],
-            sample_rate=rate,
-            frame_rate=fuser.model.codec.frame_rate,
-            bin_hz=None if bin_hz is None else bin_hz.numpy(),
-            title=output.name,
-        )
+    draw_masks(
+        output.with_name(f"{output.stem}_masks.png"),
+        input_mask=fused.masks[0],
+        target_mask=fused.masks[1],
+        output=mono["audio"],
+        sample_rate=rate,
+        frame_rate=fuser.model.codec.frame_rate,
+        bin_hz=None if bin_hz is None else bin_hz.numpy(),
+        title=output.name,
+    )
 
 
 def write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hocket.diagnostics.wording import verdict_words
 
 if TYPE_CHECKING:
-    from hocket.diagnostics import ChecklistItem
+    from hocket.diagnostics import ChecklistItem, SwapFigures
     from hocket.training.events import EpochReport
 
 
@@ -44,3 +44,13 @@ def epoch_lines(report: "EpochReport") -> list[str]:
 def checklist_lines(items: Iterable["ChecklistItem"]) -> list[str]:
     """The success checklist, point by point."""
     return [f"  {'✓' if item.met else '✗'} {item.name}: {item.found}" for item in items]
+
+
+def swap_line(swap: "SwapFigures") -> str:
+    """The swap test in one line."""
+    sign = "✓" if swap.passed else "✗"
+    return (
+        f"{sign} swap test: with another input, rhythm follows {swap.rhythm_follows:.2f} and harmony stays "
+        f"{swap.harmony_stays:.2f}; with another target, harmony follows {swap.harmony_follows:.2f} and rhythm stays "
+        f"{swap.rhythm_stays:.2f}"
+    )

@@ -1,9 +1,11 @@
 """The embedded codec: a complex short-time Fourier transform, so that a mask is a filter on the recording itself."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hocket.codec.base import Codec
@@ -12,6 +14,7 @@ from hocket.signal.spectrum import istft, power, stft
 
 FLOOR_DB = -80.0
 DECIBELS_PER_UNIT = 20.0
+FEATURES = ("level", "transient", "tonal")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class SpectralConfig:
     hop: int = 256
     transient_frames: int = 17
     tonal_bins: int = 17
+    features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
         if self.sample_rate < 8000:
@@ -36,12 +40,20 @@ class SpectralConfig:
         for name in ("transient_frames", "tonal_bins"):
             if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number of at least 3")
+        # TOML and JSON have lists only.
+        object.__setattr__(self, "features", tuple(self.features))
+        if (
+            not self.features
+            or set(self.features) - set(FEATURES)
+            or len(set(self.features)) < len(self.features)
+        ):
+            raise ConfigError(
+                f"features are {', '.join(self.features) or 'none'}: choose of {', '.join(FEATURES)}, each once"
+            )
 
 
 class SpectralCodec(Codec):
     """Complex STFT with a Hann window; the round trip is exact to float precision (below -100 dB)."""
-
-    num_features = 3
 
     def __init__(self, config: SpectralConfig | None = None) -> None:
         super().__init__()
@@ -49,6 +61,16 @@ class SpectralCodec(Codec):
         self.sample_rate = self.config.sample_rate
         self.hop = self.config.hop
         self.dim = self.config.fft_size // 2 + 1
+        self.num_features = len(self.config.features)
+
+    def at_rate(self, sample_rate: int) -> "SpectralCodec":
+        """A codec of about the same window and hop in seconds for recordings of another rate, with a fast FFT."""
+        if sample_rate == self.sample_rate:
+            return self
+        ratio = sample_rate / self.sample_rate
+        fft_size = 2 * next_fast_len(math.ceil(self.config.fft_size * ratio / 2), real=True)
+        hop = min(next_fast_len(math.ceil(self.hop * ratio), real=True), fft_size // 4)
+        return SpectralCodec(replace(self.config, sample_rate=sample_rate, fft_size=fft_size, hop=hop))
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The complex spectrum `[b, dim, t]` of `[b, samples]`; t is `1 + samples // hop`, any length works."""
@@ -59,7 +81,7 @@ class SpectralCodec(Codec):
         return istft(latent, fft_size=self.config.fft_size, hop=self.hop, length=length)
 
     def describe(self, latent: Tensor) -> Tensor:
-        """Level, transient and tonal contrast of each bin of `[b, dim, t]` or `[b, c, dim, t]`, as `[b, 3, dim, t]`.
+        """The configured features of each bin of `[b, dim, t]` or `[b, c, dim, t]`, as `[b, num_features, dim, t]`.
 
         Several channels count with their mean power, so that channels out of phase are heard.
 
@@ -70,9 +92,14 @@ class SpectralCodec(Codec):
         scale = (self.config.fft_size / 4) ** 2
         energy = power(latent) if latent.ndim == 3 else power(latent).mean(dim=1)
         level = 10.0 * torch.log10(energy / scale + floor) / DECIBELS_PER_UNIT + 2.0
-        over_time = local_mean(level, self.config.transient_frames)
-        over_frequency = local_mean(level.transpose(1, 2), self.config.tonal_bins).transpose(1, 2)
-        return torch.stack([level, level - over_time, level - over_frequency], dim=1)
+        return torch.stack([self._feature(name, level) for name in self.config.features], dim=1)
+
+    def _feature(self, name: str, level: Tensor) -> Tensor:
+        if name == "transient":
+            return level - local_mean(level, self.config.transient_frames)
+        if name == "tonal":
+            return level - local_mean(level.transpose(1, 2), self.config.tonal_bins).transpose(1, 2)
+        return level
 
     @property
     def bin_hz(self) -> Tensor:

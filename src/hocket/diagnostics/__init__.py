@@ -19,6 +19,7 @@ from hocket.diagnostics.milestones import (
     milestone_due,
     remedies_for,
 )
+from hocket.diagnostics.swap import SwapFigures, judge_swap, next_example
 
 __all__ = [
     "ChecklistItem",
@@ -28,13 +29,16 @@ __all__ = [
     "Milestone",
     "Remedy",
     "Rung",
+    "SwapFigures",
     "Verdict",
     "checklist",
     "copying_ratio",
     "diagnose",
     "judge",
+    "judge_swap",
     "mask_figures",
     "milestone_due",
+    "next_example",
     "remedies_for",
     "rung_of",
 ]

@@ -1,6 +1,7 @@
 """Fusions that need no training: the bars that a trained model has to clear."""
 
 from collections.abc import Callable
+from functools import partial
 
 import librosa
 import numpy as np
@@ -8,14 +9,17 @@ from librosa.decompose import hpss  # librosa loads its parts when first used; a
 from scipy.ndimage import gaussian_filter1d
 
 from hocket.evaluation.conventions import at_level
+from hocket.evaluation.mosaicing import nmf_mosaicing
 
 FFT_SAMPLES = 2048
 HOP_SAMPLES = 512
 MARGIN = 3.0
 LEVEL_RMS = 0.1  # of each part; any equal level scores alike
-GATE_SMOOTHING_BINS = 40
+SMOOTHING_BINS = 40  # standard deviation: wide enough to pass over the partials, about 470 Hz at 24 kHz
 GATE_PERCENTILE = 95
 GATE_CEILING = 1.5
+LOUDNESS_FFT_SAMPLES = 1024
+LOUDNESS_HOP_SAMPLES = 256
 
 Baseline = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
@@ -28,43 +32,84 @@ def overlay(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarr
     return _sum_at_equal_level(input, target)
 
 
-def layering(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Percussive part of the input plus harmonic part of the target (HPSS, margin 3), at equal RMS.
+def layering(
+    input: np.ndarray, target: np.ndarray, sample_rate: int, *, margin: float = MARGIN
+) -> np.ndarray:
+    """Percussive part of the input plus harmonic part of the target (HPSS), at equal RMS.
 
-    Shapes: `[samples]` each, equal lengths, like the output. The FFT of 2048 is meant for about 24 kHz.
+    With a margin above 1 what is neither clearly struck nor clearly held is left out of both parts. Shapes:
+    `[samples]` each, equal lengths, like the output. The FFT of 2048 is meant for about 24 kHz.
     """
-    struck, held = _percussive(_stft(input)), _harmonic(_stft(target))
+    struck, held = _percussive(_stft(input), margin), _harmonic(_stft(target), margin)
     return _sum_at_equal_level(_istft(struck, len(input)), _istft(held, len(input)))
 
 
 def gated_layering(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Layering in which the target's part sounds, band by band, only where the input is loud.
+    """Layering (margin 3) in which the target's part sounds, band by band, only where the input is loud.
 
-    The gate is the input's magnitude, smoothed over frequency (Gaussian of 40 bins), over its own 95th
-    percentile in each bin, capped at 1.5. Shapes and rate as in `layering`.
+    The gate is the input's spectral envelope over its own 95th percentile in each bin, capped at 1.5. Shapes
+    and rate as in `layering`.
     """
     spectrum = _stft(input)
-    held = _harmonic(_stft(target)) * _gate(np.abs(spectrum))
-    return _sum_at_equal_level(_istft(_percussive(spectrum), len(input)), _istft(held, len(input)))
+    held = _harmonic(_stft(target), MARGIN) * _gate(_envelope(spectrum))
+    return _sum_at_equal_level(_istft(_percussive(spectrum, MARGIN), len(input)), _istft(held, len(input)))
 
 
-BASELINES: dict[str, Baseline] = {"overlay": overlay, "layering": layering, "gated_layering": gated_layering}
+def cross_synthesis(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The target's fine structure under the input's spectral envelope, as in a channel vocoder.
+
+    The target's whole spectrum times the input's envelope over the target's own, both at equal RMS. Where the
+    target has nothing to be shaped, nothing sounds. Shapes and rate as in `layering`.
+    """
+    levelled = [_stft(at_level(waveform, rms=LEVEL_RMS)) for waveform in (input, target)]
+    wanted, own = (_envelope(spectrum) for spectrum in levelled)
+    gain = np.divide(wanted, own, out=np.zeros_like(own), where=own > 0)
+    return at_level(_istft(levelled[1] * gain, len(input)), rms=LEVEL_RMS)
 
 
-def _gate(magnitude: np.ndarray) -> np.ndarray:
+def envelope_gating(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The target, heard through a gate that the input's loudness opens: a side-chained noise gate.
+
+    The loudness is the mean magnitude over all bins in windows of 43 ms. The RMS would follow the
+    bass alone: on four development pairs its output kept more of the target's rhythm than it took of the
+    input's. The gain is the loudness over its own 95th percentile, capped at 1.5. Shapes as in `layering`.
+    """
+    spectrum = librosa.stft(input, n_fft=LOUDNESS_FFT_SAMPLES, hop_length=LOUDNESS_HOP_SAMPLES)
+    gain = _gate(np.abs(spectrum).mean(axis=0, keepdims=True))[0]
+    moments = np.arange(len(gain)) * LOUDNESS_HOP_SAMPLES
+    opened = np.interp(np.arange(len(target)), moments, gain).astype(np.float32)
+    return at_level(target * opened, rms=LEVEL_RMS)
+
+
+BASELINES: dict[str, Baseline] = {
+    "overlay": overlay,
+    "layering": layering,
+    "layering_margin_1": partial(layering, margin=1.0),
+    "gated_layering": gated_layering,
+    "cross_synthesis": cross_synthesis,
+    "envelope_gating": envelope_gating,
+    "nmf_mosaicing": nmf_mosaicing,
+}
+
+
+def _envelope(spectrum: np.ndarray) -> np.ndarray:
+    """Magnitude `[bins, frames]`, smoothed over frequency."""
+    return gaussian_filter1d(np.abs(spectrum), SMOOTHING_BINS, axis=0)
+
+
+def _gate(envelope: np.ndarray) -> np.ndarray:
     """Gains `[bins, frames]` in [0, 1.5]; a bin that is nearly always empty stays shut."""
-    smooth = gaussian_filter1d(magnitude, GATE_SMOOTHING_BINS, axis=0)
-    loud = np.broadcast_to(np.percentile(smooth, GATE_PERCENTILE, axis=1, keepdims=True), smooth.shape)
-    gain = np.divide(smooth, loud, out=np.zeros_like(smooth), where=loud > 0)
+    loud = np.broadcast_to(np.percentile(envelope, GATE_PERCENTILE, axis=1, keepdims=True), envelope.shape)
+    gain = np.divide(envelope, loud, out=np.zeros_like(envelope), where=loud > 0)
     return np.minimum(gain, GATE_CEILING)
 
 
-def _percussive(spectrum: np.ndarray) -> np.ndarray:
-    return hpss(spectrum, margin=(1.0, MARGIN))[1]
+def _percussive(spectrum: np.ndarray, margin: float) -> np.ndarray:
+    return hpss(spectrum, margin=(1.0, margin))[1]
 
 
-def _harmonic(spectrum: np.ndarray) -> np.ndarray:
-    return hpss(spectrum, margin=(MARGIN, 1.0))[0]
+def _harmonic(spectrum: np.ndarray, margin: float) -> np.ndarray:
+    return hpss(spectrum, margin=(margin, 1.0))[0]
 
 
 def _stft(waveform: np.ndarray) -> np.ndarray:

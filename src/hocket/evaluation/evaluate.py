@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hocket.evaluation.features import Features
 from hocket.evaluation.quality import FrameStatistics
 from hocket.evaluation.score import score_features
 from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
+from hocket.evaluation.truth import score_truth
 from hocket.evaluation.waveform import is_in_band, verdict
 
 
@@ -37,26 +39,31 @@ class PairTask:
     pair: Pair
     outputs: Mapping[str, GivenOutput]
     baselines: tuple[str, ...]
+    truth: Path | None = None  # the true fusion, where it is known
 
 
 class Sources:
-    """The two sources of a pair; their features are computed once for each length that an output has."""
+    """What a pair's outputs are compared with: input and target, and the true fusion where it is known.
 
-    def __init__(self, pair: Pair) -> None:
+    Their features are computed once for each length that an output has.
+    """
+
+    def __init__(self, pair: Pair, truth: Path | None = None) -> None:
         self.pair = pair
-        self.input = read_folded(pair.input)
-        self.target = read_folded(pair.target)
-        self.num_samples = min(len(self.input), len(self.target))
-        require_length(self.input, name=str(pair.input))
-        require_length(self.target, name=str(pair.target))
-        self._features: dict[int, tuple[Features, Features]] = {}
+        self.paths = {"input": pair.input, "target": pair.target} | ({"truth": truth} if truth else {})
+        self.waveforms = {name: read_folded(path) for name, path in self.paths.items()}
+        self.num_samples = min(map(len, self.waveforms.values()))
+        for name, path in self.paths.items():
+            require_length(self.waveforms[name], name=str(path))
+        self._features: dict[int, dict[str, Features]] = {}
 
-    def features(self, num_samples: int) -> tuple[Features, Features]:
-        """Features of input and target, cut to their first samples; AudioError when one is silent there."""
+    def features(self, num_samples: int) -> dict[str, Features]:
+        """Features of each, by its role, cut to its first samples; AudioError when one is silent there."""
         if num_samples not in self._features:
-            input = cut_source(self.input, num_samples, name=str(self.pair.input))
-            target = cut_source(self.target, num_samples, name=str(self.pair.target))
-            self._features[num_samples] = Features(input), Features(target)
+            self._features[num_samples] = {
+                name: Features(cut_source(waveform, num_samples, name=str(self.paths[name])))
+                for name, waveform in self.waveforms.items()
+            }
         return self._features[num_samples]
 
 
@@ -65,22 +72,26 @@ def evaluate_set(
     pairs: Sequence[Pair],
     outputs: Mapping[str, Iterable[GivenOutput]],
     baselines: Sequence[str] = (),
+    truths: Sequence[Path] | None = None,
     jobs: int = 1,
     on_pair: Callable[[Pair], None] = lambda pair: None,
 ) -> dict[str, SystemScores]:
     """Scores systems on pairs: `outputs` holds, per system, one output for each pair in the pairs' order.
 
     The outputs are drawn one by one, so they may be made on the way. `baselines` are names of `BASELINES`;
-    they come first in the result. With `jobs` above 1 the pairs are shared among that many processes, with
-    the same figures. `on_pair` is called when a pair is done. Raises AudioError for a source that cannot be
-    scored.
+    they come first in the result. `truths` are the pairs' true fusions, against which every output is scored
+    as well. With `jobs` above 1 the pairs are shared among that many processes, with the same figures.
+    `on_pair` is called when a pair is done. Raises AudioError for a source that cannot be scored.
     """
-    for pair in pairs:  # a bad source is named before hours of work, not after
-        sources = Sources(pair)
+    fusions = [None] * len(pairs) if truths is None else truths
+    # A bad source is named before hours of work, not after.
+    for pair, truth in zip(pairs, fusions, strict=True):
+        sources = Sources(pair, truth)
         sources.features(sources.num_samples)
-    drawn = zip(pairs, *outputs.values(), strict=True)
+    drawn = zip(pairs, fusions, *outputs.values(), strict=True)
     tasks = (
-        PairTask(pair, dict(zip(outputs, given, strict=True)), tuple(baselines)) for pair, *given in drawn
+        PairTask(pair, dict(zip(outputs, given, strict=True)), tuple(baselines), truth)
+        for pair, truth, *given in drawn
     )
     rows: dict[str, list[ScoredRow]] = {name: [] for name in (*baselines, *outputs)}
     for pair, scored in zip(pairs, _map_in_order(tasks, jobs=jobs), strict=True):
@@ -92,30 +103,32 @@ def evaluate_set(
 
 def evaluate_pair(task: PairTask) -> dict[str, ScoredRow]:
     """Scores every system of one task."""
-    sources = Sources(task.pair)
+    sources = Sources(task.pair, task.truth)
     made = {name: _run_baseline(name, sources) for name in task.baselines}
     return {name: _score(output, sources) for name, output in (made | dict(task.outputs)).items()}
 
 
 def _run_baseline(name: str, sources: Sources) -> GivenOutput:
-    cut = sources.input[: sources.num_samples], sources.target[: sources.num_samples]
+    input, target = (sources.waveforms[role][: sources.num_samples] for role in ("input", "target"))
     start = time.perf_counter()
-    samples = BASELINES[name](*cut, SAMPLE_RATE_HZ)
+    samples = BASELINES[name](input, target, SAMPLE_RATE_HZ)
     return GivenOutput(name, samples, wall_seconds=time.perf_counter() - start)
 
 
 def _score(output: GivenOutput, sources: Sources) -> ScoredRow:
     require_length(output.samples, name=output.name)
     num_samples = min(len(output.samples), sources.num_samples)
-    input, target = sources.features(num_samples)
+    compared = sources.features(num_samples)
+    input, target = compared["input"], compared["target"]
     features = Features(output.samples[:num_samples])
     figures = score_features(output=features, input=input, target=target)
+    if "truth" in compared:
+        figures |= score_truth(output=features, truth=compared["truth"])
     correlations = {name: figures[name] for name in ("output_input_correlation", "output_target_correlation")}
     named = verdict(**correlations, overlay_r2=figures["overlay_r2"], silent=features.silent)
     row: dict[str, Any] = {
         "pair": sources.pair.name,
-        "input": str(sources.pair.input),
-        "target": str(sources.pair.target),
+        **{role: str(path) for role, path in sources.paths.items()},
         "scored_seconds": num_samples / SAMPLE_RATE_HZ,
         "verdict": named,
         "in_band": is_in_band(**correlations),

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hocket.evaluation import harmony, quality, rhythm
+from hocket.evaluation import harmony, musical_noise, quality, rhythm, tonality
 from hocket.evaluation.conventions import is_silent
 
 
@@ -31,6 +31,11 @@ class Features:
         return rhythm.onset_times(self.onset_envelope)
 
     @cached_property
+    def beat_times(self) -> np.ndarray:
+        """Times of the beats in seconds."""
+        return rhythm.beat_times(self.onset_envelope)
+
+    @cached_property
     def harmonic_onset_envelope(self) -> np.ndarray:
         """Onset strength `[frames]` of the harmonic part (margin 1): when the notes are struck."""
         return rhythm.onset_envelope(self._harmonic_parts[0])
@@ -38,17 +43,36 @@ class Features:
     @cached_property
     def chroma_whole(self) -> np.ndarray:
         """Smoothed, centred chroma `[12, frames]` of everything that sounds."""
-        return harmony.smoothed_chroma(self.waveform)
+        return harmony.smoothed_chroma(self._chroma)
 
     @cached_property
     def chroma_harmonic(self) -> np.ndarray:
         """Smoothed, centred chroma `[12, frames]` of the harmonic part (margin 4)."""
-        return harmony.smoothed_chroma(self._harmonic_parts[1])
+        return harmony.smoothed_chroma(harmony.raw_chroma(self._harmonic_parts[1]))
+
+    @cached_property
+    def chords(self) -> np.ndarray:
+        """The triad of each frame `[frames]`, as a number."""
+        return tonality.chords(self._chroma)
+
+    @cached_property
+    def key(self) -> str | None:
+        """The name of the key, if there is one."""
+        return tonality.key(self._chroma)
 
     @cached_property
     def frame_statistics(self) -> quality.FrameStatistics:
         """Sums over the log-mel frames, for the Fréchet distance."""
         return quality.frame_statistics(self.waveform)
+
+    @cached_property
+    def musical_noise(self) -> musical_noise.MusicalNoise:
+        """Isolated peaks and spectral kurtosis."""
+        return musical_noise.musical_noise(self.waveform)
+
+    @cached_property
+    def _chroma(self) -> np.ndarray:
+        return harmony.raw_chroma(self.waveform)
 
     @cached_property
     def _harmonic_parts(self) -> list[np.ndarray]:

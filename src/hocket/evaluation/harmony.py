@@ -32,13 +32,17 @@ def harmonic_parts(waveform: np.ndarray, *, margins: Sequence[float]) -> list[np
     return parts
 
 
-def smoothed_chroma(waveform: np.ndarray) -> np.ndarray:
+def raw_chroma(waveform: np.ndarray) -> np.ndarray:
+    """Chroma `[12, frames]` from 0 to 1, the largest class of each frame at 1; silent frames hold zeros."""
+    with expected_warnings():
+        return librosa.feature.chroma_cqt(y=waveform, sr=SAMPLE_RATE_HZ, hop_length=CHROMA_HOP_SAMPLES)
+
+
+def smoothed_chroma(chroma: np.ndarray) -> np.ndarray:
     """Chroma `[12, frames]`, averaged over 23 frames, with the mean over the classes taken off each frame.
 
     Without the mean, any two chroma vectors are similar because all their entries are positive.
     """
-    with expected_warnings():
-        chroma = librosa.feature.chroma_cqt(y=waveform, sr=SAMPLE_RATE_HZ, hop_length=CHROMA_HOP_SAMPLES)
     smooth = uniform_filter1d(chroma, SMOOTHING_FRAMES, axis=-1, mode="nearest")
     return smooth - smooth.mean(axis=0, keepdims=True)
 

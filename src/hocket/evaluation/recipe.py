@@ -1,18 +1,47 @@
 """The settings behind the figures, as they are written beside them."""
 
 from hocket.audio.sound import SILENCE_DB
-from hocket.evaluation import baselines, conventions, harmony, quality, rhythm, waveform
+from hocket.evaluation import (
+    baselines,
+    conventions,
+    harmony,
+    mosaicing,
+    musical_noise,
+    quality,
+    rhythm,
+    tonality,
+    waveform,
+)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
 
 RECIPE = {
-    "signals": f"mono, {conventions.SAMPLE_RATE_HZ} Hz, cut to the shortest of output, input and target",
+    "signals": f"mono, {conventions.SAMPLE_RATE_HZ} Hz, cut to the shortest of output, input, target and truth",
     "rhythm": f"Pearson of librosa onset_strength, hop {rhythm.ONSET_HOP_SAMPLES}",
     "onset_f_measure": (
         f"mir_eval F-measure against the input's onsets, {rhythm.ONSET_WINDOW_SECONDS} s window"
+    ),
+    "beat_f_measure": (
+        "librosa beat_track on the onset envelope; mir_eval F-measure against the input's beats, "
+        f"{rhythm.BEAT_WINDOW_SECONDS} s window, nothing trimmed"
     ),
     "harmony": (
         f"cosine per frame of librosa chroma_cqt, hop {harmony.CHROMA_HOP_SAMPLES}, "
         f"{harmony.SMOOTHING_FRAMES}-frame mean, centred; "
         f"whole and on librosa harmonic(margin={harmony.HARMONY_MARGIN:g})"
+    ),
+    "harmony_margin": "mean of the margins of the harmonic part and of the whole signal",
+    "chord_agreement": (
+        f"share of frames in which output and target have the same of {2 * len(tonality.PITCH_CLASSES)} triads: "
+        f"softmax of {tonality.SHARPNESS:g} times the cosine with chroma_cqt, librosa viterbi with a "
+        f"self-transition of {tonality.SELF_TRANSITION}"
+    ),
+    "key_agreement": (
+        "Krumhansl-Kessler profile that correlates best with the mean chroma_cqt; "
+        "mir_eval weighted_score of the output's key against the target's"
     ),
     "articulation": (
         f"onset strength of the output's librosa harmonic(margin={harmony.ARTICULATION_MARGIN:g}): "
@@ -23,6 +52,22 @@ RECIPE = {
         f"Gaussians over frames of ln(power of {quality.NUM_BANDS} mel bands + {quality.POWER_FLOOR:g}), "
         f"FFT {quality.FFT_SAMPLES}, hop {quality.HOP_SAMPLES}, files at RMS {quality.LEVEL_RMS}"
     ),
+    "isolated_peaks": (
+        f"a second, in dB of (power + {musical_noise.POWER_FLOOR:g}), FFT {musical_noise.FFT_SAMPLES}, "
+        f"hop {musical_noise.HOP_SAMPLES}, files at RMS {musical_noise.LEVEL_RMS}: maxima of "
+        f"{_by(musical_noise.CORE)} (bins x frames) within {musical_noise.RANGE_DB:g} dB of the file's maximum and "
+        f"{musical_noise.PROMINENCE_DB:g} dB above all else in {_by(musical_noise.SURROUNDINGS)}; "
+        "_sources: the mean of input and target"
+    ),
+    "spectral_kurtosis": (
+        f"mean of ln(E[p^2] / E[p]^2) over bins {musical_noise.KURTOSIS_BINS.start} to "
+        f"{musical_noise.KURTOSIS_BINS.stop - 1} of the same spectrogram; "
+        "the output's minus the mean of input and target"
+    ),
+    "truth": (
+        "against the true fusion: Pearson of the onset strengths (truth_rhythm); "
+        "chroma cosine of the whole signals as in harmony (truth_harmony)"
+    ),
     "verdict": (
         f"silent: peak below {SILENCE_DB:g} dBFS; "
         f"unrelated: correlations and R² all below {waveform.UNRELATED}; "
@@ -30,8 +75,17 @@ RECIPE = {
         f"else overlay: R² of {waveform.OVERLAY_R2} or more; else mixing"
     ),
     "baselines": (
-        f"HPSS margin {baselines.MARGIN:g} on FFT {baselines.FFT_SAMPLES}, hop {baselines.HOP_SAMPLES}, "
-        "parts at equal RMS"
+        f"HPSS margin {baselines.MARGIN:g} (layering_margin_1: 1) on FFT {baselines.FFT_SAMPLES}, "
+        f"hop {baselines.HOP_SAMPLES}, parts at equal RMS; gated_layering: held part times the input's envelope "
+        f"(magnitudes smoothed by a Gaussian of {baselines.SMOOTHING_BINS} bins) over its "
+        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the target "
+        "times the input's envelope over its own; envelope_gating: the target times the input's mean magnitude, "
+        f"FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over its percentile likewise"
+    ),
+    "nmf_mosaicing": (
+        f"Driedger et al. 2015: FFT {mosaicing.FFT_SAMPLES}, hop {mosaicing.HOP_SAMPLES}, "
+        f"{mosaicing.NUM_ITERATIONS} KL updates, repetition {mosaicing.REPETITION_FRAMES}, "
+        f"polyphony {mosaicing.POLYPHONY}, continuity {mosaicing.CONTINUITY_FRAMES}; the target's own phases"
     ),
     "real_time_factor": "seconds of output made in a second of wall time; more is faster",
 }

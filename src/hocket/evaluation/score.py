@@ -5,7 +5,8 @@ import numpy as np
 from hocket.evaluation.conventions import cut_source, require_length
 from hocket.evaluation.features import Features
 from hocket.evaluation.harmony import chroma_cosine
-from hocket.evaluation.rhythm import onset_f_measure
+from hocket.evaluation.rhythm import beat_f_measure, onset_f_measure
+from hocket.evaluation.tonality import chord_agreement, key_agreement
 from hocket.evaluation.waveform import correlation, overlay_r2
 
 
@@ -13,8 +14,9 @@ def score_triple(*, output: np.ndarray, input: np.ndarray, target: np.ndarray) -
     """Scores one output against its two sources: mono waveforms `[samples]` at 24 kHz, cut to the shortest.
 
     A margin is how much more the output agrees with the source that it should follow than with the other one,
-    in [-2, 2]. A silent output scores 0 everywhere. Raises AudioError when the shortest has less than 1 s or
-    a source is silent.
+    in [-2, 2]. A silent output scores 0 in all but `isolated_peaks_sources`, which is the sources' own, and the
+    spectral kurtosis, told as a difference from theirs. Raises AudioError when the shortest has less than 1 s
+    or a source is silent.
     """
     num_samples = min(len(output), len(input), len(target))
     require_length(output, name="the output")
@@ -31,6 +33,8 @@ def score_features(*, output: Features, input: Features, target: Features) -> di
         **_rhythm(output, input, target),
         **_harmony(output, input, target),
         **_articulation(output, input, target),
+        **_tonality(output, target),
+        **_musical_noise(output, input, target),
         "output_input_correlation": correlation(output=output.waveform, reference=input.waveform),
         "output_target_correlation": correlation(output=output.waveform, reference=target.waveform),
         "overlay_r2": overlay_r2(output=output.waveform, input=input.waveform, target=target.waveform),
@@ -45,6 +49,7 @@ def _rhythm(output: Features, input: Features, target: Features) -> dict[str, fl
         "rhythm_target": with_target,
         "rhythm_margin": with_input - with_target,
         "onset_f_measure": onset_f_measure(output=output.onset_times, reference=input.onset_times),
+        "beat_f_measure": beat_f_measure(output=output.beat_times, reference=input.beat_times),
     }
 
 
@@ -57,7 +62,8 @@ def _harmony(output: Features, input: Features, target: Features) -> dict[str, f
         figures[f"harmony_input_{part}"] = with_input
         figures[f"harmony_target_{part}"] = with_target
         figures[f"harmony_margin_{part}"] = with_target - with_input
-    return figures
+    margins = figures["harmony_margin_harmonic"], figures["harmony_margin_whole"]
+    return {**figures, "harmony_margin": sum(margins) / 2}
 
 
 def _articulation(output: Features, input: Features, target: Features) -> dict[str, float]:
@@ -68,4 +74,22 @@ def _articulation(output: Features, input: Features, target: Features) -> dict[s
         "articulation_input": with_input,
         "articulation_target": with_target,
         "articulation_margin": with_input - with_target,
+    }
+
+
+def _tonality(output: Features, target: Features) -> dict[str, float]:
+    return {
+        "chord_agreement": chord_agreement(output=output.chords, reference=target.chords),
+        "key_agreement": key_agreement(output=output.key, reference=target.key),
+    }
+
+
+def _musical_noise(output: Features, input: Features, target: Features) -> dict[str, float]:
+    noise, *sources = (features.musical_noise for features in (output, input, target))
+    usual_peaks = sum(source.isolated_peaks for source in sources) / 2
+    usual_kurtosis = sum(source.spectral_kurtosis for source in sources) / 2
+    return {
+        "isolated_peaks": noise.isolated_peaks,
+        "isolated_peaks_sources": usual_peaks,
+        "spectral_kurtosis": noise.spectral_kurtosis - usual_kurtosis,
     }

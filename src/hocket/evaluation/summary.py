@@ -13,9 +13,17 @@ from hocket.evaluation.quality import FrameStatistics, frechet_distance
 BADNESS: dict[str, Callable[[float], float]] = {
     "rhythm_margin": lambda value: -value,
     "articulation_margin": lambda value: -value,
+    "harmony_margin": lambda value: -value,
     "harmony_margin_harmonic": lambda value: -value,
     "harmony_margin_whole": lambda value: -value,
     "onset_f_measure": lambda value: -value,
+    "beat_f_measure": lambda value: -value,
+    "chord_agreement": lambda value: -value,
+    "key_agreement": lambda value: -value,
+    "isolated_peaks": lambda value: value,
+    "spectral_kurtosis": lambda value: value,
+    "truth_rhythm": lambda value: -value,
+    "truth_harmony": lambda value: -value,
     "overlay_r2": lambda value: value,
     "output_input_correlation": lambda value: abs(abs(value) - 0.5),
     "output_target_correlation": lambda value: abs(abs(value) - 0.5),
@@ -24,6 +32,7 @@ NOT_AVERAGED = (
     "pair",
     "input",
     "target",
+    "truth",
     "verdict",
     "in_band",
     "scored_seconds",
@@ -67,7 +76,7 @@ def summarise(scored: Sequence[ScoredRow]) -> SystemScores:
         "frechet": _frechet(scored),
         "real_time_factor": _real_time_factor(rows),
     }
-    worst = {name: _worst(rows, name) for name in BADNESS}
+    worst = {name: _worst(rows, name) for name in BADNESS if name in rows[0]}
     return SystemScores(means, worst, {name: verdicts.count(name) for name in sorted(set(verdicts))}, rows)
 
 

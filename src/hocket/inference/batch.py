@@ -11,6 +11,7 @@ from hocket.audio import Audio
 from hocket.data.pairs import Pair
 from hocket.errors import AudioError, CheckpointError, HocketError
 from hocket.inference.fuser import FusedFile, Fuser
+from hocket.inference.options import FuseOptions
 
 SAMPLE_SECONDS = 10.0
 SILENCE_RMS = 1e-3
@@ -28,19 +29,21 @@ class SourcePair:
 
 
 def fuse_batch(
-    fuser: Fuser, pairs: Sequence[SourcePair]
+    fuser: Fuser, pairs: Sequence[SourcePair], options: FuseOptions | None = None
 ) -> Iterator[tuple[SourcePair, FusedFile | HocketError]]:
     """Fuses each pair; a pair that fails yields its error, and the others go on."""
     for pair in pairs:
         try:
             if pair.starts_seconds is None:
-                yield pair, fuser.fuse_files(pair.input, pair.target)
+                yield pair, fuser.fuse_files(pair.input, pair.target, options=options)
             else:
                 sources = [
                     _excerpt(path, start, fuser.model.sample_rate)
                     for path, start in zip((pair.input, pair.target), pair.starts_seconds, strict=True)
                 ]
-                yield pair, fuser.fuse(*sources)
+                length = min(source.num_samples for source in sources)
+                first, second = (Audio(s.samples[:, :length], s.sample_rate) for s in sources)
+                yield pair, fuser.fuse(first, second, options=options)
         except HocketError as error:
             yield pair, error
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from hocket.codec import Codec
 from hocket.errors import ConfigError
 from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
+from hocket.model.levels import agreement, balanced_levels, contrast
 from hocket.model.result import Masks, Stage
 
 
@@ -41,6 +42,7 @@ class Cascade(nn.Module):
     def forward(self, input_latent: Tensor, target_latent: Tensor) -> tuple[Stage, ...]:
         """All stages for latents `[b, c, d, t]`; the masks are one for all channels."""
         sources = [self.codec.describe(latent) for latent in (input_latent, target_latent)]
+        told_apart = contrast(input_latent, target_latent)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
@@ -49,7 +51,8 @@ class Cascade(nn.Module):
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)
-            stages.append(Stage(masks, _mix(masks, input_latent, target_latent)))
+            levels = balanced_levels(agreement(masks, told_apart))
+            stages.append(Stage(masks, levels, _mix(masks, levels, input_latent, target_latent)))
         return tuple(stages)
 
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
@@ -65,6 +68,8 @@ def _add(decision: Decision, change: Decision) -> Decision:
     return Decision(decision.share + change.share, decision.gains + change.gains)
 
 
-def _mix(masks: Masks, input_latent: Tensor, target_latent: Tensor) -> Tensor:
+def _mix(masks: Masks, levels: Tensor, input_latent: Tensor, target_latent: Tensor) -> Tensor:
     """The only way from the sources to the output."""
-    return masks.input[:, None] * input_latent + masks.target[:, None] * target_latent
+    levels = levels[:, :, None, None]
+    input_mask, target_mask = masks.input * levels[:, 0], masks.target * levels[:, 1]
+    return input_mask[:, None] * input_latent + target_mask[:, None] * target_latent

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model.agent import AgentConfig
+from hocket.model.arrangement import CHUNK_SECONDS, arrange
 from hocket.model.cascade import Cascade, CascadeConfig
+from hocket.model.mixing import Grid, mix_down
 from hocket.model.result import FusionResult
-from hocket.model.waveforms import CHUNK_SECONDS, Sources, Waveform, fuse_in_chunks
+from hocket.model.waveforms import Sources, Waveform
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ class FusionModel(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            output = fuse_in_chunks(self, sources.input, sources.target, chunk_seconds=chunk_seconds)
+            arrangement = arrange(self, sources.input, sources.target, chunk_seconds=chunk_seconds)
+            output = mix_down(
+                arrangement, sources.input, sources.target, grid=Grid.of(self.codec), codec=self.codec
+            )
         finally:
             self.train(was_training)
         return sources.restore(output)

@@ -40,9 +40,10 @@ class Masks:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade: its masks and the latent `[b, c, d, t]` that they make of the sources."""
+    """One stage of the cascade: its masks, both voices' levels `[b, 2]`, and the latent `[b, c, d, t]` they make."""
 
     masks: Masks
+    levels: Tensor
     latent: Tensor
 
 
@@ -61,6 +62,11 @@ class FusionResult:
         return self.stages[-1].masks
 
     @property
+    def levels(self) -> Tensor:
+        """How loud input and target are in the output, after their masks: `[b, 2]`, the last stage's."""
+        return self.stages[-1].levels
+
+    @property
     def draft(self) -> Tensor:
         """Latent of stage 0, `[b, c, d, t]`."""
         return self.stages[0].latent
@@ -73,9 +79,9 @@ class FusionResult:
     @property
     def input_share(self) -> Tensor:
         """The part of the output's latent that came from the input, `[b, c, d, t]`."""
-        return self.masks.input[:, None] * self.input_latent
+        return (self.levels[:, 0, None, None] * self.masks.input)[:, None] * self.input_latent
 
     @property
     def target_share(self) -> Tensor:
         """The part of the output's latent that came from the target, `[b, c, d, t]`."""
-        return self.masks.target[:, None] * self.target_latent
+        return (self.levels[:, 1, None, None] * self.masks.target)[:, None] * self.target_latent

@@ -1,26 +1,20 @@
-"""Between anybody's waveforms and the model's batch, and long waveforms in chunks."""
+"""Between anybody's waveforms and the model's batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hocket.errors import AudioError
-from hocket.model.result import FusionResult
 from hocket.signal.loudness import match_rms, rms
-
-if TYPE_CHECKING:
-    from hocket.model.fusion import FusionModel
 
 Waveform: TypeAlias = Tensor | np.ndarray
 
 MINIMUM_SECONDS = 0.1
 SILENCE_RMS = 1e-5
-CHUNK_SECONDS = 12.0
-OVERLAP_SECONDS = 2.0
 MAX_PEAK = 0.98
 
 
@@ -68,52 +62,6 @@ class Sources:
         output = match_rms(output, 1.0) * self.level
         peak = output.abs().amax(dim=(-2, -1), keepdim=True)
         return self.restore_kind(output * (MAX_PEAK / peak.clamp_min(MAX_PEAK)))
-
-
-def fuse_in_chunks(
-    model: "FusionModel",
-    input: Tensor,
-    target: Tensor,
-    *,
-    chunk_seconds: float = CHUNK_SECONDS,
-    on_chunk: Callable[[FusionResult, float], None] | None = None,
-) -> Tensor:
-    """The output `[b, c, samples]` of waveforms of any length; chunks overlap by 2 s and are cross-faded.
-
-    Both sides of a seam are the same recordings under almost the same masks, so a linear fade keeps their level.
-    `on_chunk` is given each chunk's result and the share of the whole that is done, in (0, 1].
-    """
-    length = input.shape[-1]
-    # Whole hops, so that a chunk's frames lie where those of the whole recording would.
-    hop = model.codec.hop
-    overlap = round(OVERLAP_SECONDS * model.sample_rate / hop) * hop
-    chunk = max(round(chunk_seconds * model.sample_rate / hop) * hop, 2 * overlap)
-    if length <= chunk:
-        result = model(input, target)
-        if on_chunk:
-            on_chunk(result, 1.0)
-        return result.output
-    output, weight = torch.zeros_like(input), input.new_zeros(length)
-    ramp = torch.arange(1, overlap + 1, device=input.device, dtype=input.dtype) / (overlap + 1)
-    for start in chunk_starts(length, chunk, overlap):
-        part = slice(start, start + chunk)
-        fade = input.new_ones(chunk)
-        if start > 0:
-            fade[:overlap] = ramp
-        if start + chunk < length:
-            fade[-overlap:] = ramp.flip(0)
-        result = model(input[..., part], target[..., part])
-        output[..., part] += result.output * fade
-        weight[part] += fade
-        if on_chunk:
-            on_chunk(result, min(1.0, (start + chunk) / length))
-    return output / weight
-
-
-def chunk_starts(length: int, chunk: int, overlap: int) -> list[int]:
-    """First samples of chunks that cover `length`; the last one ends with the recording."""
-    starts = list(range(0, length - chunk, chunk - overlap))
-    return [*starts, length - chunk]
 
 
 def _batch(waveform: Waveform, name: str) -> Tensor:

@@ -85,6 +85,20 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, {**metadata, "version": header.get("version")}
 
 
+def default_weights() -> Path:
+    """The weights that come with the program; beside them lie their provenance and their model card.
+
+    Raises:
+        CheckpointError: this installation lacks them.
+    """
+    path = Path(__file__).parents[1] / "weights" / "default.safetensors"
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} is missing from this installation: install hocket again, or give --checkpoint."
+        )
+    return path
+
+
 def find_checkpoint(path: Path) -> Path:
     """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hocket.errors import ConfigError
 from hocket.model.result import FusionResult
-from hocket.objective import masks, musical, waveform
+from hocket.objective import masks, musical, texture, waveform
 from hocket.objective.reconstruction import reconstruction
 from hocket.signal.scene import Scene
 
@@ -31,17 +31,21 @@ class ObjectiveConfig:
     harmony_weight: float = 2.0
     harmony_leak_weight: float = 1.0
     articulation_weight: float = 1.0
+    timbre_weight: float = 0.0
+    grain_weight: float = 0.0
     gan_weight: float = 0.0
     feature_matching_weight: float = 0.0
     novelty_limit: float = 0.6
+    overlap_limit: float = 0.07
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not math.isfinite(value) or value < 0:
                 raise ConfigError(f"{field.name} is {value}: give a finite weight of at least 0")
-        if self.novelty_limit > 1:
-            raise ConfigError(f"novelty_limit is {self.novelty_limit}: a similarity is at most 1")
+        for name in ("novelty_limit", "overlap_limit"):
+            if getattr(self, name) > 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it is a share, at most 1")
 
 
 TERM_WEIGHTS = {
@@ -58,6 +62,8 @@ TERM_WEIGHTS = {
     "harmony": "harmony_weight",
     "harmony_leak": "harmony_leak_weight",
     "articulation": "articulation_weight",
+    "timbre": "timbre_weight",
+    "grain": "grain_weight",
     "adversarial": "gan_weight",
     "feature_matching": "feature_matching_weight",
 }
@@ -122,7 +128,9 @@ _TERMS: dict[str, _Term] = {
     ),
     "balance": lambda _, result, __: masks.balance(result.masks),
     "output_balance": lambda _, __, scene: waveform.output_balance(scene),
-    "complementarity": lambda _, result, __: masks.complementarity(result.masks),
+    "complementarity": lambda self, result, __: masks.complementarity(
+        result.masks, limit=self.config.overlap_limit
+    ),
     "coverage": lambda _, result, __: masks.coverage(result.masks),
     "temporal_diversity": lambda _, result, __: masks.temporal_diversity(result.masks),
     "novelty": lambda self, _, scene: waveform.novelty(scene, limit=self.config.novelty_limit),
@@ -131,4 +139,6 @@ _TERMS: dict[str, _Term] = {
     "harmony": lambda _, __, scene: musical.harmony(scene),
     "harmony_leak": lambda _, __, scene: musical.harmony_leak(scene),
     "articulation": lambda _, __, scene: musical.articulation(scene),
+    "timbre": lambda _, __, scene: texture.timbre(scene),
+    "grain": lambda _, __, scene: texture.grain(scene),
 }

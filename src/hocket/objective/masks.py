@@ -6,7 +6,6 @@ from torch import Tensor
 from hocket.model.result import Masks
 
 FLAT_OVERLAP = 0.25
-TOLERATED_OVERLAP = 0.07
 TEMPORAL_DEVIATION = 0.2
 
 
@@ -16,12 +15,12 @@ def balance(masks: Masks) -> Tensor:
     return (input_mean - 0.5).abs() + (target_mean - 0.5).abs()
 
 
-def complementarity(masks: Masks) -> Tensor:
-    """Overlap beyond 0.07, in units of what flat masks have: `[b]`, 0 from a complementarity of 93 % on.
+def complementarity(masks: Masks, *, limit: float) -> Tensor:
+    """Overlap beyond the limit, in units of what flat masks have: `[b]`, 0 from a complementarity of 1 - limit on.
 
     A hinge, because harder masks than that buy nothing but musical noise (docs/log.md).
     """
-    return F.relu(masks.overlap - TOLERATED_OVERLAP) / FLAT_OVERLAP
+    return F.relu(masks.overlap - limit) / FLAT_OVERLAP
 
 
 def coverage(masks: Masks) -> Tensor:

@@ -90,4 +90,5 @@ def validation_scalars(validation: Validation) -> dict[str, Any]:
     """A validation as flat values for the log."""
     losses = {f"loss/{name}": value for name, value in validation.losses.items()}
     figures = validation.figures.as_dict()
-    return {**figures, **vars(validation.masks), "worst_ratio": validation.worst_ratio, **losses}
+    swap = {f"swap/{name}": value for name, value in vars(validation.swap).items()} if validation.swap else {}
+    return {**figures, **vars(validation.masks), "worst_ratio": validation.worst_ratio, **losses, **swap}

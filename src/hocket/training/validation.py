@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hocket.diagnostics import Diagnosis, Figures, MaskFigures, diagnose, mask_figures
+from hocket.diagnostics import (
+    Diagnosis,
+    Figures,
+    MaskFigures,
+    SwapFigures,
+    diagnose,
+    judge_swap,
+    mask_figures,
+    next_example,
+)
 from hocket.model import FusionModel
 from hocket.objective import Objective
 from hocket.signal.scene import Scene
@@ -15,12 +24,16 @@ from hocket.training.steps import make_scene, prepare
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean diagnosis, the example that copies most, masks and unweighted terms over the validation pairs."""
+    """Mean diagnosis, the example that copies most, masks and unweighted terms over the validation pairs.
+
+    `swap` is None where no batch has two examples to swap.
+    """
 
     figures: Figures
     worst_ratio: float
     masks: MaskFigures
     losses: dict[str, float]
+    swap: SwapFigures | None = None
 
     @property
     def loss(self) -> float:
@@ -40,11 +53,15 @@ class Validator:
         """Fuses all pairs and averages over examples."""
         model.eval()
         diagnoses, masks, losses, weights = [], [], [], []
+        swaps: list[tuple[int, SwapFigures]] = []
         for index, sources in enumerate(self.batches):
             result = model(sources["input"], sources["target"])
             shared = make_scene(model, result, sources, with_share=True)
             terms = objective(result, shared)
-            diagnoses.append(diagnose(self._without_share(index, shared)))
+            heard = self._without_share(index, shared)
+            diagnoses.append(diagnose(heard))
+            if len(result.output) > 1:
+                swaps.append((len(result.output), self._swap(model, sources, heard)))
             masks.append(mask_figures(result.masks))
             losses.append({"total": terms.total, **terms.terms})
             weights.append(len(result.output))
@@ -56,7 +73,16 @@ class Validator:
             worst_ratio=max(row.ratio for row in diagnosis.rows()),
             masks=MaskFigures(**_mean([vars(part) for part in masks], weights)),
             losses=_mean([{name: float(value) for name, value in part.items()} for part in losses], weights),
+            swap=SwapFigures(**_mean([vars(part) for _, part in swaps], [size for size, _ in swaps]))
+            if swaps
+            else None,
         )
+
+    def _swap(self, model: FusionModel, sources: dict[str, Tensor], heard: Scene) -> SwapFigures:
+        """The batch again, with each example's input taken from the next."""
+        swapped = {"input": next_example(sources["input"]), "target": sources["target"]}
+        result = model(swapped["input"], swapped["target"])
+        return judge_swap(heard, make_scene(model, result, swapped, with_share=False))
 
     def _without_share(self, index: int, scene: Scene) -> Scene:
         """The scene as a listener has it; the sources keep their features from the first time on."""

@@ -1,0 +1,175 @@
+"""Bringing the target into the input's tempo, or its beats onto the input's, with its pitch kept."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from hocket.audio import Audio
+from hocket.inference.beats import MIN_SECONDS, Pulse, find_pulse
+from hocket.inference.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretch, warp
+
+Align = Literal["none", "tempo", "beats"]
+
+LEAST_RATIO, MOST_RATIO = 0.6, 1.7
+# A change of ratio costs a join, so beats may be off by this much before there is one.
+TOLERANCE_SECONDS = 0.008
+# Up to this share of a beat, silence comes before the target rather than its first beat being cut off.
+MAX_WAIT_BEATS = 0.25
+SAME_TEMPO = 0.002
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A target that was fitted to an input, and what was done to it.
+
+    `mode` is what was applied in the end; the tempi are None for a source without a clear beat, or where nobody
+    looked; `ratio` is how much longer the target became; `beat_seconds` is a time after which the beats of both
+    come round, None where the target kept its own timing; `note` says it all in one plain sentence.
+    """
+
+    target: Audio
+    mode: Align
+    input_bpm: float | None
+    target_bpm: float | None
+    ratio: float
+    beat_seconds: float | None
+    note: str
+
+
+def align_target(target: Audio, input: Audio, *, mode: Align) -> Alignment:
+    """Stretches the target to the input's tempo (`tempo`), or so that its beats fall on the input's (`beats`).
+
+    The tempi may differ by a factor of 2, whichever needs less stretching. Nothing is changed, and the note says
+    why, where a source has no clear beat or the target would become under 0.6 or over 1.7 times as long. With
+    `beats`, at most one beat is cut off the target's beginning, or a quarter beat of silence comes before it. Rate
+    and channels stay the target's; those of the input do not matter. An hour takes a few minutes.
+
+    Raises:
+        ValueError: the mode is unknown.
+        HocketError: the stretching library is not installed.
+    """
+    if mode not in get_args(Align):
+        raise ValueError(f"mode must be one of {', '.join(get_args(Align))}, not {mode!r}")
+    if mode == "none":
+        return _unchanged(target, None, None, "the target keeps its own timing.")
+    require_stretching()
+    pulses = {"input": find_pulse(input), "target": find_pulse(target)}
+    clear = {role: pulse for role, pulse in pulses.items() if pulse is not None and pulse.is_clear}
+    input_bpm, target_bpm = (clear[role].bpm if role in clear else None for role in pulses)
+    if len(clear) < 2:
+        reason = _no_beat({"input": input, "target": target}, set(pulses) - set(clear))
+        return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
+    octave, ratio = _ratio(clear["input"].bpm, clear["target"].bpm)
+    if not LEAST_RATIO <= ratio <= MOST_RATIO:
+        reason = f"its {target_bpm:.1f} beats a minute are too far from the input's {input_bpm:.1f}"
+        return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
+    return _aligned(target, clear["input"], clear["target"], octave, ratio, mode)
+
+
+def _unchanged(target: Audio, input_bpm: float | None, target_bpm: float | None, note: str) -> Alignment:
+    return Alignment(target, "none", input_bpm, target_bpm, 1.0, None, note)
+
+
+def _no_beat(sources: dict[str, Audio], beatless: set[str]) -> str:
+    """Who has no beat, and whether that is because of the length."""
+    reasons = []
+    for role in sorted(beatless):
+        seconds = sources[role].duration_seconds
+        short = (
+            f" (it lasts {seconds:.1f} s, and {MIN_SECONDS:g} s are needed)" if seconds < MIN_SECONDS else ""
+        )
+        reasons.append(f"the {role} has no clear beat{short}")
+    return " and ".join(reasons)
+
+
+def _ratio(input_bpm: float, target_bpm: float) -> tuple[int, float]:
+    """The octave k in -1, 0, 1 by which the tempi stay apart, and how much longer the target becomes.
+
+    The aligned target has input_bpm / 2^k beats a minute.
+    """
+    ratios = {octave: target_bpm * 2.0**octave / input_bpm for octave in (0, 1, -1)}
+    return min(ratios.items(), key=lambda item: abs(np.log(item[1])))
+
+
+def _aligned(
+    target: Audio, input_pulse: Pulse, target_pulse: Pulse, octave: int, ratio: float, mode: Align
+) -> Alignment:
+    """Both have a beat, and the tempi can be brought together."""
+    new_bpm = target_pulse.bpm / ratio
+    tempo = f"the target was stretched to {ratio:.2f} times its length, from {target_pulse.bpm:.1f} to {new_bpm:.1f}"
+    tempo += " beats a minute"
+    if abs(ratio - 1.0) < SAME_TEMPO:
+        tempo, ratio = f"the target has the input's tempo already, {new_bpm:.1f} beats a minute", 1.0
+    if octave:
+        tempo += f" ({'half' if octave > 0 else 'twice'} the input's)"
+    rate, pair = target.sample_rate, (input_pulse.bpm, target_pulse.bpm)
+    beat_seconds = input_pulse.period_seconds * max(1, 2**octave)
+    if mode == "tempo":
+        length = max(1, round(target.num_samples * ratio))
+        samples = stretch(target.samples, num_samples=length, sample_rate=rate)
+        return Alignment(Audio(samples, rate), "tempo", *pair, ratio, beat_seconds, f"{tempo}.")
+    places, new_places = time_map(
+        input_pulse, target_pulse, octave=octave, ratio=ratio, duration_seconds=target.duration_seconds
+    )
+    samples = warp(target.samples, places=places * rate, new_places=new_places * rate, sample_rate=rate)
+    pieces = f"{len(places) - 1} pieces" if len(places) > 2 else "one piece"
+    note = f"{tempo}, and its beats were put on the input's (in {pieces})."
+    return Alignment(Audio(samples, rate), "beats", *pair, ratio, beat_seconds, note)
+
+
+def time_map(
+    input_pulse: Pulse, target_pulse: Pulse, *, octave: int, ratio: float, duration_seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places in the target and where they come, both ascending, in seconds, from 0 in the output to the target's end.
+
+    Before the first pair of beats and after the last the common ratio holds. A first place below 0 is silence.
+    """
+    own = _continued(target_pulse.beats_seconds, target_pulse.period_seconds, duration_seconds)
+    others = _continued(
+        input_pulse.beats_seconds, input_pulse.period_seconds, duration_seconds * ratio + 2 * MIN_SECONDS
+    )
+    # Octave 1: each beat of the target on every second of the input's; -1: every second on each.
+    own_step, other_step = (2 if octave < 0 else 1), (2 if octave > 0 else 1)
+    start = own[0] - others[0] / ratio
+    skipped = 0 if start >= -MAX_WAIT_BEATS * target_pulse.period_seconds else 1
+    own, others = own[skipped::own_step], others[::other_step]
+    count = min(len(own), len(others))
+    places, new_places = _thinned(own[:count], others[:count])
+    if new_places[0] > 0:
+        places = np.concatenate([[places[0] - new_places[0] / ratio], places])
+        new_places = np.concatenate([[0.0], new_places])
+    new_end = new_places[-1] + (duration_seconds - places[-1]) * ratio
+    return np.append(places, duration_seconds), np.append(new_places, new_end)
+
+
+def _continued(beats: np.ndarray, period: float, duration_seconds: float) -> np.ndarray:
+    """The beats with more of them, a period apart, back to the beginning and on to the end."""
+    before = np.arange(beats[0] - period, 0.0, -period)[::-1]
+    after = np.arange(beats[-1] + period, duration_seconds, period)
+    beats = np.concatenate([before, beats, after])
+    return beats[(beats >= 0) & (beats < duration_seconds)]
+
+
+def _thinned(places: np.ndarray, new_places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As few pairs as keep all others within the tolerance of the lines between them, at ratios that are allowed."""
+    kept = [0]
+    while (last := _furthest(places, new_places, kept[-1])) is not None:
+        kept.append(last)
+    return places[kept], new_places[kept]
+
+
+def _furthest(places: np.ndarray, new_places: np.ndarray, first: int) -> int | None:
+    """The last pair that a straight line from the pair `first` reaches, or the next that the limits allow, if any."""
+    best = None
+    for last in range(first + 1, len(places)):
+        slope = (new_places[last] - new_places[first]) / (places[last] - places[first])
+        if not MIN_RATIO <= slope <= MAX_RATIO:
+            continue
+        inner = slice(first + 1, last)
+        line = new_places[first] + slope * (places[inner] - places[first])
+        near = np.abs(line - new_places[inner]) <= TOLERANCE_SECONDS
+        if best is not None and not near.all():
+            break
+        best = last
+    return best

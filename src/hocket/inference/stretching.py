@@ -1,0 +1,154 @@
+"""Time stretching with the pitch kept: Signalsmith Stretch, led along a map from the recording's time to another."""
+
+from importlib.util import find_spec
+from itertools import pairwise
+from types import ModuleType
+
+import numpy as np
+
+from hocket.errors import HocketError
+
+MIN_RATIO, MAX_RATIO = 0.5, 2.0
+"""How much longer any part may become; beyond this, stretched music falls to pieces."""
+
+MAX_PIECE_SECONDS = 30.0
+# What a piece is given beyond its ends (the library's window is 0.12 s), and how two pieces are joined: the fade ends
+# just before the place where they meet, so that an attack there is heard once.
+MARGIN_SECONDS = 0.2
+FADE_SECONDS = 0.02
+LEAD_SECONDS = 0.005
+MAX_LAG_SECONDS = 0.005
+LAG_COST = 0.1
+
+
+def stretch(samples: np.ndarray, *, num_samples: int, sample_rate: int) -> np.ndarray:
+    """Stretches float32 `[channels, samples]` to `[channels, num_samples]`; attacks keep their relative places.
+
+    Raises:
+        ValueError: the ratio is outside `MIN_RATIO` to `MAX_RATIO`.
+        HocketError: the stretching library is not installed.
+    """
+    places = np.array([0.0, samples.shape[1]])
+    return warp(samples, places=places, new_places=np.array([0.0, num_samples]), sample_rate=sample_rate)
+
+
+def warp(samples: np.ndarray, *, places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Plays `[channels, samples]` so that what was at `places` (samples, ascending) comes at `new_places`.
+
+    Between two places the ratio is constant. The result runs from the first to the last new place, `[channels,
+    round(last - first)]`; outside the recording there is silence. Pieces of at most 30 s are stretched by themselves
+    and joined where they are most alike, within 5 ms, by fades of 20 ms. More than two channels are stretched two by
+    two. The same samples give the same result.
+
+    Raises:
+        ValueError: a ratio is outside `MIN_RATIO` to `MAX_RATIO`.
+        HocketError: the stretching library is not installed.
+    """
+    places, new_places = _divided(
+        np.asarray(places, dtype=np.float64), np.asarray(new_places) - new_places[0], sample_rate
+    )
+    ratios = np.diff(new_places) / np.diff(places)
+    if ratios.min() < MIN_RATIO * 0.999 or ratios.max() > MAX_RATIO * 1.001:
+        raise ValueError(f"ratios of {ratios.min():.3f} to {ratios.max():.3f} are outside 0.5 to 2")
+    output = np.zeros((samples.shape[0], round(new_places[-1])), dtype=np.float32)
+    for start, new_start, new_end, ratio in zip(places, new_places, new_places[1:], ratios, strict=False):
+        before = min(round(MARGIN_SECONDS * sample_rate), round(new_start))
+        after = round(MARGIN_SECONDS * sample_rate)
+        first = start + (round(new_start) - before - new_start) / ratio
+        length = round(new_end) - round(new_start) + before + after
+        piece = _stretched(samples, first=first, ratio=float(ratio), num_samples=length, rate=sample_rate)
+        _join(output, piece, place=round(new_start), before=before, sample_rate=sample_rate)
+    return output
+
+
+def _divided(places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same map with more places where the way between two is long."""
+    steps = [
+        np.linspace(start, end, max(1, int(np.ceil((end - start) / (MAX_PIECE_SECONDS * sample_rate)))) + 1)
+        for start, end in pairwise(new_places)
+    ]
+    new = np.concatenate([steps[0], *(step[1:] for step in steps[1:])])
+    return np.interp(new, new_places, places), new
+
+
+def _stretched(samples: np.ndarray, *, first: float, ratio: float, num_samples: int, rate: int) -> np.ndarray:
+    """`[channels, num_samples]` of the recording from the place `first` on, `ratio` times as long as it was there."""
+    margin = round(MARGIN_SECONDS * rate)
+    start = int(np.floor(first)) - margin
+    end = int(np.ceil(first + num_samples / ratio)) + margin
+    part = np.zeros((samples.shape[0], end - start), dtype=np.float32)
+    inside = slice(max(0, start), max(0, min(end, samples.shape[1])))
+    if inside.start < inside.stop:
+        part[:, inside.start - start : inside.stop - start] = samples[:, inside]
+    if abs(ratio - 1.0) * num_samples >= 0.5:
+        part = _library_stretch(part, ratio, rate)
+    skip = round((first - start) * ratio)
+    return part[:, skip : skip + num_samples]
+
+
+def _library_stretch(part: np.ndarray, ratio: float, rate: int) -> np.ndarray:
+    """One call for each two channels, which are all that the library takes at once."""
+    library = require_stretching()
+    pairs = []
+    for first in range(0, part.shape[0], 2):
+        channels = np.ascontiguousarray(part[first : first + 2], dtype=np.float32)
+        stretcher = library.Signalsmith.Stretch(0)
+        stretcher.preset(channels.shape[0], rate)
+        # The library's factor is one of speed: more than 1 is faster and shorter.
+        stretcher.timeFactor = 1.0 / ratio
+        pairs.append(np.array(stretcher.process(channels)))
+    return np.concatenate(pairs)
+
+
+def _join(output: np.ndarray, piece: np.ndarray, *, place: int, before: int, sample_rate: int) -> None:
+    """Writes a piece whose sample `before` belongs at `place`, over the end of the piece that is there already."""
+    fade, lead, max_lag = (
+        round(seconds * sample_rate) for seconds in (FADE_SECONDS, LEAD_SECONDS, MAX_LAG_SECONDS)
+    )
+    begin = place - lead - fade
+    offset = before - lead - fade
+    if begin < max_lag or offset < max_lag:
+        # The first piece, or one that meets it too near the beginning for a fade.
+        end = min(output.shape[1], place + piece.shape[1] - before)
+        output[:, place:end] = piece[:, before : before + end - place]
+        return
+    lag, likeness = _best_lag(output[:, begin : begin + fade], piece, offset, max_lag)
+    offset += lag
+    end = min(output.shape[1], begin + piece.shape[1] - offset)
+    rising = (np.arange(fade, dtype=np.float32) + 0.5) / fade
+    # Equal gain for what is alike, equal power for what is not.
+    norm = np.sqrt(rising**2 + (1 - rising) ** 2 + 2 * likeness * rising * (1 - rising))
+    blend = (
+        output[:, begin : begin + fade] * (1 - rising) + piece[:, offset : offset + fade] * rising
+    ) / norm
+    output[:, begin:end] = piece[:, offset : offset + end - begin]
+    output[:, begin : begin + fade] = blend[:, : output.shape[1] - begin]
+
+
+def _best_lag(old: np.ndarray, piece: np.ndarray, offset: int, max_lag: int) -> tuple[int, float]:
+    """How much later in the piece what it has in common with `old` is, and the correlation there, in [0, 1]."""
+    length = old.shape[1]
+    wide = piece[:, offset - max_lag : offset + length + max_lag].astype(np.float64)
+    product = sum(np.correlate(new, channel, "valid") for new, channel in zip(wide, old, strict=True))
+    energy = np.concatenate([[0.0], np.cumsum((wide**2).sum(axis=0))])
+    energy = energy[length:] - energy[:-length]
+    likeness = product / np.sqrt(np.maximum(energy * float((old.astype(np.float64) ** 2).sum()), 1e-20))
+    # Nearer is better where there is little to choose, as in silence or noise.
+    distance = np.abs(np.arange(len(likeness)) - max_lag) / max_lag
+    best = int(np.argmax(likeness - LAG_COST * distance))
+    return best - max_lag, float(np.clip(likeness[best], 0.0, 1.0))
+
+
+def require_stretching() -> ModuleType:
+    """The stretching library.
+
+    Raises:
+        HocketError: it is not installed.
+    """
+    if find_spec("python_stretch") is None:
+        raise HocketError(
+            "stretching needs python-stretch, not installed here: get it by pip install 'hocket[align]'"
+        )
+    import python_stretch
+
+    return python_stretch

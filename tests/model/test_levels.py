@@ -1,0 +1,95 @@
+"""Two faders after the masks: the output agrees as much with one source as with the other."""
+
+import pytest
+import torch
+from fusion_samples import make_model, noise, stir
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from hocket.codec import SpectralCodec
+from hocket.model.levels import MAX_LEVEL, agreement, balanced_levels, contrast
+from hocket.model.result import Masks
+from hocket.signal import pearson
+
+CODEC = SpectralCodec()
+
+
+def latents(*waveforms: Tensor) -> list[Tensor]:
+    return [CODEC.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2]) for waveform in waveforms]
+
+
+def constant_masks(like: Tensor, input: float, target: float) -> Masks:
+    shape = (like.shape[0], *like.shape[2:])
+    return Masks(torch.full(shape, input), torch.full(shape, target))
+
+
+def test_contrast_is_what_a_source_has_in_common_with_itself_and_not_with_the_other() -> None:
+    first, second = latents(noise(seed=1, channels=2), noise(seed=2, channels=2))
+    told = contrast(first, second)
+    expected = (first.conj() * (first - second)).real.sum(dim=1)
+    torch.testing.assert_close(told[:, 0], expected, atol=1e-3, rtol=1e-4)
+    assert told.shape == (1, 2, *first.shape[2:])
+    assert float(contrast(first, first).abs().max()) == 0.0
+
+
+@given(input=st.floats(0.35, 1.0), target=st.floats(0.35, 1.0))
+def test_flat_masks_are_levelled_to_equal_correlations(input: float, target: float) -> None:
+    """With flat masks the levels have an answer by hand: each the inverse root of its mask's share."""
+    first, second = latents(noise(seed=1), noise(seed=2))
+    levels = balanced_levels(agreement(constant_masks(first, input, target), contrast(first, second)))[0]
+    energies = contrast(first, second).sum(dim=(2, 3))[0]
+    expected = float((target * energies[1] / (input * energies[0])) ** 0.5)
+    assert float(levels[0]) == pytest.approx(expected, rel=1e-3)
+    assert float(levels[0] * levels[1]) == pytest.approx(1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_decided_models_output_agrees_equally_with_both_sources(seed: int) -> None:
+    model = stir(make_model(seed=seed), strength=0.1, seed=seed)
+    input, target = noise(24_000, seed=1), noise(24_000, seed=2)
+    input, target = input / input.square().mean().sqrt(), target / target.square().mean().sqrt()
+    result = model(input, target)
+    to_input, to_target = (
+        float(pearson(output=result.output[0, 0], reference=source[0, 0])) for source in (input, target)
+    )
+    assert abs(to_input - to_target) < 0.01
+    unlevelled = model.decode(
+        (result.input_share / result.levels[:, 0] + result.target_share / result.levels[:, 1]),
+        input.shape[-1],
+    )
+    assert float((unlevelled - result.output).abs().max()) > 1e-3
+
+
+def test_no_fader_moves_further_than_six_decibels_and_nothing_divides_by_zero() -> None:
+    first, second = latents(noise(seed=1), noise(seed=2))
+    told = contrast(first, second)
+    for masks in (constant_masks(first, 1.0, 0.001), constant_masks(first, 0.0, 1.0)):
+        levels = balanced_levels(agreement(masks, told))
+        assert float(levels.max()) == pytest.approx(MAX_LEVEL) and float(levels.min()) == pytest.approx(0.5)
+    for masks in (constant_masks(first, 0.0, 0.0),):
+        assert balanced_levels(agreement(masks, told)).tolist() == [[1.0, 1.0]]
+    same = balanced_levels(agreement(constant_masks(first, 0.7, 0.2), contrast(first, first)))
+    assert same.tolist() == [[1.0, 1.0]]
+
+
+def test_agreement_adds_up_over_parts() -> None:
+    first, second = latents(noise(seed=1), noise(seed=2))
+    masks = Masks(torch.rand(1, *first.shape[2:]), torch.rand(1, *first.shape[2:]))
+    whole = agreement(masks, contrast(first, second))
+    parts = [
+        agreement(
+            Masks(masks.input[..., part], masks.target[..., part]),
+            contrast(first[..., part], second[..., part]),
+        )
+        for part in (slice(0, 20), slice(20, None))
+    ]
+    torch.testing.assert_close(parts[0] + parts[1], whole, atol=1e-2, rtol=1e-4)
+
+
+def test_the_levels_have_a_gradient_that_is_finite() -> None:
+    model = stir(make_model(), strength=0.5).requires_grad_(True)
+    result = model(noise(seed=1), noise(seed=2))
+    result.levels.sum().backward()
+    assert all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in model.parameters())
+    assert any(p.grad is not None and float(p.grad.abs().max()) > 0 for p in model.parameters())

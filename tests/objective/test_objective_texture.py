@@ -1,0 +1,99 @@
+"""Timbre and grain: recorded music has neither the wrong brightness nor isolated blips."""
+
+import pytest
+import torch
+from torch import Tensor
+from toy_fusion import RATE_HZ, make_scene, rendered_pair
+
+from hocket.objective.texture import GRAIN_EXCESS_DB, _ring, grain, timbre
+from hocket.signal.spectrum import istft, stft
+
+
+def pair() -> tuple[Tensor, Tensor]:
+    inputs, targets = rendered_pair()
+    return inputs[:, 0], targets[:, 0]
+
+
+def filtered(waveform: Tensor, keep: Tensor) -> Tensor:
+    """A waveform `[b, samples]` under gains that broadcast to `[b, 513, frames]`."""
+    spectrum = stft(waveform, fft_size=1024, hop=256)
+    return istft(spectrum * keep, fft_size=1024, hop=256, length=waveform.shape[-1])
+
+
+def holes(waveform: Tensor, share: float) -> Tensor:
+    frames = 1 + waveform.shape[-1] // 256
+    keep = torch.rand(len(waveform), 513, frames, generator=torch.Generator().manual_seed(0)) < share
+    return filtered(waveform, keep.float())
+
+
+def test_a_source_fused_with_itself_has_the_timbre_of_its_sources() -> None:
+    input, _ = pair()
+    assert float(timbre(make_scene(input, input, input)).max()) < 2e-3
+    assert float(timbre(make_scene(0.01 * input, input, 3.0 * input)).max()) < 2e-2, "loudness is not timbre"
+
+
+@pytest.mark.parametrize("tilt_db", [-12.0, 12.0])
+def test_an_output_too_bright_or_too_dull_is_heard(tilt_db: float) -> None:
+    input, _ = pair()
+    slope = 10 ** (torch.linspace(-tilt_db, tilt_db, 513)[:, None] / 20)
+    tilted = timbre(make_scene(filtered(input, slope), input, input))
+    half = timbre(make_scene(filtered(input, slope.sqrt()), input, input))
+    assert bool((tilted > half).all()) and bool((half > 0.1).all())
+
+
+def test_an_overlay_is_brighter_than_its_sources_are_together() -> None:
+    """Quiet moments of one are filled by the other: the mean of the logarithms rises, and the spread falls."""
+    input, target = pair()
+    overlay = timbre(make_scene(input + target, input, target))
+    turns = (torch.arange(input.shape[-1]) // 3000 % 2 == 0).float()
+    hocket = timbre(make_scene(turns * input + (1 - turns) * target, input, target))
+    assert bool((hocket < overlay).all())
+
+
+def test_grain_hears_isolated_places_and_nothing_else() -> None:
+    input, target = pair()
+    whole, few, many = (
+        grain(make_scene(x, input, target)) for x in (target, holes(target, 0.97), holes(target, 0.3))
+    )
+    assert bool((many > 5 * whole).all()) and bool((many > few).all()) and bool((whole < 0.1).all())
+    tone = torch.sin(2 * torch.pi * 440.0 * torch.arange(RATE_HZ) / RATE_HZ)[None]
+    noise = torch.randn(1, RATE_HZ, generator=torch.Generator().manual_seed(0))
+    for steady in (tone, noise, torch.zeros(1, RATE_HZ)):
+        assert float(grain(make_scene(steady, steady, steady))) < 0.05
+
+
+def test_the_ring_is_what_a_loop_over_its_places_finds() -> None:
+    level = torch.randn(1, 14, 12, generator=torch.Generator().manual_seed(3))
+    found = _ring(level)
+    for f, t in ((0, 0), (5, 6), (13, 11), (2, 10)):
+        places = [
+            float(level[0, f + df, t + dt])
+            for df in range(-4, 5)
+            for dt in range(-3, 4)
+            if (abs(df) > 2 or abs(dt) > 1) and 0 <= f + df < 14 and 0 <= t + dt < 12
+        ]
+        assert float(found[0, f, t]) == max(places)
+
+
+def test_one_blip_counts_by_its_excess() -> None:
+    """Two blips of one size, far from each other, count twice as much as one."""
+    quiet = 1e-3 * torch.randn(1, RATE_HZ, generator=torch.Generator().manual_seed(1))
+    blip = torch.hann_window(700) * torch.sin(2 * torch.pi * 3000.0 * torch.arange(700) / RATE_HZ)
+
+    def with_blips(*places: int) -> float:
+        waveform = quiet.clone()
+        for place in places:
+            waveform[0, place : place + 700] += 0.5 * blip
+        return float(grain(make_scene(waveform, waveform, waveform)))
+
+    assert GRAIN_EXCESS_DB > 0 and with_blips(6000) > 0.05
+    assert with_blips(6000, 15_000) == pytest.approx(2 * with_blips(6000), rel=0.3)
+
+
+@pytest.mark.parametrize("term", [timbre, grain])
+def test_gradients_are_finite_in_music_and_in_silence(term) -> None:  # type: ignore[no-untyped-def]
+    input, target = pair()
+    for output in (holes(input + target, 0.5), torch.zeros_like(input)):
+        output = output.detach().requires_grad_()
+        term(make_scene(output, input, target)).sum().backward()
+        assert output.grad is not None and bool(torch.isfinite(output.grad).all())
