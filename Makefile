@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup demo study test test-slow lint clean
+.PHONY: setup demo study weights ablations test test-slow lint clean
 
 setup: .venv/.ready
 
@@ -26,6 +26,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+weights: setup
+	BIN=$(BIN) bash scripts/train_default_weights.sh
+
+# Needs music to train on and pairs to score: make ablations MUSIC=dir PAIRS=pairs.csv
+ablations: setup
+	OMP_WAIT_POLICY=passive $(BIN)/python scripts/ablations.py ablations --music "$(MUSIC)" --pairs "$(PAIRS)"
+
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
@@ -33,4 +40,4 @@ test-slow: lint
 	$(TEST_ENV) $(BIN)/python -m pytest
 
 clean:
-	rm -rf .venv demo study
+	rm -rf .venv demo study ablations weights-run

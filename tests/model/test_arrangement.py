@@ -51,6 +51,8 @@ def test_a_decided_models_levels_are_those_of_the_whole_recording() -> None:
     whole, chunked = _both(stir(make_model(), strength=0.2), 10 * RATE_HZ)
     assert abs(float(whole.levels[0, 0]) - 1.0) > 0.01
     torch.testing.assert_close(chunked.levels, whole.levels, atol=5e-3, rtol=0.0)
+    assert float((whole.tone - 1).abs().max()) > 0.001
+    torch.testing.assert_close(chunked.tone, whole.tone, atol=0.05, rtol=0.0)
 
 
 def test_a_voice_that_is_muted_stays_so_across_seams() -> None:

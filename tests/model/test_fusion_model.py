@@ -7,6 +7,7 @@ from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, sti
 from hocket.codec import SpectralConfig
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, Masks
+from hocket.model.levels import MAX_LEVEL
 from hocket.model.weights import weights_hash
 from hocket.signal import match_rms
 
@@ -25,10 +26,12 @@ def test_an_untrained_model_gives_each_source_half_of_every_place(num_stages: in
     assert float(result.masks.complementarity) == pytest.approx(0.75, abs=1e-5)
     assert float(result.masks.coverage) == pytest.approx(1.0, abs=1e-5)
     assert float(result.masks.variance) == pytest.approx(0.0, abs=1e-9)
-    # Equally loud sources need no levels, but for the windows at the ends.
-    torch.testing.assert_close(result.levels, torch.ones(1, 2), atol=0.02, rtol=0.0)
-    expected = (result.levels[0, 0] * input + result.levels[0, 1] * target) / 2
-    torch.testing.assert_close(result.output, expected, atol=1e-6, rtol=1e-4)
+    shares = (result.input_share, result.target_share)
+    for share, latent, level in zip(
+        shares, (result.input_latent, result.target_latent), result.levels[0], strict=True
+    ):
+        expected = 0.5 * level * result.tone[:, None, :, None] * latent
+        torch.testing.assert_close(share, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("num_stages", [1, 2, 3])
@@ -74,6 +77,7 @@ def test_the_output_is_the_masked_sum_and_nothing_else() -> None:
     ]
     levels = result.levels[:, :, None, None]
     mixed = levels[:, 0] * result.masks.input * spectra[0] + levels[:, 1] * result.masks.target * spectra[1]
+    mixed = mixed * result.tone[..., None]
     expected = torch.istft(mixed, 1024, 256, window=window, length=input.shape[-1])
     torch.testing.assert_close(result.output[:, 0], expected, atol=1e-5, rtol=1e-4)
     parts = [model.decode(share, input.shape[-1]) for share in (result.input_share, result.target_share)]
@@ -96,12 +100,14 @@ def test_no_sound_passes_masks_that_are_zero() -> None:
 
 
 def test_a_muted_voice_is_not_in_the_output_at_all() -> None:
+    """What is left of it is what the faders and the tone control, which stand still, took from it."""
     model = make_model(num_stages=1)
     set_gains(model, input=0.0, target=-1e4)
-    outputs = [model(noise(seed=1), noise(seed=seed)).output for seed in (2, 3)]
-    assert torch.equal(*outputs)
-    # The other one is turned down as far as it goes, which cannot help.
-    torch.testing.assert_close(outputs[0], 0.5 * 0.5 * noise(seed=1), atol=1e-6, rtol=1e-4)
+    result = model(noise(seed=1), noise(seed=2))
+    assert torch.equal(result.target_share, torch.zeros_like(result.target_share))
+    # It has nothing to balance: the other one is turned down as far as it goes, which cannot help.
+    still = 0.5 / MAX_LEVEL * result.tone[:, None, :, None]
+    torch.testing.assert_close(result.refined, still * result.input_latent, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("max_gain", [1.1, 2.0, 8.0])

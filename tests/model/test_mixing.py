@@ -29,7 +29,7 @@ def arrangement_of(
     """Masks `[d]` that stand still."""
     frames = 1 + round(seconds * RATE_HZ) // model.codec.hop
     both = (mask[None, :, None].expand(1, -1, frames).contiguous() for mask in (input, target))
-    return Arrangement(Masks(*both), torch.ones(1, 2))
+    return Arrangement(Masks(*both), torch.ones(1, 2), torch.ones(1, model.codec.dim))
 
 
 def test_at_the_models_rate_it_is_the_models_own_output(model: FusionModel) -> None:
@@ -109,7 +109,9 @@ def test_channels_share_their_masks_so_the_image_stays(model: FusionModel) -> No
     input[:, 1] = 0.25 * input[:, 0]
     target = target.expand(-1, 2, -1) * torch.tensor([1.0, 0.0])[:, None]
     arrangement = arrange(model, input, target)
-    silent = Arrangement(Masks(arrangement.masks.input, 0 * arrangement.masks.target), arrangement.levels)
+    silent = Arrangement(
+        Masks(arrangement.masks.input, 0 * arrangement.masks.target), arrangement.levels, arrangement.tone
+    )
     alone = mix_down(silent, input, target, grid=Grid.of(model.codec), codec=model.codec)
     torch.testing.assert_close(alone[:, 1], 0.25 * alone[:, 0], atol=1e-6, rtol=1e-4)
     both = mix_down(arrangement, input, target, grid=Grid.of(model.codec), codec=model.codec)

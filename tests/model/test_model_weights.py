@@ -183,4 +183,4 @@ def test_the_folder_one_is_in_is_a_run_folder_too(
 def test_the_header_is_readable_by_anyone(saved: Path, model: FusionModel) -> None:
     content = saved.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-    assert json.loads(header["model"]) == config_values(model.config)
+    assert json.loads(header["model"]) == json.loads(json.dumps(config_values(model.config)))

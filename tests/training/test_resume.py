@@ -118,7 +118,7 @@ def test_remedies_are_applied_once_logged_and_survive_a_restart(tmp_path, corpus
     fields = small | {
         "num_epochs": 4, "steps_per_epoch": 8, "remedies": "apply", "loss_weight_target": 5.0,
         "rhythm_weight": 0.0, "articulation_weight": 0.0, "output_balance_weight": 0.0, "balance_loss_weight": 0.0,
-        "rhythm_leak_weight": 0.0, "learning_rate": 0.02,
+        "rhythm_leak_weight": 0.0, "learning_rate": 0.02, "balance_levels": False,
     }  # fmt: skip
     trainer = train(tmp_path, corpus, fields, stop_after=20)
     applied = {change["field"]: change["value"] for change in trainer.state.progress.remedies}

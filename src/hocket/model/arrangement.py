@@ -1,4 +1,4 @@
-"""Who plays where, over a whole recording: the masks of all its chunks on one grid, and both voices' levels."""
+"""Who plays where, over a whole recording: the masks of all its chunks on one grid, and what comes after them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hocket.model.levels import agreement, balanced_levels, contrast
+from hocket.model.levels import agreement, contrast
 from hocket.model.result import FusionResult, Masks
 
 if TYPE_CHECKING:
@@ -20,14 +20,15 @@ HALF_PRECISION_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Masks `[b, d, t]` over a whole recording, on the model's grid, and the `levels` `[b, 2]` of input and target.
+    """Masks `[b, d, t]` over a whole recording, on the model's grid, and what comes after them.
 
-    The levels are what each voice is turned up or down by, after its mask, so that the output agrees as much with
-    one source as with the other.
+    The `levels` `[b, 2]` of input and target are what each voice is turned up or down by, so that the output agrees as
+    much with one source as with the other; the `tone` `[b, d]` is one curve for both.
     """
 
     masks: Masks
     levels: Tensor
+    tone: Tensor
 
 
 def arrange(
@@ -40,8 +41,8 @@ def arrange(
 ) -> Arrangement:
     """Listens to equally loud waveforms `[b, c, samples]` of any length at the model's rate.
 
-    Chunks overlap by 2 s and their masks are cross-faded; the levels are those of the whole. `on_chunk` is given each
-    chunk's result and the share of the whole that is done, in (0, 1].
+    Chunks overlap by 2 s and their masks are cross-faded; the levels are those of the whole, the tone is the chunks'
+    geometric mean. `on_chunk` is given each chunk's result and the share of the whole that is done, in (0, 1].
     """
     length, hop = input.shape[-1], model.codec.hop
     # Whole hops, so that a chunk's frames lie where those of the whole recording would.
@@ -51,20 +52,23 @@ def arrange(
         result = model(input, target)
         if on_chunk:
             on_chunk(result, 1.0)
-        return Arrangement(result.masks, result.levels)
+        return Arrangement(result.masks, result.levels, result.tone)
     whole = _empty_masks(input, model.codec.dim, 1 + length // hop, length / model.sample_rate)
-    agreed = input.new_zeros(len(input), 2)
+    agreed = input.new_zeros(len(input), 2, model.codec.dim)
+    log_tone = input.new_zeros(len(input), model.codec.dim)
     for part, fade in _chunks(length, chunk, overlap, hop, input.device):
         result = model(input[..., part], target[..., part])
         parts = Masks(*(mask[..., : len(fade)] * fade for mask in (result.masks.input, result.masks.target)))
         sources = (latent[..., : len(fade)] for latent in (result.input_latent, result.target_latent))
         agreed = agreed + agreement(parts, contrast(*sources))
+        log_tone = log_tone + result.tone.log() * (fade.sum() / whole.input.shape[-1])
         first = part.start // hop
         whole.input[..., first : first + len(fade)] += parts.input.to(whole.input.dtype)
         whole.target[..., first : first + len(fade)] += parts.target.to(whole.target.dtype)
         if on_chunk:
             on_chunk(result, part.stop / length)
-    return Arrangement(whole, balanced_levels(agreed))
+    tone = log_tone.exp()
+    return Arrangement(whole, model.cascade.levels(agreed, tone), tone)
 
 
 def _empty_masks(like: Tensor, dim: int, num_frames: int, seconds: float) -> Masks:

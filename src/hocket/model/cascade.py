@@ -11,13 +11,21 @@ from hocket.errors import ConfigError
 from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
 from hocket.model.levels import agreement, balanced_levels, contrast
 from hocket.model.result import Masks, Stage
+from hocket.model.tone import matched_tone
 
 
 @dataclass(frozen=True)
 class CascadeConfig:
-    """How many stages there are; two is a draft and a refinement."""
+    """How many stages there are (two is a draft and a refinement), and what comes after the masks.
+
+    `balance_levels` sets both voices' levels so that the output agrees as much with one source as with the other;
+    `match_tone` brings the mix to a brightness between its sources'. Without them the output is what the masks let
+    through, as the predecessor's was.
+    """
 
     num_stages: int = 2
+    balance_levels: bool = True
+    match_tone: bool = True
 
     def __post_init__(self) -> None:
         if self.num_stages < 1:
@@ -29,6 +37,7 @@ class Cascade(nn.Module):
 
     def __init__(self, config: CascadeConfig, agent: AgentConfig, codec: Codec) -> None:
         super().__init__()
+        self.config = config
         self.max_gain = agent.max_gain
         self.codec = codec
         bands = band_matrix(codec.band_centres(agent.num_bands), codec.dim)
@@ -51,9 +60,27 @@ class Cascade(nn.Module):
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)
-            levels = balanced_levels(agreement(masks, told_apart))
-            stages.append(Stage(masks, levels, _mix(masks, levels, input_latent, target_latent)))
+            stages.append(self._mix(masks, told_apart, input_latent, target_latent, agent.bands))
         return tuple(stages)
+
+    def _mix(
+        self, masks: Masks, told_apart: Tensor, input_latent: Tensor, target_latent: Tensor, bands: Tensor
+    ) -> Stage:
+        """Balances the voices, brings the mix to its tone, and balances once more what that changed."""
+        agreed = agreement(masks, told_apart)
+        tone = bands.new_ones(len(masks.input), bands.shape[1])
+        if self.config.match_tone and self.codec.bin_hz is not None:
+            with torch.no_grad():
+                mixed = _sum(masks, self.levels(agreed, tone), tone, input_latent, target_latent)
+                tone = matched_tone(mixed, input_latent, target_latent, bands=bands, bin_hz=self.codec.bin_hz)
+        levels = self.levels(agreed, tone)
+        return Stage(masks, levels, tone, _sum(masks, levels, tone, input_latent, target_latent))
+
+    def levels(self, agreed: Tensor, tone: Tensor) -> Tensor:
+        """Both voices' levels `[b, 2]` for an agreement `[b, 2, d]` and a tone `[b, d]`."""
+        if self.config.balance_levels:
+            return balanced_levels(agreed, tone)
+        return agreed.new_ones(len(agreed), 2)
 
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
         """Who has a place, times how loud that voice is in its band just now; both are 1 where undecided is 0."""
@@ -68,8 +95,8 @@ def _add(decision: Decision, change: Decision) -> Decision:
     return Decision(decision.share + change.share, decision.gains + change.gains)
 
 
-def _mix(masks: Masks, levels: Tensor, input_latent: Tensor, target_latent: Tensor) -> Tensor:
+def _sum(masks: Masks, levels: Tensor, tone: Tensor, input_latent: Tensor, target_latent: Tensor) -> Tensor:
     """The only way from the sources to the output."""
-    levels = levels[:, :, None, None]
-    input_mask, target_mask = masks.input * levels[:, 0], masks.target * levels[:, 1]
+    gains = (levels[:, :, None] * tone[:, None])[..., None]
+    input_mask, target_mask = masks.input * gains[:, 0], masks.target * gains[:, 1]
     return input_mask[:, None] * input_latent + target_mask[:, None] * target_latent

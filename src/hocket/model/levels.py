@@ -9,8 +9,8 @@ from torch import Tensor
 
 from hocket.model.result import Masks
 
-MAX_LEVEL = 2.0
-"""The most by which one voice is turned up while the other is turned down as much: 6 dB each way."""
+MAX_LEVEL = 3.0
+"""The most by which one voice is turned up while the other is turned down as much: 9.5 dB each way."""
 
 
 def contrast(input_latent: Tensor, target_latent: Tensor) -> Tensor:
@@ -26,22 +26,25 @@ def contrast(input_latent: Tensor, target_latent: Tensor) -> Tensor:
 
 
 def agreement(masks: Masks, contrast: Tensor) -> Tensor:
-    """How much more each voice's share agrees with its own source than with the other: `[b, 2]`.
+    """How much more each voice's share agrees with its own source than with the other: `[b, 2, d]`, per channel.
 
-    Additive over places, so that parts of a recording may be added up.
+    Additive over time, so that parts of a recording may be added up.
     """
-    both = torch.stack([masks.input, masks.target], dim=1)
-    return (both * contrast).sum(dim=(2, 3))
+    return torch.stack(
+        [(masks.input * contrast[:, 0]).sum(dim=-1), (masks.target * contrast[:, 1]).sum(dim=-1)], dim=1
+    )
 
 
-def balanced_levels(agreement: Tensor) -> Tensor:
-    """Levels `[b, 2]` of input and target, each in [0.5, 2] and one the inverse of the other.
+def balanced_levels(agreement: Tensor, tone: Tensor) -> Tensor:
+    """Levels `[b, 2]` of input and target, each in [1/3, 3] and one the inverse of the other.
+
+    `agreement` is `[b, 2, d]`; `tone` `[b, d]` is what each channel of both voices is turned up or down by.
 
     With shares A and B of equally loud sources I and T, the mix g A + h B correlates equally with both where
     g <A, I - T> = h <B, T - I>. Sources that are equal, or shares that hold nothing, are left as they are.
     """
-    floor = 1e-9 * agreement.detach().abs().sum(dim=1, keepdim=True) + 1e-12
-    own = agreement.maximum(floor)
+    heard = (agreement * tone[:, None]).sum(dim=-1)
+    own = heard.maximum(1e-9 * heard.detach().abs().sum(dim=1, keepdim=True) + 1e-12)
     ratio = own[:, 1] / own[:, 0]
     level = ratio.clamp(MAX_LEVEL**-2, MAX_LEVEL**2).sqrt()
     return torch.stack([level, 1.0 / level], dim=1)

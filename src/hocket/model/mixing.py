@@ -92,7 +92,7 @@ def with_controls(
         strikes = strike_envelope(input.mean(dim=1), sample_rate=sample_rate, frame_rate=grid.frame_rate)
         gain = 1.0 + controls.reattack * strikes[:, None, : masks.target.shape[-1]]
         masks = Masks(masks.input, masks.target * gain.to(masks.target.dtype))
-    return Arrangement(masks, arrangement.levels * amounts)
+    return Arrangement(masks, arrangement.levels * amounts, arrangement.tone)
 
 
 def strike_envelope(waveform: Tensor, *, sample_rate: int, frame_rate: float) -> Tensor:
@@ -116,15 +116,16 @@ def _encode(codec: SpectralCodec, waveform: Tensor) -> Tensor:
 def _masks_at(
     arrangement: Arrangement, grid: Grid, codec: SpectralCodec, first_frame: int, num_frames: int
 ) -> Masks:
-    """Masks times levels, `[b, 1, bins, num_frames]`, on the codec's own grid from a frame on."""
+    """Masks times levels and tone, `[b, 1, bins, num_frames]`, on the codec's own grid from a frame on."""
     frames = torch.arange(first_frame, first_frame + num_frames, dtype=torch.float64) * (
         grid.frame_rate / codec.frame_rate
     )
+    tone = _along_frequency(arrangement.tone[..., None], grid.bin_hz, codec.bin_hz)
     both = []
     for voice, mask in enumerate((arrangement.masks.input, arrangement.masks.target)):
         local = _along_time(mask, frames)
         local = _along_frequency(local, grid.bin_hz, codec.bin_hz)
-        both.append((local * arrangement.levels[:, voice, None, None])[:, None])
+        both.append((local * arrangement.levels[:, voice, None, None] * tone)[:, None])
     return Masks(*both)
 
 

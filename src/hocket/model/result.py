@@ -40,10 +40,14 @@ class Masks:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade: its masks, both voices' levels `[b, 2]`, and the latent `[b, c, d, t]` they make."""
+    """One stage of the cascade: its masks, and the latent `[b, c, d, t]` that they make of the sources.
+
+    After the masks come two faders, `levels` `[b, 2]` of input and target, and a tone control, `tone` `[b, d]`.
+    """
 
     masks: Masks
     levels: Tensor
+    tone: Tensor
     latent: Tensor
 
 
@@ -67,6 +71,11 @@ class FusionResult:
         return self.stages[-1].levels
 
     @property
+    def tone(self) -> Tensor:
+        """The gain of each latent channel, for both voices: `[b, d]`, the last stage's."""
+        return self.stages[-1].tone
+
+    @property
     def draft(self) -> Tensor:
         """Latent of stage 0, `[b, c, d, t]`."""
         return self.stages[0].latent
@@ -79,9 +88,12 @@ class FusionResult:
     @property
     def input_share(self) -> Tensor:
         """The part of the output's latent that came from the input, `[b, c, d, t]`."""
-        return (self.levels[:, 0, None, None] * self.masks.input)[:, None] * self.input_latent
+        return self._share(0, self.masks.input) * self.input_latent
 
     @property
     def target_share(self) -> Tensor:
         """The part of the output's latent that came from the target, `[b, c, d, t]`."""
-        return (self.levels[:, 1, None, None] * self.masks.target)[:, None] * self.target_latent
+        return self._share(1, self.masks.target) * self.target_latent
+
+    def _share(self, voice: int, mask: Tensor) -> Tensor:
+        return (self.levels[:, voice, None, None] * self.tone[..., None] * mask)[:, None]

@@ -144,13 +144,13 @@ def load_weights(model: FusionModel, tensors: Mapping[str, Tensor], path: Path) 
     model.load_state_dict(given)
 
 
-def load_model(path: str | Path) -> tuple[FusionModel, dict[str, Any]]:
-    """The model of a checkpoint, ready to fuse, and the checkpoint's metadata.
+def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, Any]]:
+    """The model of a checkpoint (None: the one that comes with the program), ready to fuse, and its metadata.
 
     Raises:
         CheckpointError: the file is missing, damaged, or its configuration and weights do not fit each other.
     """
-    found = find_checkpoint(Path(path))
+    found = default_weights() if path is None else find_checkpoint(Path(path))
     tensors, metadata = load_checkpoint(found)
     model = FusionModel(model_config(metadata.get("model"), found))
     load_weights(model, tensors, found)

@@ -13,10 +13,10 @@ from hocket.signal.loudness import match_rms
 from hocket.signal.scene import Scene, Voice
 from hocket.signal.spectrum import mel_filterbank, power, stft, window_length
 
-NUM_BANDS = 40
+NUM_BANDS = 32
 FFT_SAMPLES, HOP_SAMPLES = 2048, 512
 POWER_FLOOR = 1e-4
-SPREAD_WEIGHT = 0.5
+SMALLEST_VARIANCE = 1e-6
 
 GRAIN_FFT_SAMPLES, GRAIN_HOP_SAMPLES = 1024, 256
 GRAIN_FLOOR_POWER = 1e-9
@@ -26,17 +26,35 @@ GRAIN_SCALE_DB_PER_SECOND = 50.0
 
 
 def timbre(scene: Scene) -> Tensor:
-    """How far the output's log-mel spectrum is from its sources' together, in mean and spread: `[b]`, from 0 up.
+    """How far the batch's outputs are from its sources as sounds, in nepers of power: one figure `[]`, from 0 up.
 
-    Per band (40 mel bands, all at the same RMS): difference of the means over time and of the standard deviations, in
-    nepers of power, as root mean square over bands. The sources count as one recording twice as long, so that the wish
-    is neither source's own colour but what lies between, with the variety of both.
+    The Fréchet distance between the Gaussians of log-mel frames (32 bands, all at the same RMS) of all outputs and of
+    all sources, as root mean square over bands: their means, their spreads and how bands go together. Over the batch,
+    because an output may well be brighter or duller than its own two sources; music varies that much.
     """
-    output = _log_mel(scene.output)
-    sources = torch.cat([_log_mel(scene.input), _log_mel(scene.target)], dim=-1)
-    shift = output.mean(dim=-1) - sources.mean(dim=-1)
-    spread = _deviation(output) - _deviation(sources)
-    return (shift.square() + SPREAD_WEIGHT * spread.square()).mean(dim=-1).add(1e-6).sqrt()
+    outputs = _moments(_log_mel(scene.output))
+    with torch.no_grad():
+        sources = _moments(torch.cat([_log_mel(scene.input), _log_mel(scene.target)]))
+    return (frechet(outputs, sources) / NUM_BANDS + 1e-6).sqrt().float()
+
+
+Moments = tuple[Tensor, Tensor]
+
+
+def frechet(outputs: Moments, reference: Moments) -> Tensor:
+    """`|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)` of means `[n]` and covariances `[n, n]`, in double precision.
+
+    (Dowson and Landau 1982.) The trace of the root is taken from the eigenvalues of the symmetric `C2^½ C1 C2^½`; the
+    reference has no gradient.
+    """
+    (mean, covariance), (wanted_mean, wanted_covariance) = outputs, reference
+    with torch.no_grad():
+        values, vectors = torch.linalg.eigh(wanted_covariance)
+        root = (vectors * values.clamp_min(0.0).sqrt()) @ vectors.T
+    small = SMALLEST_VARIANCE * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
+    cross = torch.linalg.eigvalsh(root @ covariance @ root + small).clamp_min(SMALLEST_VARIANCE).sqrt()
+    spread = torch.trace(covariance) + torch.trace(wanted_covariance) - 2.0 * cross.sum()
+    return ((mean - wanted_mean).square().sum() + spread).clamp_min(0.0)
 
 
 def grain(scene: Scene) -> Tensor:
@@ -54,7 +72,7 @@ def grain(scene: Scene) -> Tensor:
 
 
 def _log_mel(voice: Voice) -> Tensor:
-    """Natural log of mel power at an RMS of 0.1, `[b, 40, frames]`."""
+    """Natural log of mel power at an RMS of 0.1, `[b, 32, frames]`."""
     fft_size, hop = (
         window_length(FFT_SAMPLES, voice.sample_rate),
         window_length(HOP_SAMPLES, voice.sample_rate),
@@ -64,8 +82,12 @@ def _log_mel(voice: Voice) -> Tensor:
     return torch.log(bank @ power(stft(waveform, fft_size=fft_size, hop=hop)) + POWER_FLOOR)
 
 
-def _deviation(levels: Tensor) -> Tensor:
-    return (levels.var(dim=-1, correction=0) + 1e-6).sqrt()
+def _moments(frames: Tensor) -> Moments:
+    """Mean `[n]` and covariance `[n, n]` over the batch and time of `[b, n, frames]`."""
+    values = frames.double().transpose(0, 1).flatten(1)
+    mean = values.mean(dim=1)
+    centred = values - mean[:, None]
+    return mean, centred @ centred.T / (values.shape[1] - 1)
 
 
 def _ring(level: Tensor) -> Tensor:
