@@ -1,8 +1,8 @@
 """`make ablations`: the default with one thing changed at a time, for the same few steps on the same data.
 
-Trains every variant that is not yet in the output folder (so that an interrupted run goes on), scores it with
-`hocket evaluate`, and writes docs/results/ablations.md. The default itself is there with three seeds: what differs by
-less than they do is noise.
+Trains every variant that is not yet in the output folder, scores it with `hocket evaluate`, and writes
+docs/results/ablations.md. An interrupted variant is begun again when its folder is removed. The default itself is there
+with three seeds: what differs by less than they do is noise.
 """
 
 import argparse
@@ -54,11 +54,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True, help="CSV of the pairs that are scored")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--output", type=Path, default=Path("docs/results/ablations.md"))
+    parser.add_argument(
+        "--reverse", action="store_true", help="begin at the end: for a second process beside the first"
+    )
     parser.add_argument("--table-only", action="store_true", help="train nothing")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if not options.table_only:
-        for name, changes in VARIANTS.items():
+        variants = list(VARIANTS.items())
+        for name, changes in reversed(variants) if options.reverse else variants:
             measure(name, changes, options)
     page = "\n".join(table(options))
     options.output.write_text(page + "\n", encoding="utf-8")
@@ -66,9 +70,9 @@ def main() -> None:
 
 
 def measure(name: str, changes: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """Trains and scores one variant, unless its score is there."""
+    """Trains and scores one variant, unless its run was begun here before (remove its folder to repeat it)."""
     score, run = score_path(options.folder, name), options.folder / slug(name)
-    if score.is_file():
+    if score.is_file() or run.is_dir():
         return
     print(f"== {name}", flush=True)
     fields = {

@@ -40,10 +40,15 @@ def make_scene(
 
 
 def make_model(*, num_stages: int = 1, share: float = 0.0, gains: float = 0.0, seed: int = 0) -> FusionModel:
-    """An untrained model; a positive `share` (a logit) favours the input everywhere, `gains` raises both masks."""
+    """An untrained model; a positive `share` (a logit) favours the input everywhere, `gains` raises both masks.
+
+    Without levels and tone control: what a term does is then what its masks do.
+    """
     torch.manual_seed(seed)
     agent = AgentConfig(model_dim=32, num_bands=16)
-    model = FusionModel(ModelConfig(agent=agent, cascade=CascadeConfig(num_stages)))
+    model = FusionModel(
+        ModelConfig(agent=agent, cascade=CascadeConfig(num_stages, balance_levels=False, match_tone=False))
+    )
     with torch.no_grad():
         bias = head_of(model).bias
         bias[-2 * agent.num_bands :] = gains

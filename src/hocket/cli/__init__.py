@@ -13,13 +13,14 @@ VERBS = {
     "train": "learn to fuse from a folder of music, with a diagnosis in every batch",
     "fuse": "fuse the rhythm of one recording with the harmony of another",
     "check": "say whether an output mixes its sources or copies one of them",
-    "evaluate": "score outputs with independent estimators, beside training-free baselines",
+    "evaluate": "score fusions with independent estimators, beside methods that need no training",
     "render": "render a corpus of simple music whose true fusions are known",
 }
 
 EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"hocket {verb}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has had enough of it, as in `hocket evaluate ... | head`; nothing more can be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNREAD
 
 
 def _top_parser() -> argparse.ArgumentParser:

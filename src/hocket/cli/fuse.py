@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import underscored
-from hocket.cli.results import draw, save, save_sources, weaknesses, write_tables
+from hocket.cli.results import draw, save, save_sources, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
@@ -184,10 +184,12 @@ def _fuse_one(fuser: "Fuser", wanted: "FuseOptions", options: argparse.Namespace
     begin = time.perf_counter()
     fused = fuser.fuse_files(options.input, options.target, options=wanted, on_progress=_progress_line())
     seconds = time.perf_counter() - begin
-    figures = save(fuser, fused, options.input, options.target, options.output, options.encoding, seconds)
+    figures, notes = save(
+        fuser, fused, options.input, options.target, options.output, options.encoding, seconds
+    )
     if options.pictures:
         draw(fuser, fused, figures, options.output)
-    _say(fused, figures, seconds)
+    _say(fused, figures, notes, seconds)
 
 
 def _fuse_several(
@@ -213,12 +215,12 @@ def _fuse_several(
             continue
         seconds = time.perf_counter() - begin
         print(f"{output}  ({len(rows) + 1}/{len(pairs)})")
-        figures = save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
+        figures, notes = save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
         if own_samples:
             save_sources(fused, output)
         if options.pictures:
             draw(fuser, fused, figures, output)
-        _say(fused, figures, seconds)
+        _say(fused, figures, notes, seconds)
         rows.append(row | {"output": output.name, "error": ""} | figures.as_dict() | fused.mask_figures)
         begin = time.perf_counter()
     write_tables(options.output, rows)
@@ -227,10 +229,10 @@ def _fuse_several(
     return EXIT_SOME_FAILED if failed else 0
 
 
-def _say(fused: "FusedFile", figures: "Figures", seconds: float) -> None:
+def _say(fused: "FusedFile", figures: "Figures", notes: list[str], seconds: float) -> None:
     from hocket.diagnostics.wording import verdict_words
 
-    for note in (*fused.notes, *weaknesses(fused)):
+    for note in notes:
         print(f"  note: {note}")
     print(
         f"  output→input {figures.output_input_correlation:.2f}   "

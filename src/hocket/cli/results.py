@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from hocket.inference import FusedFile, Fuser
 
 
+MOST_MINUTES = 5
+"""A diagnosis takes longer than fusing: of long recordings only so much is listened to."""
+
+
 def save(
     fuser: "Fuser",
     fused: "FusedFile",
@@ -24,12 +28,18 @@ def save(
     output: Path,
     encoding: Any,
     seconds: float,
-) -> "Figures":
-    """Writes the output and, beside it, a JSON file that says what it was made of and what it is."""
+) -> "tuple[Figures, list[str]]":
+    """Writes the output and, beside it, a JSON file that says what it was made of and what it is.
+
+    Gives the diagnosis, and what the user should know of how it came about.
+    """
     from hocket import audio
     from hocket.diagnostics.listening import diagnose_audio
 
-    figures = diagnose_audio(fused.audio, fused.input, fused.target)
+    figures = diagnose_audio(fused.audio, fused.input, fused.target, most_minutes=MOST_MINUTES)
+    notes = [*fused.notes, *_weaknesses(fused)]
+    if fused.audio.duration_seconds > 60 * MOST_MINUTES:
+        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
     audio.save(output, fused.audio, encoding=encoding)
     facts = {
         "hocket": __version__,
@@ -43,14 +53,14 @@ def save(
         "masks": fused.mask_figures,
         "levels": dict(zip(("input", "target"), fused.levels, strict=True)),
         "options": asdict(fused.options),
-        "notes": [*fused.notes, *weaknesses(fused)],
+        "notes": notes,
         "config": fuser.metadata.get("config"),
     }
     _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    return figures
+    return figures, notes
 
 
-def weaknesses(fused: "FusedFile") -> list[str]:
+def _weaknesses(fused: "FusedFile") -> list[str]:
     """A sentence for each source that is too weak for its role."""
     from hocket.diagnostics.roles import weak_roles
 

@@ -52,31 +52,39 @@ class Heard:
     input_lag_seconds: float
     target_lag_seconds: float
 
-    def parts(self) -> Iterator[Scene]:
-        """The whole, or where it is longer than a minute equal parts of it; none in which one of the three rests."""
+    def parts(self, most: int | None = None) -> Iterator[Scene]:
+        """The whole, or where it is longer than a minute equal parts of it; none in which one of the three rests.
+
+        Where there are more than `most` of them, so many are taken evenly from beginning to end.
+        """
         num_parts = math.ceil(len(self.output) / (PART_SECONDS * RATE_HZ))
         stacked = np.stack([self.output, self.input, self.target])
-        for part in np.array_split(stacked, num_parts, axis=1):
+        parts = np.array_split(stacked, num_parts, axis=1)
+        chosen = np.linspace(0, num_parts - 1, min(num_parts, most or num_parts)).round().astype(int)
+        for part in (parts[index] for index in chosen):
             if num_parts == 1 or _rms(part).min() >= SILENCE_RMS:
                 yield Scene(
                     *(Voice(torch.from_numpy(np.ascontiguousarray(row))[None], RATE_HZ) for row in part)
                 )
 
 
-def diagnose_audio(output: Audio, input: Audio, target: Audio) -> HeardFigures:
+def diagnose_audio(
+    output: Audio, input: Audio, target: Audio, *, most_minutes: int | None = None
+) -> HeardFigures:
     """What an output is, from the waveforms alone; see `listen` for how they are brought together.
 
-    Recordings longer than a minute are diagnosed in equal parts, and the figures averaged.
+    Recordings longer than a minute are diagnosed in equal parts, and the figures averaged; `most_minutes` is how many
+    parts are listened to, spread over the whole, where there are more.
 
     Raises:
         AudioError: they have less than a second in common, or one is silent there; the sentence names its role.
     """
-    return diagnose_heard(listen(output, input, target))
+    return diagnose_heard(listen(output, input, target), most_minutes=most_minutes)
 
 
-def diagnose_heard(heard: Heard) -> HeardFigures:
+def diagnose_heard(heard: Heard, *, most_minutes: int | None = None) -> HeardFigures:
     """The figures of recordings that were brought together already."""
-    rows = [diagnose(scene).mean() for scene in heard.parts()]
+    rows = [diagnose(scene).mean() for scene in heard.parts(most_minutes)]
     if not rows:
         raise AudioError(
             "there is no minute in which all three recordings sound: give the parts that belong together."

@@ -1,7 +1,8 @@
 """A trained model that fuses recordings of any rate, channels and length."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,14 @@ class Fuser:
         wanted = with_controls(
             arrangement, options.controls, listened.input, grid=grid, sample_rate=model.sample_rate
         )
+        # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
+        gains = wanted.levels.new_tensor([_gain(source) for source in (input, target)])
         mixed = mix_down(
-            wanted,
-            *(_equally_loud(source).to(model.device) for source in (input, target)),
+            replace(wanted, levels=wanted.levels * gains),
+            *(
+                torch.from_numpy(np.require(source.samples, requirements=["C", "W"]))[None].to(model.device)
+                for source in (input, target)
+            ),
             grid=grid,
             codec=model.codec.at_rate(input.sample_rate).to(model.device),
             on_block=lambda share: report(SHARE_OF_LISTENING + (1 - SHARE_OF_LISTENING) * share),
@@ -174,9 +180,10 @@ def _listen(source: Audio, sample_rate: int) -> np.ndarray:
     return audio.resample(heard.samples, from_hz=source.sample_rate, to_hz=sample_rate)
 
 
-def _equally_loud(source: Audio) -> torch.Tensor:
-    level = float(np.sqrt(np.mean(np.square(source.samples), dtype=np.float64)))
-    return torch.from_numpy(source.samples * np.float32(TARGET_RMS / level))[None]
+def _gain(source: Audio) -> float:
+    """What brings a recording to the loudness at which the model listens."""
+    energy = sum(float(np.dot(channel, channel)) for channel in source.samples)
+    return TARGET_RMS / math.sqrt(energy / source.samples.size)
 
 
 def _match_channels(input: Audio, target: Audio, num_channels: int | None) -> tuple[Audio, Audio]:
@@ -188,10 +195,7 @@ def _match_channels(input: Audio, target: Audio, num_channels: int | None) -> tu
 def _spread(source: Audio, num_channels: int) -> Audio:
     if source.num_channels == num_channels:
         return source
-    mono = source.mono().samples
-    return Audio(
-        np.ascontiguousarray(np.broadcast_to(mono, (num_channels, mono.shape[1]))), source.sample_rate
-    )
+    return Audio(np.repeat(source.mono().samples, num_channels, axis=0), source.sample_rate)
 
 
 def _mask_figures(arrangement: Arrangement) -> dict[str, float]:

@@ -6,11 +6,11 @@ from torch import Tensor
 from hocket.signal.scene import Scene
 from hocket.signal.similarity import pearson
 
-TOLERANCE = 0.04
+TOLERANCE = 0.01
 
 
 def output_balance(scene: Scene) -> Tensor:
-    """How far both waveform correlations are from 0.50, beyond 0.04: `[b]`, in [0, 3]; 0 inside 0.46-0.54."""
+    """How far both waveform correlations are from 0.50, beyond 0.01: `[b]`, in [0, 3]; 0 inside 0.49-0.51."""
     output = scene.output.waveform
     excesses = [
         F.relu((pearson(output=output, reference=source.waveform) - 0.5).abs() - TOLERANCE)
