@@ -3,9 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,49 +128,23 @@ def test_without_the_column_truth_it_says_so(music_folder: Path, capsys: pytest.
     assert "'truth'" in message
 
 
-@pytest.fixture
-def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float] | None], None]:
-    """Stands in for the model: its fusion of a pair is the input, at another rate and with two channels."""
-
-    class Fuser:
-        figures: dict[str, float] | None = None
-
-        @classmethod
-        def from_checkpoint(cls, path: Path) -> "Fuser":
-            assert path.name == "best"
-            return cls()
-
-        def fuse_files(self, input: Path, target: Path) -> SimpleNamespace:
-            samples = load(input, sample_rate=STEREO_RATE_HZ).samples.repeat(2, axis=0)
-            return SimpleNamespace(audio=Audio(samples, STEREO_RATE_HZ), mask_figures=self.figures)
-
-    def install(figures: dict[str, float] | None) -> None:
-        monkeypatch.setattr(Fuser, "figures", figures)
-        monkeypatch.setitem(sys.modules, "hocket.inference", SimpleNamespace(Fuser=Fuser))
-
-    return install
-
-
-def evaluate_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:
-    printed = evaluated(capsys, "--pairs", folder / "pairs.csv", "--checkpoint", "run/best", "--json")
-    return json.loads(printed)["systems"]["model"]
-
-
-def test_a_checkpoint_is_fused_timed_and_folded(music_folder, fake_fuser, capsys) -> None:
-    fake_fuser({"input_mask_mean": 0.49, "target_mask_mean": 0.51, "complementarity": 0.9})
-    model = evaluate_checkpoint(music_folder, capsys)
-    assert model["verdicts"] == {"copying input": 2}
-    assert model["means"]["rhythm_input"] == pytest.approx(1.0, abs=0.01)
+def test_the_weights_that_come_along_are_fused_timed_and_scored(
+    music_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is scored is what both sources have, at whatever rate and in however many channels they are."""
+    first = load(music_folder / "first.wav", sample_rate=STEREO_RATE_HZ)
+    save(tmp_path / "wide.wav", Audio(first.samples.repeat(2, axis=0), STEREO_RATE_HZ))
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"input,target\nwide.wav,{music_folder / 'second.wav'}\n")
+    model = json.loads(evaluated(capsys, "--pairs", pairs, "--json"))["systems"]["model"]
     assert model["means"]["real_time_factor"] > 0
-    assert model["means"]["complementarity"] == pytest.approx(0.9)
-    assert model["rows"][1]["input_mask_mean"] == 0.49
-
-
-def test_masks_are_left_out_where_nobody_knows_them(music_folder, fake_fuser, capsys) -> None:
-    fake_fuser(None)
-    model = evaluate_checkpoint(music_folder, capsys)
-    assert "complementarity" not in model["means"]
-    assert "input_mask_mean" not in model["rows"][0]
+    assert model["means"]["complementarity"] > 0.8
+    row = model["rows"][0]
+    assert row["input_mask_mean"] == pytest.approx(0.5, abs=0.2)
+    assert row["scored_seconds"] == pytest.approx(40_000 / RATE_HZ, abs=0.01)
+    assert row["rhythm_margin"] > 0.3
+    missing = error_of(capsys, "--pairs", pairs, "--checkpoint", tmp_path / "run")
+    assert "no checkpoint" in missing
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -185,7 +157,6 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
 
 def test_what_is_to_be_scored_must_be_clear(music_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairs = music_folder / "pairs.csv"
-    assert "nothing to score" in error_of(capsys, "--pairs", pairs)
     both = error_of(capsys, "--pairs", pairs, "--outputs", music_folder, "--checkpoint", "run/best")
     assert "choose one" in both
     assert "--jobs is 0" in error_of(capsys, "--pairs", pairs, "--baselines", "--jobs", "0")

@@ -13,7 +13,7 @@ from hocket.objective.composite import ADVERSARIAL_TERMS, MASK_TERMS
 from hocket.signal.scene import Scene
 
 ALL_ON = dict.fromkeys(TERM_WEIGHTS.values(), 0.5)
-NOT_A_WEIGHT = {"novelty_limit", "overlap_limit", "mask_reg_weight"}
+NOT_A_WEIGHT = {"output_balance_aim", "novelty_limit", "overlap_limit", "mask_reg_weight"}
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,7 @@ def require_stretching() -> ModuleType:
     """
     if find_spec("python_stretch") is None:
         raise HocketError(
-            "stretching needs python-stretch, not installed here: get it by pip install 'hocket[align]'"
+            "stretching needs python-stretch, not installed here: get it by pip install python-stretch"
         )
     import python_stretch
 

@@ -35,6 +35,7 @@ class ObjectiveConfig:
     grain_weight: float = 0.0
     gan_weight: float = 0.0
     feature_matching_weight: float = 0.0
+    output_balance_aim: float = 0.5
     novelty_limit: float = 0.6
     overlap_limit: float = 0.07
 
@@ -43,7 +44,7 @@ class ObjectiveConfig:
             value = getattr(self, field.name)
             if not math.isfinite(value) or value < 0:
                 raise ConfigError(f"{field.name} is {value}: give a finite weight of at least 0")
-        for name in ("novelty_limit", "overlap_limit"):
+        for name in ("output_balance_aim", "novelty_limit", "overlap_limit"):
             if getattr(self, name) > 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it is a share, at most 1")
 
@@ -127,7 +128,9 @@ _TERMS: dict[str, _Term] = {
         output=s.output.waveform, reference=s.target.waveform
     ),
     "balance": lambda _, result, __: masks.balance(result.masks),
-    "output_balance": lambda _, __, scene: waveform.output_balance(scene),
+    "output_balance": lambda self, _, scene: waveform.output_balance(
+        scene, aim=self.config.output_balance_aim
+    ),
     "complementarity": lambda self, result, __: masks.complementarity(
         result.masks, limit=self.config.overlap_limit
     ),

@@ -9,11 +9,11 @@ from hocket.signal.similarity import pearson
 TOLERANCE = 0.01
 
 
-def output_balance(scene: Scene) -> Tensor:
-    """How far both waveform correlations are from 0.50, beyond 0.01: `[b]`, in [0, 3]; 0 inside 0.49-0.51."""
+def output_balance(scene: Scene, *, aim: float = 0.5) -> Tensor:
+    """How far both waveform correlations are from the aim, beyond 0.01: `[b]`, in [0, 4]; 0 where both are there."""
     output = scene.output.waveform
     excesses = [
-        F.relu((pearson(output=output, reference=source.waveform) - 0.5).abs() - TOLERANCE)
+        F.relu((pearson(output=output, reference=source.waveform) - aim).abs() - TOLERANCE)
         for source in (scene.input, scene.target)
     ]
     return excesses[0] + excesses[1]
