@@ -57,13 +57,14 @@ def main() -> None:
     parser.add_argument(
         "--reverse", action="store_true", help="begin at the end: for a second process beside the first"
     )
+    parser.add_argument("--only", nargs="*", metavar="VARIANT", help="these variants, in this order")
     parser.add_argument("--table-only", action="store_true", help="train nothing")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if not options.table_only:
-        variants = list(VARIANTS.items())
-        for name, changes in reversed(variants) if options.reverse else variants:
-            measure(name, changes, options)
+        names = options.only or list(VARIANTS)
+        for name in reversed(names) if options.reverse else names:
+            measure(name, VARIANTS[name], options)
     page = "\n".join(table(options))
     options.output.write_text(page + "\n", encoding="utf-8")
     print(page)

@@ -14,11 +14,12 @@ from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
 from hocket.model.arrangement import Arrangement
 from hocket.model.result import Masks
-from hocket.signal.rhythm import onset_strength
+from hocket.signal.rhythm import HOP, onset_strength
+from hocket.signal.spectrum import window_length
 
 BLOCK_SECONDS = 10.0
 MAX_AMOUNT = 4.0
-REATTACK_DECAY_SECONDS = 0.1
+REATTACK_HALVING_SECONDS = 0.1
 HELD_BAND = (0.45, 0.9)
 """Share of the model's band whose mean mask stands for all that lies above it: 5.4-10.8 kHz at 24 kHz."""
 
@@ -89,24 +90,34 @@ def with_controls(
     amounts = arrangement.levels.new_tensor([controls.input_amount, controls.target_amount])
     masks = arrangement.masks
     if controls.reattack:
-        strikes = strike_envelope(input.mean(dim=1), sample_rate=sample_rate, frame_rate=grid.frame_rate)
-        gain = 1.0 + controls.reattack * strikes[:, None, : masks.target.shape[-1]]
+        strikes = strike_envelope(input.mean(dim=1), sample_rate=sample_rate)
+        frames = torch.arange(masks.target.shape[-1], dtype=torch.float64) / grid.frame_rate
+        places = (frames * _onset_rate(sample_rate)).round().long().clamp(max=strikes.shape[-1] - 1)
+        gain = 1.0 + controls.reattack * strikes[:, None, places.to(strikes.device)]
         masks = Masks(masks.input, masks.target * gain.to(masks.target.dtype))
     return Arrangement(masks, arrangement.levels * amounts, arrangement.tone)
 
 
-def strike_envelope(waveform: Tensor, *, sample_rate: int, frame_rate: float) -> Tensor:
-    """How recently and how hard `[b, samples]` struck, in [0, 1] per frame `[b, t]`: jumps up, decays in 0.1 s."""
+def strike_envelope(waveform: Tensor, *, sample_rate: int) -> Tensor:
+    """How recently and how hard `[b, samples]` struck, in [0, 1], `[b, frames]` of the onset strength.
+
+    Jumps up at an onset and halves every 0.1 s; 1 is among the hardest 2 % of moments.
+    """
     onsets = onset_strength(waveform, sample_rate=sample_rate)
     loud = onsets.quantile(0.98, dim=-1, keepdim=True).clamp_min(1e-6)
     onsets = (onsets / loud).clamp(0.0, 1.0)
-    decay = 0.5 ** (1.0 / (REATTACK_DECAY_SECONDS * frame_rate))
-    envelope = torch.zeros_like(onsets)
+    decay = 0.5 ** (1.0 / (REATTACK_HALVING_SECONDS * _onset_rate(sample_rate)))
     held = torch.zeros_like(onsets[:, 0])
-    for frame in range(onsets.shape[-1]):
-        held = torch.maximum(onsets[:, frame], held * decay)
-        envelope[:, frame] = held
-    return envelope
+    envelope = []
+    for onset in onsets.unbind(dim=-1):
+        held = torch.maximum(onset, held * decay)
+        envelope.append(held)
+    return torch.stack(envelope, dim=-1)
+
+
+def _onset_rate(sample_rate: int) -> float:
+    """Frames of the onset strength a second."""
+    return sample_rate / window_length(HOP, sample_rate)
 
 
 def _encode(codec: SpectralCodec, waveform: Tensor) -> Tensor:
