@@ -13,7 +13,7 @@ from hocket.model.result import FusionResult, Masks
 if TYPE_CHECKING:
     from hocket.model.fusion import FusionModel
 
-CHUNK_SECONDS = 12.0
+CHUNK_SECONDS = 24.0
 OVERLAP_SECONDS = 2.0
 HALF_PRECISION_SECONDS = 600.0
 
@@ -53,6 +53,9 @@ def arrange(
         if on_chunk:
             on_chunk(result, 1.0)
         return Arrangement(result.masks, result.levels, result.tone)
+    # Equally long ones: what is left over would be a short chunk that hears little of the music.
+    count = -(-(length - overlap) // (chunk - overlap))
+    chunk = max(2 * overlap, overlap + -(-(length - overlap) // (count * hop)) * hop)
     whole = _empty_masks(input, model.codec.dim, 1 + length // hop, length / model.sample_rate)
     agreed = input.new_zeros(len(input), 2, model.codec.dim)
     log_tone = input.new_zeros(len(input), model.codec.dim)
