@@ -149,5 +149,5 @@ def test_faults_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="mode must be one of none, tempo, beats"):
         align_target(noise(seconds=1.0), noise(seconds=1.0), mode="bars")
     monkeypatch.setattr(stretching, "find_spec", lambda name: None)
-    with pytest.raises(HocketError, match=r"pip install 'hocket\[align\]'"):
+    with pytest.raises(HocketError, match=r"pip install python-stretch"):
         align_target(noise(seconds=1.0), noise(seconds=1.0), mode="beats")
