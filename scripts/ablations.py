@@ -86,7 +86,7 @@ def measure(name: str, changes: Mapping[str, Any], options: argparse.Namespace) 
     flags = [f"--{field}={json.dumps(value)}" for field, value in fields.items()]
     hocket("train", options.music, "--run", run, *flags)
     # The last weights of all variants, not the best by an objective that differs between them.
-    text = hocket("evaluate", "--pairs", options.pairs, "--checkpoint", run / "latest.safetensors", "--json")
+    text = hocket("evaluate", "--pairs", options.pairs, "--checkpoint", run / "latest", "--json")
     score.write_text(text, encoding="utf-8")
 
 

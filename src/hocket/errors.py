@@ -19,3 +19,7 @@ class ConfigError(HocketError):
 
 class CheckpointError(HocketError):
     """A checkpoint or run folder is missing, damaged, or does not fit."""
+
+
+class ToldElsewhereError(HocketError):
+    """Another process of the same run met the error and has told the user; this one ends without a word."""

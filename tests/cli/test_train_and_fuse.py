@@ -73,16 +73,17 @@ def test_an_untrained_model_is_called_an_overlay(run) -> None:
 
 
 def test_a_finished_run_is_judged_again_not_trained_again(run, corpus, small_flags) -> None:
-    before = (run / "latest.safetensors").read_bytes()
+    before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     result = hocket("train", corpus / "music", "--run", run, *small_flags)
     assert result.returncode == 0, result.stderr
     assert "continuing after step 6 of 6" in result.stdout
-    assert (run / "latest.safetensors").read_bytes() == before
+    assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
 
 
 def test_the_config_file_repeats_the_run(run, corpus, tmp_path) -> None:
-    result = hocket("train", corpus / "music", "--run", tmp_path / "again", "--config", run / "config.toml")
+    result = hocket("train", "--config", run / "config.toml", "--run", tmp_path / "again")
     assert result.returncode == 0, result.stderr
+    assert str((corpus / "music").resolve()) in (run / "config.toml").read_text()
     assert (tmp_path / "again" / "config.toml").read_text() == (run / "config.toml").read_text()
     from hocket.model.weights import load_model, weights_hash
 

@@ -160,8 +160,10 @@ def test_a_checkpoint_is_found_by_the_names_people_give(saved: Path, monkeypatch
     run = saved.parent
     for name in (saved, run / "best", run, run / "best_model.pt", run / "best.pt"):
         assert find_checkpoint(name) == saved
-    (run / "latest.safetensors").write_bytes(saved.read_bytes())
-    assert find_checkpoint(run / "latest").name == "latest.safetensors"
+    (run / "checkpoints").mkdir()
+    for step in (9, 10, 100):
+        (run / "checkpoints" / f"step-{step:08d}.safetensors").write_bytes(saved.read_bytes())
+    assert find_checkpoint(run / "latest").name == "step-00000100.safetensors"
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         find_checkpoint(run / "bets")
     monkeypatch.chdir(run)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from hocket import __version__
-from hocket.errors import HocketError
+from hocket.errors import HocketError, ToldElsewhereError
 
 VERBS = {
     "train": "learn to fuse from a folder of music, with a diagnosis in every batch",
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = importlib.import_module(f"hocket.cli.{verb}")
     try:
         return int(module.run(arguments[1:]))
+    except ToldElsewhereError:
+        return EXIT_USAGE
     except HocketError as error:
         print(f"hocket {verb}: error: {error}", file=sys.stderr)
         return EXIT_USAGE

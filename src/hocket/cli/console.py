@@ -11,7 +11,6 @@ from hocket.cli.wording import checklist_lines, duration, epoch_lines, swap_line
 if TYPE_CHECKING:
     from hocket.data.library import Library
     from hocket.training.events import EpochReport, Outcome
-    from hocket.training.state import Progress as RunProgress
     from hocket.training.steps import Scalars
     from hocket.training.trainer import Trainer
 
@@ -45,13 +44,20 @@ class Console:
         for reason in library.left_out:
             self.say(f"left out: {reason}", style="yellow")
 
-    def on_start(self, trainer: "Trainer", folder: Path, resumed: "RunProgress | None") -> None:
-        """Where the run goes and from which step."""
+    def on_note(self, text: str) -> None:
+        """Something that happened on the way."""
+        self.say(f"note: {text}", style="yellow")
+
+    def on_start(self, trainer: "Trainer", folder: Path, notes: list[str] | None) -> None:
+        """Where the run goes, and from which step where it is continued (`notes` is not None)."""
         plan = trainer.config.training
         parameters = sum(parameter.numel() for parameter in trainer.state.model.parameters())
         self.say(f"run {folder}: {parameters:,} parameters on {trainer.runtime.name}")
-        if resumed is not None:
-            self.say(f"continuing after step {resumed.step} of {plan.num_steps}")
+        done = trainer.state.progress.step
+        for note in notes or ():
+            self.on_note(note)
+        if notes is not None:
+            self.say(f"continuing after step {done} of {plan.num_steps}")
         if self._rich.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -61,7 +67,6 @@ class Console:
                 TimeRemainingColumn(),
                 console=self._rich,
             )
-            done = resumed.step if resumed else 0
             self._bar.add_task("training", total=plan.num_steps, completed=done, rate="")
             self._batch_size = trainer.config.data.batch_size
             self._bar.start()

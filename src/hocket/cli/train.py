@@ -1,50 +1,63 @@
 """`hocket train`: settings from presets, files and flags; progress, diagnosis and checklist on the terminal."""
 
 import argparse
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import joined, suggest, underscored
+from hocket.cli.stopping import EXIT_CODES, Stopping
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
     from hocket.training.config import RunConfig
     from hocket.training.events import Outcome
-    from hocket.training.trainer import Trainer
 
 EXIT_UNMET = 3
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def run(argv: list[str]) -> int:
-    """Trains, and returns 0, 3 where `--strict` meets an unmet checklist, or 130/143 where a signal ended it."""
-    options, config = _parse(argv)
-    with _Stopping() as stopping:
-        from hocket.cli.console import Console
-        from hocket.data.library import open_library
-        from hocket.training.folder import claim
-        from hocket.training.trainer import Trainer
+    """Trains; returns 0, 3 where `--strict` meets an unmet checklist, or what stands for the signal that ended it."""
+    # Before anything heavy is loaded: a cluster's warning may come while torch still is.
+    with Stopping() as stopping:
+        options, config = _parse(argv)
+        outcome = _train(options, config, stopping)
+    return _exit_code(outcome, options.strict)
 
+
+def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "Outcome":
+    from hocket.cli.console import Console
+    from hocket.data.library import open_library
+    from hocket.training import runtime
+    from hocket.training.events import SilentListener
+    from hocket.training.folder import claim
+    from hocket.training.trainer import Trainer
+
+    started = runtime.start(config.training)
+    try:
+        speaks = started.processes.is_first
         console = Console()
         data = config.data
         library = open_library(
-            options.data,
+            Path(data.music),
             excerpt_seconds=data.excerpt_seconds * (1 + data.max_speed_change),
             validation_fraction=data.validation_fraction,
             seed=config.training.seed,
-            progress=console.on_scan,
+            progress=console.on_scan if speaks else None,
         )
         # Only now: a wrong music folder must not cost an older run its checkpoint.
-        claim(options.run, fresh=options.fresh)
-        trainer = Trainer(config, library, options.run, console)
-        console.on_library(library)
-        console.on_start(trainer, options.run, trainer.resume())
-        stopping.trainer = trainer
+        started.processes.alone(lambda: claim(options.run, fresh=options.fresh))
+        trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
+        notes = trainer.resume()
+        if speaks:
+            console.on_library(library)
+            console.on_start(trainer, options.run, notes)
+        stopping.handler = trainer.request_stop
         outcome = trainer.run()
-    console.on_end(outcome, options.run)
-    return _exit_code(outcome, options.strict)
+        if speaks:
+            console.on_end(outcome, options.run)
+    finally:
+        started.processes.leave()
+    return outcome
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
@@ -73,7 +86,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
         _field_parser().print_help()
         raise SystemExit(0)
     config = _config(options, rest)
-    if options.data is None or options.run is None:
+    if not config.data.music or options.run is None:
         raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
     return options, config
 
@@ -96,7 +109,11 @@ def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
         parsed = _field_parser().parse_args(lowest + flags)
     except ArgumentError as error:
         raise ConfigError(" ".join(str(error).split())) from error
-    return build({name: parsed[name] for name in FIELDS})
+    fields = {name: parsed[name] for name in FIELDS}
+    if options.data is not None:
+        # Written down in full, so that RUN/config.toml repeats the run from any folder.
+        fields["music"] = str(options.data.resolve())
+    return build(fields)
 
 
 def _field_parser() -> Any:
@@ -111,31 +128,7 @@ def _field_parser() -> Any:
 
 
 def _exit_code(outcome: "Outcome", strict: bool) -> int:
-    for number, code in SIGNALS.items():
+    for number, code in EXIT_CODES.items():
         if outcome.stopped == number.name:
             return code
     return EXIT_UNMET if strict and not all(item.met for item in outcome.items) else 0
-
-
-class _Stopping:
-    """Turns the first Ctrl-C or SIGTERM into a checkpoint at the next step; the second ends at once."""
-
-    def __init__(self) -> None:
-        self.trainer: Trainer | None = None
-        self._requested = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_Stopping":
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _: object) -> None:
-        if self.trainer is None or self._requested:
-            raise SystemExit(SIGNALS[signal.Signals(number)])
-        self._requested = True
-        print("\nstopping: a checkpoint is saved after this step (once more to end at once)", file=sys.stderr)
-        self.trainer.request_stop(signal.Signals(number).name)

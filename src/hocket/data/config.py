@@ -1,14 +1,23 @@
 """Settings of the data."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 from hocket.errors import ConfigError
+
+Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Excerpts, batches and the split; `cache_megabytes` is how much decoded music may stay in memory."""
+    """Excerpts, batches and the split; `cache_megabytes` is how much decoded music may stay in memory.
 
+    `pairing` is how an input finds its target: two songs at random; rhythmic songs rather as inputs and tonal ones
+    rather as targets (`suitable`); or the next segment of the same song. `music` is a folder, a file of pairs or
+    prepared data.
+    """
+
+    music: str = ""
     excerpt_seconds: float = 4.0
     batch_size: int = 4
     validation_fraction: float = 0.1
@@ -16,6 +25,7 @@ class DataConfig:
     max_speed_change: float = 0.1
     num_workers: int = 0
     cache_megabytes: int = 1024
+    pairing: Pairing = "random"
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.excerpt_seconds <= 60.0:
@@ -30,3 +40,5 @@ class DataConfig:
             raise ConfigError(f"validation_fraction is {self.validation_fraction}: give 0 to 0.5")
         if not 0.0 <= self.max_speed_change <= 0.5:
             raise ConfigError(f"max_speed_change is {self.max_speed_change}: give 0 to 0.5")
+        if self.pairing not in get_args(Pairing):
+            raise ConfigError(f"pairing is {self.pairing!r}: give {', '.join(get_args(Pairing))}")

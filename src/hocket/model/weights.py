@@ -23,6 +23,8 @@ from hocket.model.fusion import FusionModel, ModelConfig
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."
+CHECKPOINTS = "checkpoints"
+"""The folder of a run that holds what it can be continued from."""
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -99,8 +101,13 @@ def default_weights() -> Path:
     return path
 
 
+def newest_first(run: Path) -> list[Path]:
+    """A run's checkpoints to continue from, the newest first."""
+    return sorted((run / CHECKPOINTS).glob("step-*.safetensors"), reverse=True)
+
+
 def find_checkpoint(path: Path) -> Path:
-    """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best.
+    """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best or latest.
 
     Raises:
         CheckpointError: none of these exists.
@@ -111,6 +118,8 @@ def find_checkpoint(path: Path) -> Path:
     # Commands of the predecessor name PyTorch files; the run folder beside them holds ours.
     if path.suffix == ".pt":
         candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
+    if path.name == "latest":
+        candidates += newest_first(path.parent)
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         raise CheckpointError(

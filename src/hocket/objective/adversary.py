@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hocket.errors import ConfigError
 from hocket.objective.discriminators import MultiResolutionDiscriminator
+from hocket.objective.texture import AddUp, alone
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,16 @@ class Adversary:
     "Real" is music unrelated to the pair: were it the target, the adversary would teach copying it.
     """
 
-    def __init__(self, config: AdversaryConfig, device: torch.device | str = "cpu") -> None:
-        self.config = config
+    def __init__(
+        self, config: AdversaryConfig, device: torch.device | str = "cpu", *, add_up: AddUp = alone
+    ) -> None:
+        self.config, self._add_up = config, add_up
         self.network = MultiResolutionDiscriminator(config.gan_fft_sizes, config.gan_channels).to(device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.gan_learning_rate, betas=(0.5, 0.9)
         )
 
-    def loss_of_discriminator(self, *, output: Tensor, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss_of_discriminator(self, *, output: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the discriminator minimises on `[b, samples]` twice, and its accuracy on either side."""
         fakes, reals = self.network(output.detach()), self.network(real)
         losses, hits_real, hits_fake = [], [], []
@@ -56,8 +59,8 @@ class Adversary:
             hits_real.append((true > self._boundary).float().mean())
             hits_fake.append((fake < self._boundary).float().mean())
         accuracy = {
-            "discriminator_accuracy_real": float(torch.stack(hits_real).mean()),
-            "discriminator_accuracy_output": float(torch.stack(hits_fake).mean()),
+            "discriminator_accuracy_real": torch.stack(hits_real).mean(),
+            "discriminator_accuracy_output": torch.stack(hits_fake).mean(),
         }
         return torch.stack(losses).mean(), accuracy
 
@@ -73,7 +76,7 @@ class Adversary:
         self.network.requires_grad_(True)
         scores = torch.stack([self._wish(score) for score, _ in fakes])
         distances = [
-            _statistics_distance(ours, theirs)
+            self._distance(ours, theirs)
             for (_, fake), (_, true) in zip(fakes, reals, strict=True)
             for ours, theirs in zip(fake, true, strict=True)
         ]
@@ -94,9 +97,15 @@ class Adversary:
     def _wish(self, score: Tensor) -> Tensor:
         return -score.mean() if self.config.gan_loss == "hinge" else (score - 1.0).square().mean()
 
+    def _distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """Distance between means and deviations over batch and time of features `[batch, channels, bands, frames]`."""
+        (mean, deviation), (wanted_mean, wanted_deviation) = (
+            self._statistics(part) for part in (ours, theirs)
+        )
+        return (mean - wanted_mean).abs().mean() + (deviation - wanted_deviation).abs().mean()
 
-def _statistics_distance(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Distance between means and deviations over batch and time of features `[b, channels, bands, frames]`."""
-    distance = (ours.mean(dim=(0, 3)) - theirs.mean(dim=(0, 3))).abs().mean()
-    deviations = [(part.var(dim=(0, 3), correction=0) + 1e-6).sqrt() for part in (ours, theirs)]
-    return distance + (deviations[0] - deviations[1]).abs().mean()
+    def _statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        count = self._add_up(features.new_tensor(float(features.shape[0] * features.shape[3])))
+        mean = self._add_up(features.sum(dim=(0, 3))) / count
+        variance = self._add_up((features - mean[None, :, :, None]).square().sum(dim=(0, 3))) / count
+        return mean, (variance + 1e-6).sqrt()

@@ -81,10 +81,14 @@ class Losses:
 
 
 class Objective:
-    """Computes the terms whose weight is not 0 and adds them up."""
+    """Computes the terms whose weight is not 0 and adds them up.
 
-    def __init__(self, config: ObjectiveConfig) -> None:
-        self.config = config
+    `add_up` sums over the processes that share a batch: the terms that speak of a whole batch need it, the others are
+    means over examples, as gradients are.
+    """
+
+    def __init__(self, config: ObjectiveConfig, add_up: texture.AddUp = texture.alone) -> None:
+        self.config, self.add_up = config, add_up
         self.weights = {
             term: getattr(config, field) * (config.mask_reg_weight if term in MASK_TERMS else 1.0)
             for term, field in TERM_WEIGHTS.items()
@@ -142,6 +146,6 @@ _TERMS: dict[str, _Term] = {
     "harmony": lambda _, __, scene: musical.harmony(scene),
     "harmony_leak": lambda _, __, scene: musical.harmony_leak(scene),
     "articulation": lambda _, __, scene: musical.articulation(scene),
-    "timbre": lambda _, __, scene: texture.timbre(scene),
+    "timbre": lambda self, _, scene: texture.timbre(scene, add_up=self.add_up),
     "grain": lambda _, __, scene: texture.grain(scene),
 }

@@ -5,6 +5,8 @@ sources and the bass of neither) and full of isolated blips (the "musical noise"
 1979). Neither shows in correlations, onsets or chroma.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,16 +27,26 @@ GRAIN_EXCESS_DB = 6.0
 GRAIN_SCALE_DB_PER_SECOND = 50.0
 
 
-def timbre(scene: Scene) -> Tensor:
+AddUp = Callable[[Tensor], Tensor]
+"""Sums a tensor over all processes that share a batch, with its gradient."""
+
+
+def alone(values: Tensor) -> Tensor:
+    """The sum over one process."""
+    return values
+
+
+def timbre(scene: Scene, *, add_up: AddUp = alone) -> Tensor:
     """How far the batch's outputs are from its sources as sounds, in nepers of power: one figure `[]`, from 0 up.
 
     The Fréchet distance between the Gaussians of log-mel frames (32 bands, all at the same RMS) of all outputs and of
     all sources, as root mean square over bands: their means, their spreads and how bands go together. Over the batch,
     because an output may well be brighter or duller than its own two sources; music varies that much.
+    Over the batch of all processes, where `add_up` says so.
     """
-    outputs = _moments(_log_mel(scene.output))
+    outputs = _moments(_log_mel(scene.output), add_up)
     with torch.no_grad():
-        sources = _moments(torch.cat([_log_mel(scene.input), _log_mel(scene.target)]))
+        sources = _moments(torch.cat([_log_mel(scene.input), _log_mel(scene.target)]), add_up)
     return (frechet(outputs, sources) / NUM_BANDS + 1e-6).sqrt().float()
 
 
@@ -82,12 +94,13 @@ def _log_mel(voice: Voice) -> Tensor:
     return torch.log(bank @ power(stft(waveform, fft_size=fft_size, hop=hop)) + POWER_FLOOR)
 
 
-def _moments(frames: Tensor) -> Moments:
+def _moments(frames: Tensor, add_up: AddUp) -> Moments:
     """Mean `[n]` and covariance `[n, n]` over the batch and time of `[b, n, frames]`."""
     values = frames.double().transpose(0, 1).flatten(1)
-    mean = values.mean(dim=1)
+    count = add_up(values.new_tensor(float(values.shape[1])))
+    mean = add_up(values.sum(dim=1)) / count
     centred = values - mean[:, None]
-    return mean, centred @ centred.T / (values.shape[1] - 1)
+    return mean, add_up(centred @ centred.T) / (count - 1)
 
 
 def _ring(level: Tensor) -> Tensor:

@@ -21,7 +21,18 @@ DEFAULT_PRESET = "default"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Length, steps and care of a run; `patience` 0 never stops early, `num_threads` 0 leaves it to torch."""
+    """Length, steps and care of a run.
+
+    Args:
+        accumulation_steps: into how many parts each process cuts its share of a batch, to need less memory.
+        ema_decay: of the running average of the weights that is validated and kept as best; 0 is none.
+        patience: epochs without gain after which a run ends; 0 never does.
+        on_nonfinite: what three losses or gradients in a row that are not finite lead to.
+        spike_sigma: a loss so many standard deviations above the last 128 updates nothing; 0 lets all pass.
+        checkpoint_every_steps: 0 is at the end of each epoch.
+        keep_checkpoints: how many of the latest are kept, beside the best weights.
+        num_threads: 0 leaves it to torch.
+    """
 
     num_epochs: int = 50
     steps_per_epoch: int = 16
@@ -29,23 +40,32 @@ class TrainingConfig:
     warmup_steps: int = 50
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
+    accumulation_steps: int = 1
+    ema_decay: float = 0.0
     patience: int = 0
     seed: int = 0
     remedies: Literal["off", "suggest", "apply"] = "suggest"
+    on_nonfinite: Literal["stop", "rollback"] = "stop"
+    spike_sigma: float = 6.0
+    checkpoint_every_steps: int = 0
+    keep_checkpoints: int = 3
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["32", "bf16"] = "32"
     num_threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "steps_per_epoch"):
+        for name in ("num_epochs", "steps_per_epoch", "accumulation_steps", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
         for name in ("learning_rate", "gradient_clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a finite number above 0")
-        for name in ("warmup_steps", "patience", "seed", "num_threads", "weight_decay"):
+        at_least_0 = ("warmup_steps", "patience", "seed", "num_threads", "weight_decay", "spike_sigma")
+        for name in (*at_least_0, "checkpoint_every_steps"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"ema_decay is {self.ema_decay}: give 0 to below 1, such as 0.999")
 
     @property
     def num_steps(self) -> int:
@@ -83,7 +103,12 @@ GROUPS: dict[str, type] = {
 FIELDS: dict[str, str] = {member.name: group for group, kind in GROUPS.items() for member in fields(kind)}
 """Each field's group."""
 
-FREE_FIELDS = frozenset({"device", "num_threads", "num_workers", "cache_megabytes", "remedies", "patience"})
+FREE_FIELDS = frozenset(
+    {
+        *("device", "num_threads", "num_workers", "cache_megabytes", "music"),
+        *("remedies", "patience", "on_nonfinite", "checkpoint_every_steps", "keep_checkpoints"),
+    }
+)
 """Fields that may change when a run is continued, since they change no weight's future but by choice."""
 
 

@@ -52,6 +52,22 @@ class Listener(Protocol):
     def on_epoch(self, report: EpochReport) -> None:
         """After each epoch's validation."""
 
+    def on_note(self, text: str) -> None:
+        """When something happened that the user should know."""
+
+
+class SilentListener:
+    """Listens in all processes but the first."""
+
+    def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: Scalars) -> None:
+        """Nothing."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """Nothing."""
+
+    def on_note(self, text: str) -> None:
+        """Nothing."""
+
 
 def report_epoch(
     epoch: int,

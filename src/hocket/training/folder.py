@@ -2,29 +2,34 @@
 
 import platform
 import shutil
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 
-from hocket import __version__
+import hocket
 from hocket.data.library import Library
-from hocket.errors import CheckpointError
-from hocket.model.weights import load_checkpoint
+from hocket.errors import CheckpointError, HocketError
+from hocket.model.weights import CHECKPOINTS, load_checkpoint, newest_first
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
+from hocket.training.randomness import generator_states, restore_generators, seed_generators
+from hocket.training.runtime import Runtime
 from hocket.training.state import TrainingState
 from hocket.training.tracker import LOG, TENSORBOARD
 
-LATEST = "latest.safetensors"
 BEST = "best.safetensors"
 CONFIG = "config.toml"
+DAMAGED = ".damaged"
+LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "soundfile", "soxr")
 
 
 class RunFolder:
-    """Paths and checkpoints of one run of one configuration on one library."""
+    """Paths and checkpoints of one run of one configuration on one library, for all its processes."""
 
-    def __init__(self, path: Path, config: RunConfig, library: Library, device: str) -> None:
-        self.path, self.config, self.library = path, config, library
+    def __init__(self, path: Path, config: RunConfig, library: Library, runtime: Runtime) -> None:
+        self.path, self.config, self.library, self.runtime = path, config, library, runtime
         self.facts: dict[str, Any] = {
             "library": library.fingerprint,
             "validation_songs": [str(song.path.resolve()) for song in library.validation],
@@ -32,11 +37,13 @@ class RunFolder:
                 [str(song.path.resolve()) for song in pair] for pair in library.validation_pairs
             ],
             "versions": {
-                "hocket": __version__,
-                "torch": torch.__version__,
+                "hocket": hocket.__version__,
                 "python": platform.python_version(),
+                **{name: version(name) for name in LIBRARIES},
             },
-            "device": device,
+            "commit": source_commit(),
+            "device": runtime.name,
+            "num_processes": runtime.processes.size,
         }
 
     @property
@@ -45,30 +52,81 @@ class RunFolder:
         return self.path / BEST
 
     @property
-    def latest(self) -> Path:
-        """Everything needed to continue."""
-        return self.path / LATEST
+    def checkpoints(self) -> Path:
+        """The folder of everything needed to continue."""
+        return self.path / CHECKPOINTS
 
     def prepare(self) -> None:
         """Makes the folder and writes the configuration that repeats this run."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / CONFIG).write_text(write_toml(self.config), encoding="utf-8")
+        temporary = self.path / f".{CONFIG}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(write_toml(self.config), encoding="utf-8")
+            temporary.replace(self.path / CONFIG)
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be written to ({error.strerror}): free some space or give another --run."
+            ) from error
 
-    def save_latest(self, state: TrainingState) -> None:
-        """Replaces the checkpoint to continue from."""
-        state.save(self.latest, config=self.config, facts=self.facts)
+    def save(self, state: TrainingState) -> None:
+        """Adds a checkpoint to continue from and lets go of the oldest; all processes have to call it."""
+        generators = _everybodys_generators(self.runtime)
+        if not self.runtime.processes.is_first:
+            return
+        path = self.checkpoints / f"step-{state.progress.step:08d}.safetensors"
+        state.save(path, config=self.config, facts=self.facts, generators=generators)
+        for old in newest_first(self.path)[self.config.training.keep_checkpoints :]:
+            old.unlink(missing_ok=True)
 
     def save_best(self, state: TrainingState) -> None:
         """Replaces the weights to fuse with."""
-        state.save_weights(self.best, config=self.config, facts=self.facts)
+        if self.runtime.processes.is_first:
+            state.save_weights(self.best, config=self.config, facts=self.facts)
 
-    def restore(self, state: TrainingState) -> None:
-        """Continues from the latest checkpoint.
+    def restore(self, state: TrainingState) -> list[str] | None:
+        """Continues from the newest checkpoint that is whole; None where there is none, else what the user should know.
+
+        A damaged one is put aside under the name `….damaged`, and the one before is taken.
 
         Raises:
-            CheckpointError: it is damaged, or of another configuration or other music; the field is named.
+            CheckpointError: all are damaged, or of another configuration or other music; the field is named.
         """
-        _, metadata = load_checkpoint(self.latest)
+        notes: list[str] = []
+        chosen = self.runtime.processes.alone(lambda: self._newest_whole(notes))
+        if chosen is None:
+            return None
+        path = Path(chosen)
+        tensors, metadata = load_checkpoint(path)
+        self._require_same(metadata)
+        generators = state.restore(path, tensors, metadata)
+        self._restore_generators(generators)
+        if (before := metadata["num_processes"]) != self.runtime.processes.size:
+            notes.append(
+                f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} go on: "
+                "the batches are the same, their sums are rounded otherwise"
+            )
+        return notes
+
+    def _newest_whole(self, notes: list[str]) -> str | None:
+        """The newest checkpoint that can be read; those that cannot are renamed and noted."""
+        failure: HocketError | None = None
+        for path in newest_first(self.path):
+            try:
+                load_checkpoint(path)
+            except CheckpointError as error:
+                failure = failure or error
+                aside = path.with_name(path.name + DAMAGED)
+                path.replace(aside)
+                notes.append(f"{path.name} is damaged and was put aside as {aside.name}")
+            else:
+                return str(path)
+        if failure is not None:
+            raise CheckpointError(
+                f"no checkpoint of {self.path} is whole ({failure}) Use --fresh to start over."
+            )
+        return None
+
+    def _require_same(self, metadata: dict[str, Any]) -> None:
         saved, wanted = metadata.get("config", {}), flatten(self.config)
         if name := first_difference(saved, wanted):
             raise CheckpointError(
@@ -80,7 +138,41 @@ class RunFolder:
                 f"{self.path} was trained on other music than this: "
                 "give the same music, another --run, or --fresh to start over."
             )
-        state.restore(self.latest)
+
+    def _restore_generators(self, generators: dict[str, Tensor]) -> None:
+        prefix = f"{self.runtime.processes.rank}."
+        own = {
+            name.removeprefix(prefix): value for name, value in generators.items() if name.startswith(prefix)
+        }
+        if own:
+            restore_generators(own, self.runtime.device)
+        else:
+            seed_generators(self.config.training.seed + self.runtime.processes.rank)
+
+
+def _everybodys_generators(runtime: Runtime) -> dict[str, Tensor]:
+    return {
+        f"{rank}.{name}": part
+        for name, state in generator_states(runtime.device).items()
+        for rank, part in enumerate(runtime.processes.gather(state))
+    }
+
+
+def source_commit() -> str | None:
+    """The commit of the checkout that runs, with `+` where it was changed; None for an installed package."""
+    root = Path(hocket.__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + "+" * bool(changes)
 
 
 def claim(path: Path, *, fresh: bool) -> None:
@@ -91,7 +183,9 @@ def claim(path: Path, *, fresh: bool) -> None:
     """
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
-    if path.is_dir() and any(path.iterdir()) and not (path / CONFIG).is_file():
+    # A run that was killed in its first moment leaves nothing but names with a dot.
+    strangers = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
+    if strangers and not (path / CONFIG).is_file():
         raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -99,9 +193,10 @@ def claim(path: Path, *, fresh: bool) -> None:
         probe.touch()
         probe.unlink()
         if fresh:
-            for name in (LATEST, BEST, LOG):
+            for name in (BEST, LOG):
                 (path / name).unlink(missing_ok=True)
-            shutil.rmtree(path / TENSORBOARD, ignore_errors=True)
+            for name in (CHECKPOINTS, TENSORBOARD):
+                shutil.rmtree(path / name, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written to ({error.strerror}): give another --run."

@@ -1,16 +1,19 @@
 """One step of training, and the same view of a batch for validation."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from hocket.diagnostics import Diagnosis, diagnose, mask_figures
 from hocket.model import FusionModel, FusionResult
-from hocket.objective import Adversary, Losses, Objective
+from hocket.objective import Adversary, Objective
 from hocket.signal.loudness import match_rms
 from hocket.signal.scene import Scene, Voice
 from hocket.training.config import TrainingConfig
+from hocket.training.distributed import Processes
 from hocket.training.runtime import Runtime
 
 FINAL_RATE = 0.05
@@ -45,60 +48,97 @@ def make_scene(
     )
 
 
+@dataclass(frozen=True)
+class Learner:
+    """What one step changes, and what it judges by."""
+
+    model: FusionModel
+    optimizer: torch.optim.Optimizer
+    objective: Objective
+    adversary: Adversary | None
+
+
 def train_step(
     *,
     runtime: Runtime,
-    model: FusionModel,
-    objective: Objective,
-    optimizer: torch.optim.Optimizer,
-    adversary: Adversary | None,
-    batch: dict[str, Tensor],
+    learner: Learner,
+    batches: Sequence[dict[str, Tensor]],
     gradient_clip: float,
+    highest_loss: float = math.inf,
 ) -> Scalars:
-    """Updates the discriminators (where given), then the model; returns what happened as flat scalars.
+    """One update from this process's parts of the batch; returns what happened in all processes as flat scalars.
 
-    A loss or gradient that is not finite updates nothing; `skipped` says so.
+    The model is judged by the discriminators as the step before left them; both are updated at the end, once all parts
+    and all processes have had their say. A loss or gradient that is not finite, anywhere, updates nothing (`skipped`);
+    nor does a loss above `highest_loss` (`spiked`).
     """
+    parameters = list(learner.model.parameters())
+    learner.optimizer.zero_grad(set_to_none=True)
+    if learner.adversary is not None:
+        learner.adversary.optimizer.zero_grad(set_to_none=True)
+    parts = [_learn(runtime, learner, batch, share=1.0 / len(batches)) for batch in batches]
+    scalars = _together(parts, runtime.processes)
+    norms = {"gradient_norm": _gradient_norm(parameters, gradient_clip, runtime.processes)}
+    if learner.adversary is not None:
+        weights = list(learner.adversary.network.parameters())
+        norms["discriminator_gradient_norm"] = _gradient_norm(weights, gradient_clip, runtime.processes)
+    total = scalars["loss/total"]
+    assert isinstance(total, float)
+    finite = all(map(math.isfinite, (total, *norms.values())))
+    spiked = finite and total > highest_loss
+    if finite and not spiked:
+        learner.optimizer.step()
+        if learner.adversary is not None:
+            learner.adversary.optimizer.step()
+    return scalars | norms | {"skipped": float(not finite), "spiked": float(spiked)}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a part of a batch came to: means over its examples, and the diagnosis of each."""
+
+    means: dict[str, Tensor]
+    diagnosis: Diagnosis
+
+
+def _learn(runtime: Runtime, learner: Learner, batch: dict[str, Tensor], *, share: float) -> _Part:
+    """Adds a part's gradients, weighed by its share of the batch."""
     sources = prepare(batch, runtime.device)
     with runtime.autocast():
-        result = model(sources["input"], sources["target"])
-    scene = make_scene(model, result, sources, with_share=True)
-    scalars: Scalars = {}
+        result = learner.model(sources["input"], sources["target"])
+    scene = make_scene(learner.model, result, sources, with_share=True)
+    means: dict[str, Tensor] = {}
     adversarial = None
-    if adversary is not None:
+    if (adversary := learner.adversary) is not None:
         real = sources["real"][:, 0]
         # Equally loud, or the level alone would tell them apart.
         output = match_rms(result.output)[:, 0]
-        scalars |= _discriminator_step(adversary, output, real, gradient_clip)
+        loss, accuracy = adversary.loss_of_discriminator(output=output, real=real)
+        (share * loss).backward()
+        means |= {"discriminator_loss": loss, **accuracy}
         adversarial = adversary.judge_output(output=output, real=real)
-    losses = objective(result, scene, adversarial)
-    optimizer.zero_grad(set_to_none=True)
-    losses.total.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip)
-    finite = bool(torch.isfinite(norm) & torch.isfinite(losses.total))
-    if finite:
-        optimizer.step()
-    scalars |= {"skipped": float(not finite), "gradient_norm": float(norm)}
-    return scalars | loss_scalars(losses) | diagnosis_scalars(diagnose(scene), result)
+    losses = learner.objective(result, scene, adversarial)
+    (share * losses.total).backward()
+    means |= {"loss/total": losses.total} | {f"loss/{name}": value for name, value in losses.terms.items()}
+    figures = {name: torch.tensor(value) for name, value in vars(mask_figures(result.masks)).items()}
+    return _Part(means | figures, diagnose(scene))
 
 
-def _discriminator_step(adversary: Adversary, output: Tensor, real: Tensor, gradient_clip: float) -> Scalars:
-    loss, accuracy = adversary.loss_of_discriminator(output=output, real=real)
-    adversary.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(adversary.network.parameters(), gradient_clip)
-    if torch.isfinite(norm):
-        adversary.optimizer.step()
-    return {"discriminator_loss": loss.item(), "discriminator_gradient_norm": float(norm), **accuracy}
-
-
-def loss_scalars(losses: Losses) -> Scalars:
-    """Every term under its own name, and the weighted total."""
-    terms = {f"loss/{name}": value.item() for name, value in losses.terms.items()}
-    return {"loss/total": losses.total.item(), **terms}
-
-
-def diagnosis_scalars(diagnosis: Diagnosis, result: FusionResult) -> Scalars:
-    """The batch's mean diagnosis and what its masks look like."""
+def _together(parts: Sequence[_Part], processes: Processes) -> Scalars:
+    """All parts of all processes as one batch: the means of equally large parts, and the diagnosis of all examples."""
+    stacked = torch.stack(
+        [torch.stack([part.means[name].detach().cpu().double() for part in parts]) for name in parts[0].means]
+    )
+    means = stacked.mean(dim=1)
+    processes.average([means])
+    rows = torch.cat([torch.stack(list(vars(part.diagnosis).values())) for part in parts], dim=1)
+    columns = torch.cat(processes.gather(rows), dim=1)
+    diagnosis = Diagnosis(**dict(zip(vars(parts[0].diagnosis), columns, strict=True)))
     figures = {**diagnosis.mean().as_dict(), "copying_share": diagnosis.copying_share}
-    return {**figures, **vars(mask_figures(result.masks))}
+    return {**dict(zip(parts[0].means, means.tolist(), strict=True)), **figures}
+
+
+def _gradient_norm(parameters: list[torch.nn.Parameter], limit: float, processes: Processes) -> float:
+    """Averages the gradients over the processes and clips them; the norm before that."""
+    processes.average_gradients(parameters)
+    return float(torch.nn.utils.clip_grad_norm_(parameters, limit))

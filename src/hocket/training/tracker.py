@@ -3,21 +3,31 @@
 import importlib.util
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from hocket.errors import CheckpointError
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
 
 
 class Tracker:
-    """Writes the run's log; on continuing, forgets what was written after the checkpoint."""
+    """Writes the run's log; on continuing, forgets what was written after the checkpoint.
+
+    Raises:
+        CheckpointError: the disk is full, or the folder cannot be written to.
+    """
 
     def __init__(self, folder: Path, *, from_step: int) -> None:
         self.path = folder / LOG
-        kept = _lines_up_to(self.path, from_step)
-        self._file = self.path.open("w", encoding="utf-8")
-        self._file.writelines(kept)
+        with self._guarded():
+            temporary = self.path.with_name(f".{LOG}")
+            temporary.write_text("".join(_lines_up_to(self.path, from_step)), encoding="utf-8")
+            temporary.replace(self.path)
+            self._file = self.path.open("a", encoding="utf-8")
         self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
@@ -27,7 +37,8 @@ class Tracker:
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Adds one line; numbers go to TensorBoard too, under `kind/name`."""
         line = {"kind": kind, "step": step, **{name: _plain(value) for name, value in values.items()}}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with self._guarded():
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
         if self._board is not None:
             for name, value in values.items():
                 if isinstance(value, (int, float)):
@@ -35,15 +46,39 @@ class Tracker:
 
     def flush(self) -> None:
         """Makes sure that what was written can be read by others now."""
-        self._file.flush()
-        if self._board is not None:
-            self._board.flush()
+        with self._guarded():
+            self._file.flush()
+            if self._board is not None:
+                self._board.flush()
 
     def close(self) -> None:
         """Ends the log."""
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+        with self._guarded():
+            self._file.close()
+            if self._board is not None:
+                self._board.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be written ({error.strerror}): free some space; the same command continues."
+            ) from error
+
+
+class SilentTracker:
+    """Stands in for the tracker in all processes but the first."""
+
+    def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -1,134 +1,235 @@
 """The loop: batches in, weights and a truthful log out."""
 
+import copy
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from hocket.data.excerpts import PairDataset, SongReader
 from hocket.data.library import Library
 from hocket.diagnostics import Remedy, checklist
 from hocket.errors import HocketError
 from hocket.model import FusionModel
-from hocket.model.weights import load_checkpoint, load_weights
+from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
 from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
+from hocket.training.faults import MAX_ROLLBACKS, MAX_SKIPPED_IN_A_ROW, find_fault, highest_usual_loss
+from hocket.training.feeding import Batch, Feeder
 from hocket.training.folder import RunFolder
+from hocket.training.randomness import seed_generators
+from hocket.training.runtime import Runtime
 from hocket.training.state import Progress, TrainingState
-from hocket.training.steps import Scalars, learning_rate_factor, train_step
-from hocket.training.tracker import Tracker
+from hocket.training.steps import Learner, Scalars, learning_rate_factor, train_step
+from hocket.training.tracker import SilentTracker, Tracker
 from hocket.training.validation import Validation, Validator
-
-# Validation examples must not be training examples under another name.
-VALIDATION_SEED_OFFSET = 1_000_003
-MAX_SKIPPED_IN_A_ROW = 3
 
 
 class Trainer:
-    """One run in one folder; `run` may be called once."""
+    """One run in one folder, in one of its processes; `run` may be called once."""
 
-    def __init__(self, config: RunConfig, library: Library, folder: Path, listener: Listener) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        library: Library,
+        folder: Path,
+        listener: Listener,
+        runtime_: Runtime | None = None,
+    ) -> None:
         self.config, self.library, self.listener = config, library, listener
-        self.runtime = runtime.start(config.training)
-        self.folder = RunFolder(folder, config, library, self.runtime.name)
-        torch.manual_seed(config.training.seed)
-        self.state = _fresh_state(config, self.runtime.device)
-        self.objective = Objective(config.objective)
+        self.runtime = runtime_ or runtime.start(config.training)
+        self.processes = self.runtime.processes
+        self.processes.require_equal(library.fingerprint, "music")
+        self.folder = RunFolder(folder, config, library, self.runtime)
+        seed_generators(config.training.seed)
+        self.state = _fresh_state(config, self.runtime)
+        self.objective = Objective(config.objective, self.processes.add_up)
+        self.feeder = Feeder(config, library, self.processes, with_real=self.state.adversary is not None)
         self.stop_reason: str | None = None
+        self._wanted_stop: str | None = None
         self._interrupted = False
-        self._reader = SongReader(
-            [*library.training, *library.validation],
-            sample_rate=config.codec.sample_rate,
-            cache_megabytes=config.data.cache_megabytes,
-        )
+        self._seconds = {"data": 0.0, "step": 0.0, "validation": 0.0, "checkpoint": 0.0}
+        self.tracker: Tracker | SilentTracker = SilentTracker()
 
     def request_stop(self, reason: str) -> None:
-        """Asks the loop to save and end at the next step's boundary; safe to call from a signal handler."""
-        self.stop_reason, self._interrupted = reason, True
+        """Asks all processes to save and end at the next step's boundary; safe to call from a signal handler."""
+        self._wanted_stop = reason
 
-    def resume(self) -> Progress | None:
-        """Continues from the folder's checkpoint, where there is one, and says how far that was.
+    def resume(self) -> list[str] | None:
+        """Continues from the folder's newest whole checkpoint; None where there is none, else what there is to say.
 
         Raises:
-            CheckpointError: it is damaged, or of another configuration or other music; the field is named.
+            CheckpointError: all are damaged, or of another configuration or other music; the field is named.
         """
-        if not self.folder.latest.is_file():
-            return None
-        self.folder.restore(self.state)
+        notes = self.folder.restore(self.state)
+        self.objective = Objective(self.config.objective, self.processes.add_up)
         for change in self.state.progress.remedies:
             self._set_weight(change["field"], change["value"])
-        return self.state.progress
+        return notes
 
     def run(self) -> Outcome:
         """Trains to the planned end, an early stop, or a requested one."""
-        self.folder.prepare()
-        tracker = Tracker(self.folder.path, from_step=self.state.progress.step)
+        self.processes.require_equal(weights_hash(self.state.model), "weights")
+        if self.processes.is_first:
+            self.folder.prepare()
+            self.tracker = Tracker(self.folder.path, from_step=self.state.progress.step)
         try:
-            validator = Validator(self._validation_batches(), self.runtime.device)
+            validator = Validator(self.feeder.validation_batches(), self.runtime)
             if self.state.progress.step == 0:
-                tracker.write("start", 0, {"config": flatten(self.config), **self.folder.facts})
-            self._loop(tracker, validator)
-            return self._finish(tracker, validator)
+                self.tracker.write("start", 0, {"config": flatten(self.config), **self.folder.facts})
+            self._loop(validator)
+            return self._finish(validator)
         finally:
-            tracker.close()
+            self.tracker.close()
 
-    def _loop(self, tracker: Tracker, validator: Validator) -> None:
+    def _loop(self, validator: Validator) -> None:
         progress, plan = self.state.progress, self.config.training
-        batches = self._batches(progress.step)
-        while progress.step < plan.num_steps and self.stop_reason is None:
-            begin = time.monotonic()
-            scalars = self._step(next(batches))
-            progress.seconds += time.monotonic() - begin
-            tracker.write("train", progress.step, scalars)
-            epoch, done = divmod(progress.step - 1, plan.steps_per_epoch)
-            self.listener.on_step(epoch + 1, done + 1, plan.steps_per_epoch, scalars)
-            if done + 1 == plan.steps_per_epoch:
-                self._end_epoch(epoch + 1, tracker, validator)
+        batches = self._batches()
+        while self.stop_reason is None:
+            if progress.step // plan.steps_per_epoch > progress.epochs_judged:
+                self._end_epoch(validator)
+            elif progress.step < plan.num_steps:
+                if not self._next_step(next_batch=batches):
+                    progress, batches = self.state.progress, self._batches()
+            else:
+                break
+            self._heed_signals()
         if self._interrupted:
-            self.folder.save_latest(self.state)
+            self._save()
 
-    def _step(self, batch: dict[str, Tensor]) -> Scalars:
+    def _next_step(self, *, next_batch: Iterator[list[Batch]]) -> bool:
+        """One step and what has to be told and kept of it; False where the run went back instead."""
+        progress, plan = self.state.progress, self.config.training
+        begin = time.monotonic()
+        with self._timed("data"):
+            batch = next(next_batch)
+        with self._timed("step"):
+            scalars = self._step(batch)
+        progress.seconds += time.monotonic() - begin
+        self.tracker.write("train", progress.step, scalars)
+        epoch, done = divmod(progress.step - 1, plan.steps_per_epoch)
+        self.listener.on_step(epoch + 1, done + 1, plan.steps_per_epoch, scalars)
+        if scalars["skipped"] and self._fall_back(batch):
+            return False
+        if done + 1 < plan.steps_per_epoch and _is_due(progress.step, plan.checkpoint_every_steps):
+            self._save()
+        return True
+
+    def _batches(self) -> Iterator[list[Batch]]:
+        """What is left of the run, from the present step on."""
+        progress = self.state.progress
+        offset = progress.batch_offset
+        return self.feeder.batches(progress.step + offset, self.config.training.num_steps + offset)
+
+    def _step(self, batch: Sequence[Batch]) -> Scalars:
         progress, plan = self.state.progress, self.config.training
         rate = plan.learning_rate * learning_rate_factor(progress.step, plan)
         for group in self.state.optimizer.param_groups:
             group["lr"] = rate
+        if self.state.adversary is not None and progress.step == self._adversary_start:
+            # Losses with its terms are not to be judged by those without.
+            progress.recent_losses = []
         scalars = train_step(
             runtime=self.runtime,
-            model=self.state.model,
-            objective=self.objective,
-            optimizer=self.state.optimizer,
-            adversary=self.state.adversary if self._adversary_is_on() else None,
-            batch=batch,
+            learner=self._learner(),
+            batches=batch,
             gradient_clip=plan.gradient_clip,
+            highest_loss=highest_usual_loss(progress.recent_losses, plan.spike_sigma),
         )
         progress.step += 1
-        self._count_skipped(bool(scalars["skipped"]))
-        progress.add(scalars)
+        self.state.follow(plan.ema_decay)
+        skipped = bool(scalars["skipped"])
+        progress.skipped_in_a_row = progress.skipped_in_a_row + 1 if skipped else 0
+        progress.num_skipped += skipped
+        progress.num_spikes += int(scalars["spiked"])
+        if not skipped:
+            progress.add(scalars)
+            progress.remember(float(scalars["loss/total"]))
         return scalars | {"learning_rate": rate}
 
-    def _end_epoch(self, epoch: int, tracker: Tracker, validator: Validator) -> None:
+    def _learner(self) -> Learner:
+        state = self.state
+        adversary = state.adversary if state.progress.step >= self._adversary_start else None
+        return Learner(state.model, state.optimizer, self.objective, adversary)
+
+    @property
+    def _adversary_start(self) -> int:
+        """The first step that the adversary takes part in."""
+        return math.ceil(self.config.adversary.gan_start * self.config.training.num_steps)
+
+    def _fall_back(self, batch: Sequence[Batch]) -> bool:
+        """Names what was not finite; after three in a row ends, or goes back to a checkpoint and on behind them.
+
+        Raises:
+            HocketError: three in a row, and no going back was asked for or it has not helped.
+        """
         progress, plan = self.state.progress, self.config.training
-        validation = validator(self.state.model, self.objective)
-        tracker.write("validation", progress.step, {"epoch": epoch, **validation_scalars(validation)})
-        tracker.write("epoch", progress.step, {"epoch": epoch, **progress.take_means()})
+        at = progress.step + progress.batch_offset
+        fault = find_fault(self.runtime, self._learner(), batch, self.feeder.names(at - 1))
+        self.tracker.write("fault", progress.step, asdict(fault))
+        self.listener.on_note(f"step {progress.step} was skipped, {fault.sentence()}")
+        if progress.skipped_in_a_row < MAX_SKIPPED_IN_A_ROW:
+            return False
+        if plan.on_nonfinite == "stop" or progress.num_rollbacks >= MAX_ROLLBACKS:
+            raise HocketError(
+                f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
+                f"{progress.step} ({fault.sentence()}): lower --learning_rate, or continue from the last good "
+                f"checkpoint with --on_nonfinite rollback; it lies in {self.folder.checkpoints}."
+            )
+        counted = {name: getattr(progress, name) for name in ("num_skipped", "num_spikes", "num_rollbacks")}
+        if self.resume() is None:
+            raise HocketError(
+                f"the loss was not finite from the first steps on ({fault.sentence()}): lower --learning_rate."
+            )
+        back = self.state.progress
+        for name, value in counted.items():
+            setattr(back, name, value + (name == "num_rollbacks"))
+        back.batch_offset = at - back.step
+        self.tracker.write("rollback", back.step, {"from_step": progress.step})
+        self.listener.on_note(f"went back to step {back.step}, and on with other excerpts")
+        return True
+
+    def _heed_signals(self) -> None:
+        """Stops where any process was asked to: all of them, at the same place."""
+        if self.processes.largest(int(self._wanted_stop is not None)):
+            reasons = self.processes.exchange(self._wanted_stop)
+            self.stop_reason, self._interrupted = next(filter(None, reasons)), True
+
+    def _end_epoch(self, validator: Validator) -> None:
+        """Judges the epoch; a signal puts that off until the run is continued."""
+        progress, plan = self.state.progress, self.config.training
+        with self._timed("validation"):
+            validation = validator(
+                self.state.fusing_model, self.objective, given_up=lambda: self._wanted_stop is not None
+            )
+        if validation is None:
+            return
+        progress.epochs_judged += 1
+        epoch = progress.epochs_judged
+        self.tracker.write("validation", progress.step, {"epoch": epoch, **validation_scalars(validation)})
+        self.tracker.write("epoch", progress.step, {"epoch": epoch, **progress.take_means()})
         report = report_epoch(
             epoch, validation, progress=progress, config=self.config, objective=self.objective.config
         )
         self._keep_best(epoch, validation)
         if report.applied:
-            self._apply(report.remedies, epoch, tracker)
-        tracker.flush()
-        self.folder.save_latest(self.state)
+            self._apply(report.remedies, epoch)
+        self._save()
+        self.tracker.write("timing", progress.step, self._take_seconds())
         self.listener.on_epoch(report)
         if plan.patience and progress.epochs_without_gain >= plan.patience:
             self.stop_reason = f"no gain for {plan.patience} epochs"
+
+    def _save(self) -> None:
+        with self._timed("checkpoint"):
+            # The log first: what a checkpoint follows must be in it, and what it lacks is written again.
+            self.tracker.flush()
+            self.folder.save(self.state)
 
     def _keep_best(self, epoch: int, validation: Validation) -> None:
         progress = self.state.progress
@@ -138,20 +239,20 @@ class Trainer:
         else:
             progress.epochs_without_gain += 1
 
-    def _apply(self, remedies: tuple[Remedy, ...], epoch: int, tracker: Tracker) -> None:
-        """Changes the objective; what was best by other weights is no measure any more."""
+    def _apply(self, remedies: tuple[Remedy, ...], epoch: int) -> None:
+        """Changes the objective; what was best or usual by other weights is no measure any more."""
         progress = self.state.progress
         for remedy in remedies:
             change = {"epoch": epoch, "field": remedy.field, "value": remedy.value, "reason": remedy.reason}
             self._set_weight(remedy.field, remedy.value)
             progress.remedies.append(change)
-            tracker.write("remedy", progress.step, change)
-        progress.best_loss, progress.epochs_without_gain = float("inf"), 0
+            self.tracker.write("remedy", progress.step, change)
+        progress.best_loss, progress.epochs_without_gain, progress.recent_losses = float("inf"), 0, []
 
     def _set_weight(self, name: str, value: float) -> None:
-        self.objective = Objective(replace(self.objective.config, **{name: value}))
+        self.objective = Objective(replace(self.objective.config, **{name: value}), self.objective.add_up)
 
-    def _finish(self, tracker: Tracker, validator: Validator) -> Outcome:
+    def _finish(self, validator: Validator) -> Outcome:
         """Judges the best weights, which are the ones that will be used; not after a signal, which does not wait."""
         progress = self.state.progress
         validation = None if self._interrupted else self._judge_best(validator)
@@ -163,7 +264,7 @@ class Trainer:
             examples_per_second=self.config.data.batch_size * progress.step / max(progress.seconds, 1e-9),
             stopped=self.stop_reason,
         )
-        tracker.write(
+        self.tracker.write(
             "end",
             progress.step,
             {
@@ -172,71 +273,49 @@ class Trainer:
                 "examples_per_second": outcome.examples_per_second,
                 "stopped": outcome.stopped,
                 "checklist": [asdict(item) for item in outcome.items],
+                **{name: getattr(progress, name) for name in ("num_skipped", "num_spikes", "num_rollbacks")},
             },
         )
+        # Whoever starts the processes may end the others as soon as one has ended: first all has to be on disk.
+        self.processes.wait()
         return outcome
 
     def _judge_best(self, validator: Validator) -> Validation:
         best = self.folder.best
-        if not best.is_file():
+        if self.processes.is_first and not best.is_file():
             self.folder.save_best(self.state)
+        self.processes.wait()
         tensors, _ = load_checkpoint(best)
-        load_weights(self.state.model, tensors, best)
-        return validator(self.state.model, self.objective)
+        load_weights(self.state.fusing_model, tensors, best)
+        validation = validator(self.state.fusing_model, self.objective)
+        assert validation is not None
+        return validation
 
-    def _count_skipped(self, skipped: bool) -> None:
-        progress = self.state.progress
-        progress.skipped_in_a_row = progress.skipped_in_a_row + 1 if skipped else 0
-        if progress.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
-            raise HocketError(
-                f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
-                f"{progress.step}: lower --learning_rate; the last good checkpoint is {self.folder.latest}."
-            )
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        self._seconds[name] += time.monotonic() - begin
 
-    def _adversary_is_on(self) -> bool:
-        start = self.config.adversary.gan_start * self.config.training.num_steps
-        return self.state.adversary is not None and self.state.progress.step >= start
-
-    def _batches(self, first_step: int) -> Iterator[dict[str, Tensor]]:
-        """Batches from a step on: example numbers follow from the step, so a restart changes nothing."""
-        data, plan = self.config.data, self.config.training
-        dataset = PairDataset(
-            self._reader,
-            self.library.training,
-            self.library.training_pairs,
-            num_examples=plan.num_steps * data.batch_size,
-            excerpt_seconds=data.excerpt_seconds,
-            seed=plan.seed,
-            max_speed_change=data.max_speed_change,
-            with_real=self.state.adversary is not None,
-        )
-        order = range(first_step * data.batch_size, len(dataset))
-        return iter(_loader(dataset, data.batch_size, sampler=order, num_workers=data.num_workers))
-
-    def _validation_batches(self) -> list[dict[str, Tensor]]:
-        data = self.config.data
-        dataset = PairDataset(
-            self._reader,
-            self.library.validation,
-            self.library.validation_pairs,
-            num_examples=data.num_validation_examples,
-            excerpt_seconds=data.excerpt_seconds,
-            seed=self.config.training.seed + VALIDATION_SEED_OFFSET,
-        )
-        return list(_loader(dataset, data.batch_size))
+    def _take_seconds(self) -> dict[str, float]:
+        """What an epoch's time went into."""
+        taken = {f"{name}_seconds": seconds for name, seconds in self._seconds.items()}
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        return taken
 
 
-def _loader(dataset: PairDataset, batch_size: int, **options: Any) -> DataLoader[dict[str, Tensor]]:
-    # With a generator of its own it leaves torch's alone, whose state is part of the checkpoint.
-    return DataLoader(dataset, batch_size=batch_size, generator=torch.Generator(), **options)
+def _is_due(step: int, interval: int) -> bool:
+    return interval > 0 and step % interval == 0
 
 
-def _fresh_state(config: RunConfig, device: torch.device) -> TrainingState:
+def _fresh_state(config: RunConfig, runtime_: Runtime) -> TrainingState:
     plan, objective = config.training, config.objective
-    model = FusionModel(config.model).to(device)
+    model = FusionModel(config.model).to(runtime_.device)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay
     )
-    with_adversary = objective.gan_weight > 0 or objective.feature_matching_weight > 0
-    adversary = Adversary(config.adversary, device) if with_adversary else None
-    return TrainingState(model, optimizer, adversary, Progress())
+    adversary = None
+    if objective.gan_weight > 0 or objective.feature_matching_weight > 0:
+        adversary = Adversary(config.adversary, runtime_.device, add_up=runtime_.processes.add_up)
+    average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else None
+    return TrainingState(model, optimizer, adversary, Progress(), average)

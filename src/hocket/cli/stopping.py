@@ -1,0 +1,71 @@
+"""Signals: the first asks a run to save and end at the next step, another one ends it at once."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 138}
+"""Distinct for each signal, and what a shell would report of a program that the signal ends."""
+
+# torchrun passes Ctrl-C on to processes that the terminal has told already: so soon, it is the same request.
+SAME_REQUEST_SECONDS = 1.0
+# Long enough to finish an import; in a wait for other processes Python's own handlers would never run.
+PATIENCE_SECONDS = 5.0
+
+
+class Stopping:
+    """Turns the first signal into a request to `handler` (before that is set, into the end), the next into the end.
+
+    A thread watches as well, because Python runs handlers between its own instructions only: a process that waits for
+    others inside a library would not hear the second signal.
+    """
+
+    def __init__(self) -> None:
+        self.handler: Callable[[str], None] | None = None
+        self._first: tuple[float, int] | None = None
+        self._before: dict[int, Any] = {}
+        self._reader, self._writer = os.pipe()
+
+    def __enter__(self) -> "Stopping":
+        os.set_blocking(self._writer, False)
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._handle) for number in EXIT_CODES}
+        threading.Thread(target=self._watch, name="signals", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._writer)  # the watcher reads the end, and ends
+
+    def _handle(self, number: int, _: object) -> None:
+        if self.handler is None:
+            raise SystemExit(EXIT_CODES[signal.Signals(number)])
+        if self._first is None:
+            self._first = time.monotonic(), number
+            print(
+                "\nstopping: a checkpoint is saved after this step (once more to end at once)",
+                file=sys.stderr,
+            )
+            self.handler(signal.Signals(number).name)
+
+    def _watch(self) -> None:
+        """Ends the process at the second signal, or where the first came before there was a handler and did nothing."""
+        begin: float | None = None
+        while received := os.read(self._reader, 1):
+            number = received[0]
+            if number not in EXIT_CODES:
+                continue
+            if begin is not None and time.monotonic() - begin > SAME_REQUEST_SECONDS:
+                os._exit(EXIT_CODES[signal.Signals(number)])
+            begin = begin or time.monotonic()
+            if self.handler is None:
+                timer = threading.Timer(PATIENCE_SECONDS, os._exit, [EXIT_CODES[signal.Signals(number)]])
+                timer.daemon = True
+                timer.start()
+        os.close(self._reader)

@@ -1,0 +1,135 @@
+"""The batches of a run: which examples they hold follows from the step alone, whatever the processes and workers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from hocket.data.excerpts import Example, PairDataset, SongReader
+from hocket.data.library import Library
+from hocket.errors import AudioError, ConfigError, DataError, HocketError
+from hocket.training.config import RunConfig
+from hocket.training.distributed import Processes
+
+# Validation examples must not be training examples under another name.
+VALIDATION_SEED_OFFSET = 1_000_003
+MOST_VALIDATED_AT_ONCE = 8
+
+Batch = dict[str, Tensor]
+
+
+class Feeder:
+    """Reads, for this process, its parts of every batch."""
+
+    def __init__(self, config: RunConfig, library: Library, processes: Processes, *, with_real: bool) -> None:
+        self.config, self.library, self.processes = config, library, processes
+        self._with_real = with_real
+        self._reader = SongReader(
+            [*library.training, *library.validation],
+            sample_rate=config.codec.sample_rate,
+            cache_megabytes=config.data.cache_megabytes,
+        )
+        self.num_parts = config.training.accumulation_steps
+        shares = processes.size * self.num_parts
+        if config.data.batch_size % shares:
+            raise ConfigError(
+                f"batch_size is {config.data.batch_size}, which {processes.size} processes of {self.num_parts} "
+                f"accumulation steps cannot share: give a multiple of {shares}."
+            )
+        self.part_size = config.data.batch_size // shares
+
+    def examples(self, batch: int) -> range:
+        """Numbers of the examples of a batch that are this process's, its parts one after the other."""
+        share = self.part_size * self.num_parts
+        first = batch * self.config.data.batch_size + self.processes.rank * share
+        return range(first, first + share)
+
+    def batches(self, first: int, last: int) -> Iterator[list[Batch]]:
+        """This process's parts of the batches from `first` up to `last`.
+
+        Raises:
+            AudioError: a recording cannot be read any more.
+            DataError: one is silent wherever it is looked at, or a worker died.
+        """
+        dataset = self._training_set(last)
+        order = [index for batch in range(first, last) for index in self.examples(batch)]
+        parts = iter(
+            _loader(dataset, self.part_size, sampler=order, num_workers=self.config.data.num_workers)
+        )
+        for _ in range(first, last):
+            with _reading():
+                batch = [next(parts) for _ in range(self.num_parts)]
+            yield batch
+
+    def names(self, batch: int) -> list[str]:
+        """Where this process's examples of a batch come from, for messages."""
+        dataset = self._training_set(batch + 1)
+        return [_words(dataset.describe(index)) for index in self.examples(batch)]
+
+    def validation_batches(self) -> list[tuple[int, Batch]]:
+        """This process's validation batches with their numbers; how many processes there are changes none of them."""
+        data = self.config.data
+        dataset = PairDataset(
+            self._reader,
+            self.library.validation,
+            self.library.validation_pairs,
+            num_examples=data.num_validation_examples,
+            excerpt_seconds=data.excerpt_seconds,
+            seed=self.config.training.seed + VALIDATION_SEED_OFFSET,
+        )
+        size = min(data.batch_size, MOST_VALIDATED_AT_ONCE)
+        starts = range(0, len(dataset), size)
+        mine = list(enumerate(starts))[self.processes.rank :: self.processes.size]
+        order = [index for _, start in mine for index in range(start, min(start + size, len(dataset)))]
+        with _reading():
+            return list(
+                zip((number for number, _ in mine), _loader(dataset, size, sampler=order), strict=True)
+            )
+
+    def _training_set(self, num_batches: int) -> PairDataset:
+        data = self.config.data
+        return PairDataset(
+            self._reader,
+            self.library.training,
+            self.library.training_pairs,
+            num_examples=num_batches * data.batch_size,
+            excerpt_seconds=data.excerpt_seconds,
+            seed=self.config.training.seed,
+            max_speed_change=data.max_speed_change,
+            with_real=self._with_real,
+        )
+
+
+def _words(place: Example) -> str:
+    return (
+        f"{place.input} at {place.input_start_seconds:.2f} s and "
+        f"{place.target} at {place.target_start_seconds:.2f} s"
+    )
+
+
+def _loader(dataset: PairDataset, batch_size: int, **options: object) -> DataLoader[Batch]:
+    # With a generator of its own it leaves torch's alone, whose state is part of the checkpoint.
+    return DataLoader(dataset, batch_size=batch_size, generator=torch.Generator(), **options)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Gives what happens in the loader's workers its own sentence again."""
+    try:
+        yield
+    except HocketError as error:
+        lines = str(error).strip().splitlines()
+        if len(lines) == 1:
+            raise
+        # A worker's error comes with its traceback; the last line has the sentence behind the error's name.
+        kind = AudioError if isinstance(error, AudioError) else DataError
+        raise kind(lines[-1].partition("Error: ")[2] or lines[-1]) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            "a process that reads recordings died (killed, or out of memory): "
+            "lower --num_workers or --cache_megabytes; the same command continues."
+        ) from error
