@@ -14,7 +14,7 @@ ROOT = Path(hocket.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"training", "inference", "evaluation", "pictures"},
+    {"training", "inference", "evaluation", "pictures", "cluster"},
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
@@ -146,7 +146,9 @@ def test_what_works_without_torch_does_not_import_it(part: str) -> None:
 
 def test_one_part_alone_knows_file_formats() -> None:
     for name, found in IMPORTS.items():
-        formats = {module for module in found if module.split(".")[0] in ("soundfile", "wave", "audioread")}
+        formats = {
+            module for module in found if module.split(".")[0] in ("soundfile", "wave", "audioread", "av")
+        }
         assert not formats or part_of(name) == "audio", f"{name} imports {formats}"
 
 

@@ -1,6 +1,8 @@
 """One process of a run, for tests: what it does beside training comes as JSON on the command line."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,10 +20,6 @@ class Listener:
         if self.steps == self.wishes.get("stop_after"):
             self.trainer.request_stop("SIGUSR1")
         if self.steps == self.wishes.get("die_after"):
-            sys.stdout.flush()
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_epoch(self, report) -> None:
@@ -31,13 +29,10 @@ class Listener:
         print("note:", text, flush=True)
 
 
-def poison(trainer, examples: set[int]) -> None:
-    """Makes the rhythm of some examples not a number, wherever they are met."""
-    from hocket.training import feeding, steps
+def poisoned(feed, examples: set[int]):
+    """`Feeder.batches` with some examples' inputs not numbers, wherever they are met."""
 
-    feed = feeding.Feeder.batches
-
-    def marked(self, first, last):
+    def batches(self, first, last):
         for number, parts in zip(range(first, last), feed(self, first, last), strict=True):
             marks = iter(self.examples(number))
             for part in parts:
@@ -46,8 +41,7 @@ def poison(trainer, examples: set[int]) -> None:
                         row.fill_(float("nan"))
             yield parts
 
-    feeding.Feeder.batches = marked
-    assert steps
+    return batches
 
 
 def main() -> int:
@@ -56,8 +50,10 @@ def main() -> int:
     from hocket.errors import HocketError
     from hocket.training import runtime
     from hocket.training.config import build
+    from hocket.training.feeding import Feeder
     from hocket.training.trainer import Trainer
 
+    Feeder.batches = poisoned(Feeder.batches, set(wishes.get("poison", ())))
     config = build(wishes["fields"])
     started = runtime.start(config.training)
     own = {name: value for name, value in wishes.items() if name not in ("stop_after", "die_after")}
@@ -68,7 +64,6 @@ def main() -> int:
     try:
         trainer = Trainer(config, library, Path(wishes["run"]), listener, started)
         listener.trainer = trainer
-        poison(trainer, set(wishes.get("poison", ())))
         for note in trainer.resume() or ():
             print("note:", note, flush=True)
         outcome = trainer.run()

@@ -1,7 +1,8 @@
 """Recordings in and out of files: the only place that knows file formats.
 
-`load` gives float32 `[channels, samples]` from WAV, FLAC, Ogg (Vorbis, Opus), MP3 and AIFF; `save`
-writes WAV and FLAC. What is wrong with a file is always an `AudioError` of one sentence.
+`load` gives float32 `[channels, samples]` from WAV (RF64 and Wave64 too), FLAC, Ogg (Vorbis, Opus), MP3, AIFF and, with
+the extra `hocket[formats]`, M4A, MP4 and AAC; `save` writes WAV and FLAC. What is wrong with a file is always an
+`AudioError` of one sentence.
 """
 
 from hocket.audio.folder import SUFFIXES, find_audio_files

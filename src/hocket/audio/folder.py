@@ -7,8 +7,13 @@ from typing import NoReturn
 
 from hocket.errors import DataError
 
-SUFFIXES = (".aif", ".aifc", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wave")
-"""The endings, in lower case, of the files that are taken for recordings."""
+SUFFIXES: tuple[str, ...] = (".aac", ".aif", ".aifc", ".aiff", ".flac", ".m4a", ".mp3", ".mp4")
+SUFFIXES += (".oga", ".ogg", ".opus", ".rf64", ".w64", ".wav", ".wave")
+"""The endings, in lower case, of the files that are taken for recordings.
+
+`.aac`, `.m4a` and `.mp4` are among them where PyAV is missing as well: the error that says what to install is better
+than music that nobody misses.
+"""
 
 
 def find_audio_files(folder: str | Path) -> list[Path]:

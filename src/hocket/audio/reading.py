@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from hocket.audio.decoding import Decoder, check_size, go_to, opened, read_block
 from hocket.audio.resampling import MARGIN_SAMPLES, check_rate, fit, resample, resampled_length
 from hocket.audio.sniffing import MISSING_TOLERANCE, cut_off
-from hocket.audio.sound import Audio, peak
+from hocket.audio.sound import Audio, Undecodable, peak
 from hocket.errors import AudioError
 
 # Float files hold whatever was put there; 60 dB above full scale is an integer scale or garbage.
@@ -44,7 +43,7 @@ class _Span:
 
 
 def info(path: str | Path) -> AudioInfo:
-    """Reads the header of a recording; `format` is `wav`, `flac`, `ogg`, `mp3` or `aiff`.
+    """Reads the header of a recording; `format` is `wav`, `flac`, `ogg`, `mp3`, `aiff`, `m4a` or `aac`.
 
     Raises:
         AudioError: the file cannot be read, or its header states nothing that could be loaded.
@@ -66,8 +65,11 @@ def load(
 
     An excerpt is `round(duration * rate)` samples (at least one) of the whole recording at that rate, from
     sample `round(start * rate)` on, fewer where the recording ends first. Only what it needs is decoded. It
-    equals that slice up to the resampler's own error and, for Opus, to how fast the decoder converges. The
-    whole has `round(num_samples * to / from)` samples.
+    equals that slice up to the resampler's own error and, for Opus, to how fast the decoder converges (for AAC, see
+    `hocket.audio.mpeg4`). The whole has `round(num_samples * to / from)` samples.
+
+    Memory: 4 bytes a sample, about three times as much while it is resampled. At rates up to 48 kHz no file gives
+    more samples than `MAX_SAMPLES`, nor more than the greater of 2^24 (64 MB) and 128 for each of its bytes.
 
     Raises:
         AudioError: the file cannot be read, is cut off, holds no sound, samples that are not finite or more
@@ -138,7 +140,7 @@ def _decode(sound: Decoder, path: Path, span: _Span, *, mono: bool, container: s
             _check_values(path, block)
             frames[:, done : done + block.shape[1]] = block.mean(axis=0) if mono else block
             done += block.shape[1]
-    except soundfile.LibsndfileError:
+    except Undecodable:
         tolerance = MISSING_TOLERANCE * sound.frames
     missing = span.num_frames - done
     if missing > tolerance:

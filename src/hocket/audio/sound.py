@@ -15,6 +15,10 @@ SILENCE_DB = -80.0
 """A recording whose peak is below this (dBFS) holds nothing to fuse: it is under the noise of 14 bits."""
 
 
+class Undecodable(Exception):  # noqa: N818
+    """A decoder gave up, whichever it was; `opened` makes a sentence of it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Audio:
     """A recording: `samples` is float32 `[channels, samples]`, full scale ±1; `sample_rate` is in Hz.

@@ -3,6 +3,7 @@
 import math
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -23,11 +24,14 @@ _CLIP_TOLERANCE = 2.0**-15
 
 
 class _Sink:
-    """A file that keeps its first failed write: libsndfile's FLAC writer tells nobody of those at the end."""
+    """A file that keeps what went wrong first: libsndfile, which calls this back, passes on neither what nor whether.
+
+    Its FLAC writer tells nobody of failed writes at the end, and an interruption raised in here would be lost.
+    """
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def write(self, data: bytes) -> int:
         """Claims success, because libsndfile would only pass on that something failed, not what."""
@@ -35,7 +39,7 @@ class _Sink:
         try:
             while view and self.error is None:
                 view = view[self._handle.write(view) :]
-        except OSError as error:
+        except BaseException as error:
             self.error = error
         return len(data)
 
@@ -49,8 +53,8 @@ class _Sink:
 def save(path: str | Path, audio: Audio, *, encoding: Encoding = "pcm24") -> None:
     """Writes a recording as WAV or FLAC, by the ending of `path`; the same samples give the same bytes.
 
-    The file appears whole or not at all. Integer encodings round to the nearest step of 2^-15 or 2^-23 and
-    hold -1 up to one step below 1.
+    The file appears whole or not at all; a link of that name is replaced, and what it points to stays. Integer
+    encodings round to the nearest step of 2^-15 or 2^-23 and hold -1 up to one step below 1.
 
     Raises:
         AudioError: the ending or its encoding is not written, the folder cannot be written to, or the samples
@@ -84,7 +88,22 @@ def _container(path: Path, encoding: Encoding) -> str:
         )
     if container == "FLAC" and encoding == "float32":
         raise AudioError(f"{path} cannot hold float32, as FLAC has integers only: take .wav, pcm24 or pcm16.")
+    _check_place(path)
     return container
+
+
+def _check_place(path: Path) -> None:
+    """A pipe or a device would be replaced by the finished file, which nobody means."""
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:
+        raise AudioError(f"{path} cannot be written ({error}): give another name.") from error
+    except OSError:
+        return  # Nothing is there, as a rule; all else is told when it is written.
+    if stat.S_ISDIR(mode):
+        raise AudioError(f"{path} is a folder: give the name of a file.")
+    if not stat.S_ISREG(mode):
+        raise AudioError(f"{path} is a pipe or a device: give the name of a file.")
 
 
 def _check_samples(path: Path, audio: Audio, encoding: Encoding) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,10 +11,12 @@ from hocket import __version__
 from hocket.errors import HocketError, ToldElsewhereError
 
 VERBS = {
+    "prepare": "look through folders of music and split them by song, ready to train on",
     "train": "learn to fuse from a folder of music, with a diagnosis in every batch",
     "fuse": "fuse the rhythm of one recording with the harmony of another",
     "check": "say whether an output mixes its sources or copies one of them",
     "evaluate": "score fusions with independent estimators, beside methods that need no training",
+    "slurm": "print or submit the batch script that trains on a SLURM cluster",
     "render": "render a corpus of simple music whose true fusions are known",
 }
 
@@ -27,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
     # Threads that spin while they wait make a step beside a busy core several times slower; set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # A file's name may hold what the terminal's encoding has no sign for.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _top_parser()
     verb = parser.parse_args(arguments[:1]).verb

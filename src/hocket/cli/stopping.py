@@ -11,8 +11,11 @@ from typing import Any
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 138}
 """Distinct for each signal, and what a shell would report of a program that the signal ends."""
 
-# torchrun passes Ctrl-C on to processes that the terminal has told already: so soon, it is the same request.
-SAME_REQUEST_SECONDS = 1.0
+# torchrun passes Ctrl-C on to processes that the terminal has told already, and srun does likewise: so soon, it is the
+# same request.
+SAME_REQUEST_SECONDS = 2.0
+# A warning, which a cluster may repeat; it never ends what is being saved.
+WARNINGS = (signal.SIGUSR1,)
 # Long enough to finish an import; in a wait for other processes Python's own handlers would never run.
 PATIENCE_SECONDS = 5.0
 
@@ -34,14 +37,18 @@ class Stopping:
         os.set_blocking(self._writer, False)
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._handle) for number in EXIT_CODES}
-        threading.Thread(target=self._watch, name="signals", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="signals", daemon=True)
+        self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
-        os.close(self._writer)  # the watcher reads the end, and ends
+        # Nothing of the run may hang on the thread while the interpreter ends: a tensor let go of then aborts it.
+        self.handler = None
+        os.close(self._writer)
+        self._watcher.join()
 
     def _handle(self, number: int, _: object) -> None:
         if self.handler is None:
@@ -55,17 +62,21 @@ class Stopping:
             self.handler(signal.Signals(number).name)
 
     def _watch(self) -> None:
-        """Ends the process at the second signal, or where the first came before there was a handler and did nothing."""
-        begin: float | None = None
+        """Ends the process at the second signal, or where the first came before there was a handler and did nothing.
+
+        With the first one's code: a warned run that is then told to end has still been warned.
+        """
+        begin, code = 0.0, 0
         while received := os.read(self._reader, 1):
             number = received[0]
             if number not in EXIT_CODES:
                 continue
-            if begin is not None and time.monotonic() - begin > SAME_REQUEST_SECONDS:
-                os._exit(EXIT_CODES[signal.Signals(number)])
-            begin = begin or time.monotonic()
-            if self.handler is None:
-                timer = threading.Timer(PATIENCE_SECONDS, os._exit, [EXIT_CODES[signal.Signals(number)]])
-                timer.daemon = True
-                timer.start()
+            if not code:
+                begin, code = time.monotonic(), EXIT_CODES[signal.Signals(number)]
+                if self.handler is None:
+                    timer = threading.Timer(PATIENCE_SECONDS, os._exit, [code])
+                    timer.daemon = True
+                    timer.start()
+            elif number not in WARNINGS and time.monotonic() - begin > SAME_REQUEST_SECONDS:
+                os._exit(code)
         os.close(self._reader)

@@ -43,6 +43,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
             validation_fraction=data.validation_fraction,
             seed=config.training.seed,
             progress=console.on_scan if speaks else None,
+            measure_roles=data.pairing == "suitable",
         )
         # Only now: a wrong music folder must not cost an older run its checkpoint.
         started.processes.alone(lambda: claim(options.run, fresh=options.fresh))
@@ -71,7 +72,14 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
         allow_abbrev=False,
     )
     own.add_argument("data", type=Path, nargs="?", metavar="DATA", help="music folder, or CSV of pairs")
-    own.add_argument("--run", type=Path, required=False, metavar="RUN_DIR", help="folder of the run")
+    # torchrun takes the short name for an abbreviation of its own --run-path, even behind the script's name.
+    own.add_argument(
+        "--run",
+        "--run_dir",
+        type=Path,
+        metavar="RUN_DIR",
+        help="folder of the run (--run-dir under torchrun)",
+    )
     own.add_argument("--preset", default=None, help="collapsed, fixed, guided or default")
     own.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file of fields, such as RUN_DIR/config.toml"

@@ -1,4 +1,4 @@
-"""Random excerpts of random pairs: example `index` of a run is a pure function of the seed and the index."""
+"""Random excerpts of pairs of songs: example `index` of a run is a pure function of the seed and the index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hocket import audio
+from hocket.data.config import Pairing
 from hocket.data.library import SILENCE_RMS, Song
+from hocket.data.pairing import chooser
 from hocket.errors import DataError
 
 MAX_DRAWS = 12
@@ -38,8 +40,7 @@ class SongReader:
 
     def read(self, song: Song, start_seconds: float, num_samples: int, speed: float = 1.0) -> np.ndarray:
         """Float32 `[num_samples]` from a start on, played `speed` times as fast (and as high)."""
-        rate = round(self.sample_rate / speed)
-        length = round(num_samples * self.sample_rate / rate)
+        rate, length = self._consumed(num_samples, speed)
         if self._cache is None:
             excerpt = audio.load(
                 song.path,
@@ -54,6 +55,15 @@ class SongReader:
         excerpt = audio.resample(excerpt, from_hz=self.sample_rate, to_hz=rate)[:num_samples]
         return np.pad(excerpt, (0, num_samples - len(excerpt)))
 
+    def seconds_of(self, num_samples: int, speed: float) -> float:
+        """How much of a song `read` takes for so many samples."""
+        return self._consumed(num_samples, speed)[1] / self.sample_rate
+
+    def _consumed(self, num_samples: int, speed: float) -> tuple[int, int]:
+        """The rate that the song is taken to have, and its samples at the reader's."""
+        rate = round(self.sample_rate / speed)
+        return rate, round(num_samples * self.sample_rate / rate)
+
     def _whole(self, song: Song) -> np.ndarray:
         assert self._cache is not None
         key = str(song.path)
@@ -63,7 +73,10 @@ class SongReader:
 
 
 class PairDataset(Dataset[dict[str, Tensor]]):
-    """Examples with `input` and `target` `[samples]`, and `real`, music unrelated to both, where asked for."""
+    """Examples with `input` and `target` `[samples]`, and `real`, music unrelated to both, where asked for.
+
+    `pairing` says how an input finds its target where no pairs are given; see `DataConfig`.
+    """
 
     def __init__(
         self,
@@ -76,13 +89,18 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         seed: int,
         max_speed_change: float = 0.0,
         with_real: bool = False,
+        pairing: Pairing = "random",
     ) -> None:
         self.reader, self.songs, self.pairs = reader, list(songs), list(pairs)
         self.num_examples, self.excerpt_seconds, self.seed = num_examples, excerpt_seconds, seed
         self.max_speed_change, self.with_real = max_speed_change, with_real
-        if with_real and len({song.fingerprint for song in self.songs}) < 3:
+        self._chooser = chooser(pairing, self.songs, self.pairs, least_seconds=self._longest_segments)
+        self._is_next_segment = pairing == "next_segment"
+        num_needed = 2 if self._is_next_segment else 3
+        if with_real and len({song.music for song in self.songs}) < num_needed:
             raise DataError(
-                "an adversary needs music that is unrelated to the pair, so at least three different songs: "
+                "an adversary needs music that is unrelated to the pair, so at least "
+                f"{('two', 'three')[num_needed - 2]} different songs: "
                 "add songs, or set gan_weight and feature_matching_weight to 0."
             )
 
@@ -102,12 +120,17 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         input, target = self._draw(index)[:2]
         return Example(str(input.song.path), str(target.song.path), input.start_seconds, target.start_seconds)
 
+    @property
+    def _longest_segments(self) -> float:
+        """Seconds of a song that two segments take at the highest speed."""
+        return 2.0 * self.excerpt_seconds * (1.0 + self.max_speed_change)
+
     def _draw(self, index: int) -> list["_Excerpt"]:
         if not 0 <= index < self.num_examples:
             raise IndexError(f"example {index} of {self.num_examples}")
         random = np.random.default_rng([self.seed, index])
         for _ in range(MAX_CHOICES):
-            excerpts = [self._excerpt(random, song) for song in self._choose(random)]
+            excerpts = self._excerpts(random, self._choose(random))
             if all(excerpt.rms >= SILENCE_RMS for excerpt in excerpts):
                 return excerpts
         quietest = min(excerpts, key=lambda excerpt: excerpt.rms)
@@ -116,15 +139,38 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         )
 
     def _choose(self, random: np.random.Generator) -> list[Song]:
-        if self.pairs:
-            chosen = list(self.pairs[random.integers(len(self.pairs))])
-        else:
-            chosen = [self.songs[index] for index in random.choice(len(self.songs), 2, replace=False)]
+        chosen = self._chooser(random)
         if self.with_real:
-            pair = {song.fingerprint for song in chosen}
-            others = [song for song in self.songs if song.fingerprint not in pair]
+            pair = {song.music for song in chosen}
+            others = [song for song in self.songs if song.music not in pair]
             chosen.append(others[random.integers(len(others))])
         return chosen
+
+    def _excerpts(self, random: np.random.Generator, songs: list[Song]) -> list["_Excerpt"]:
+        if not self._is_next_segment:
+            return [self._excerpt(random, song) for song in songs]
+        return [*self._segments(random, songs[0]), *(self._excerpt(random, song) for song in songs[2:])]
+
+    def _segments(self, random: np.random.Generator, song: Song) -> list["_Excerpt"]:
+        """An excerpt and the one that follows it, at one speed; of several draws one that is loud in both."""
+        num_samples = round(self.excerpt_seconds * self.reader.sample_rate)
+        best: list[_Excerpt] = []
+        for _ in range(MAX_DRAWS):
+            speed = 1.0 + float(random.uniform(-1.0, 1.0)) * self.max_speed_change
+            seconds = self.reader.seconds_of(num_samples, speed)
+            room = max(0.0, song.duration_seconds - 2.0 * seconds)
+            # On a sample, so that the second begins on the one after the first's last.
+            start = int(float(random.uniform(0.0, room)) * self.reader.sample_rate) / self.reader.sample_rate
+            drawn = [self._read(song, place, num_samples, speed) for place in (start, start + seconds)]
+            if not best or _quieter(drawn) > _quieter(best):
+                best = drawn
+            if _quieter(best) >= LOUD_ENOUGH_RMS:
+                break
+        return best
+
+    def _read(self, song: Song, start_seconds: float, num_samples: int, speed: float) -> "_Excerpt":
+        samples = self.reader.read(song, start_seconds, num_samples, speed)
+        return _Excerpt(song, start_seconds, samples, float(np.sqrt(np.mean(samples**2))))
 
     def _excerpt(self, random: np.random.Generator, song: Song) -> "_Excerpt":
         """The first excerpt drawn that is loud enough, else the loudest of them."""
@@ -135,8 +181,7 @@ class PairDataset(Dataset[dict[str, Tensor]]):
             speed = min(1.0 + float(random.uniform(-1.0, 1.0)) * self.max_speed_change, fastest)
             room = max(0.0, song.duration_seconds - self.excerpt_seconds * speed)
             start = float(random.uniform(0.0, room))
-            samples = self.reader.read(song, start, num_samples, speed)
-            excerpt = _Excerpt(song, start, samples, float(np.sqrt(np.mean(samples**2))))
+            excerpt = self._read(song, start, num_samples, speed)
             if loudest is None or excerpt.rms > loudest.rms:
                 loudest = excerpt
             if loudest.rms >= LOUD_ENOUGH_RMS:
@@ -151,3 +196,7 @@ class _Excerpt:
     start_seconds: float
     samples: np.ndarray
     rms: float
+
+
+def _quieter(excerpts: Sequence[_Excerpt]) -> float:
+    return min(excerpt.rms for excerpt in excerpts)

@@ -2,13 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hocket import audio
+from hocket.data.manifest import is_manifest
 from hocket.data.pairs import Pair, read_pairs
+from hocket.data.prepared import open_prepared
+from hocket.data.scan import measure
+from hocket.data.song import Song
 from hocket.errors import AudioError, DataError
 
 NUM_PROBES = 3
@@ -17,14 +21,7 @@ SILENCE_RMS = 1e-4
 NUM_FINGERPRINT_BLOCKS = 32
 FINGERPRINT_BYTES = 1 << 14
 
-
-@dataclass(frozen=True)
-class Song:
-    """A recording to train on; `fingerprint` is equal for files of equal content."""
-
-    path: Path
-    duration_seconds: float
-    fingerprint: str
+__all__ = ["SILENCE_RMS", "Library", "Song", "open_library"]
 
 
 @dataclass(frozen=True)
@@ -56,15 +53,21 @@ def open_library(
     validation_fraction: float,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
+    measure_roles: bool = False,
 ) -> Library:
-    """Reads a music folder, or a CSV of pairs, and splits it by song.
+    """Reads a music folder or a file of pairs (CSV, JSON lines) and splits it by song, or opens prepared data.
 
     Songs that cannot be used (broken, silent, shorter than an excerpt, equal to another) are left out and named in
-    `left_out`.
+    `left_out`. Prepared data (the folder or its manifest) is split as it was prepared, whatever fraction and seed are.
+    `measure_roles` looks through whole songs of a music folder for how percussive and tonal they are, which prepared
+    data knows already.
 
     Raises:
         DataError: there is no such folder or file, or too few usable songs.
     """
+    if is_manifest(source):
+        opened = open_prepared(source, excerpt_seconds=excerpt_seconds)
+        return Library(opened.training, opened.validation, (), (), opened.left_out, opened.notes)
     pairs: list[Pair] = []
     if source.is_file():
         pairs = read_pairs(source)
@@ -76,6 +79,8 @@ def open_library(
     for index, path in enumerate(paths):
         try:
             songs[path] = _inspect(path, excerpt_seconds)
+            if measure_roles and not pairs:
+                songs[path] = _measured(songs[path])
         except AudioError as error:
             left_out.append(str(error))
         if progress:
@@ -110,6 +115,11 @@ def _inspect(path: Path, excerpt_seconds: float) -> Song:
         if np.sqrt(energy.max()) < SILENCE_RMS:
             raise AudioError(f"{path} is nearly silent throughout: raise its level or leave it out.")
     return Song(path, header.duration_seconds, _fingerprint(path))
+
+
+def _measured(song: Song) -> Song:
+    found = measure(song.path)
+    return replace(song, percussiveness=found.percussiveness, tonality=found.tonality)
 
 
 def _fingerprint(path: Path) -> str:

@@ -1,14 +1,19 @@
-"""A CSV file that names pairs of recordings."""
+"""A CSV or JSON lines file that names pairs of recordings."""
 
 import csv
 import difflib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from hocket.errors import DataError
 
 COLUMNS = ("input", "target")
+JSON_SUFFIXES = (".jsonl", ".ndjson")
+EXAMPLE = '{"input": "drums.wav", "target": "chords.flac"}'
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,16 @@ class Pair:
 def read_pairs(path: str | Path) -> list[Pair]:
     """Reads a CSV file with the columns `input` and `target`; other columns are ignored, order is kept.
 
-    Relative paths are relative to the CSV file. Pairs are named by their place, from `000` on.
+    A file that ends in `.jsonl` has an object with these keys on each line instead. Relative paths are relative to the
+    file. Pairs are named by their place, from `000` on.
 
     Raises:
         DataError: the file is missing, not a CSV file in UTF-8, lacks a column or has no rows; or a row lacks
             a cell, has one too many or names a file that is not there. The sentence names file and line.
     """
     path = Path(path)
+    if path.suffix.lower() in JSON_SUFFIXES:
+        return _read_objects(path)
     rows = _read_rows(path)
     if not rows:
         raise DataError(f"{path} is empty: give a CSV file with the columns 'input' and 'target'.")
@@ -37,28 +45,70 @@ def read_pairs(path: str | Path) -> list[Pair]:
     _check_header(path, header)
     if not body:
         raise DataError(f"{path} has a header but no rows: add a row with an input and a target.")
-    width = max(3, len(str(len(body) - 1)))
     return [
-        _pair(path, line, header, cells, name=f"{index:0{width}d}")
-        for index, (line, cells) in enumerate(body)
+        _pair(path, line, header, cells, name=name)
+        for name, (line, cells) in zip(_names(len(body)), body, strict=True)
     ]
+
+
+def _names(count: int) -> list[str]:
+    width = max(3, len(str(count - 1)))
+    return [f"{index:0{width}d}" for index in range(count)]
 
 
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its last line in the file."""
     try:
-        # utf-8-sig: spreadsheets put a byte order mark in front of the first header.
-        with path.open(encoding="utf-8-sig", newline="") as handle:
+        with _opened(path) as handle:
             reader = csv.reader(handle, strict=True)
             return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV file ({error}): save it as comma-separated UTF-8.") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    try:
+        # utf-8-sig: spreadsheets and editors put a byte order mark in front of the first header.
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            yield handle
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: check its name and its folder.") from error
     except IsADirectoryError as error:
         raise DataError(f"{path} is a folder: give a CSV file of pairs.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file ({error}): save it as comma-separated UTF-8.") from error
+
+
+def _read_objects(path: Path) -> list[Pair]:
+    """Pairs of a file of JSON lines; blank lines are passed over."""
+    with _opened(path) as handle:
+        try:
+            lines = [(number, line) for number, line in enumerate(handle, start=1) if line.strip()]
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not a text file ({error}): save it as UTF-8.") from error
+    if not lines:
+        raise DataError(f"{path} is empty: give lines such as {EXAMPLE}.")
+    return [
+        _pair_of_object(path, number, line, name)
+        for name, (number, line) in zip(_names(len(lines)), lines, strict=True)
+    ]
+
+
+def _pair_of_object(path: Path, number: int, line: str, name: str) -> Pair:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} line {number} is not JSON ({error}): write {EXAMPLE}.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path} line {number} is not an object: write {EXAMPLE}.")
+    for column in COLUMNS:
+        if not isinstance(values.get(column, ""), str):
+            raise DataError(
+                f"{path} line {number} has a value for {column} that is not a name: write {EXAMPLE}."
+            )
+    rhythm, harmony = (_recording(path, number, column, values.get(column, "")) for column in COLUMNS)
+    return Pair(input=rhythm, target=harmony, name=name)
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:

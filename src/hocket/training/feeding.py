@@ -29,7 +29,8 @@ class Feeder:
         self._reader = SongReader(
             [*library.training, *library.validation],
             sample_rate=config.codec.sample_rate,
-            cache_megabytes=config.data.cache_megabytes,
+            # Every worker holds its own.
+            cache_megabytes=config.data.cache_megabytes // max(1, config.data.num_workers),
         )
         self.num_parts = config.training.accumulation_steps
         shares = processes.size * self.num_parts
@@ -78,6 +79,7 @@ class Feeder:
             num_examples=data.num_validation_examples,
             excerpt_seconds=data.excerpt_seconds,
             seed=self.config.training.seed + VALIDATION_SEED_OFFSET,
+            pairing=data.pairing,
         )
         size = min(data.batch_size, MOST_VALIDATED_AT_ONCE)
         starts = range(0, len(dataset), size)
@@ -98,6 +100,7 @@ class Feeder:
             excerpt_seconds=data.excerpt_seconds,
             seed=self.config.training.seed,
             max_speed_change=data.max_speed_change,
+            pairing=data.pairing,
             with_real=self._with_real,
         )
 

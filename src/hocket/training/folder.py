@@ -57,10 +57,13 @@ class RunFolder:
         return self.path / CHECKPOINTS
 
     def prepare(self) -> None:
-        """Makes the folder and writes the configuration that repeats this run."""
+        """Makes the folder, clears away what a kill left half-written, and writes the configuration of this run."""
         temporary = self.path / f".{CONFIG}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            for pattern in (".*.tmp", f"{CHECKPOINTS}/.*.tmp"):
+                for leftover in self.path.glob(pattern):
+                    leftover.unlink(missing_ok=True)
             temporary.write_text(write_toml(self.config), encoding="utf-8")
             temporary.replace(self.path / CONFIG)
         except OSError as error:

@@ -29,6 +29,9 @@ from hocket.training.steps import Learner, Scalars, learning_rate_factor, train_
 from hocket.training.tracker import SilentTracker, Tracker
 from hocket.training.validation import Validation, Validator
 
+MUCH_WAITING = 0.1
+"""Share of the time spent waiting for data from which on the user is told."""
+
 
 class Trainer:
     """One run in one folder, in one of its processes; `run` may be called once."""
@@ -220,8 +223,8 @@ class Trainer:
         if report.applied:
             self._apply(report.remedies, epoch)
         self._save()
-        self.tracker.write("timing", progress.step, self._take_seconds())
         self.listener.on_epoch(report)
+        self._tell_where_time_went()
         if plan.patience and progress.epochs_without_gain >= plan.patience:
             self.stop_reason = f"no gain for {plan.patience} epochs"
 
@@ -297,11 +300,17 @@ class Trainer:
         yield
         self._seconds[name] += time.monotonic() - begin
 
-    def _take_seconds(self) -> dict[str, float]:
-        """What an epoch's time went into."""
-        taken = {f"{name}_seconds": seconds for name, seconds in self._seconds.items()}
-        self._seconds = dict.fromkeys(self._seconds, 0.0)
-        return taken
+    def _tell_where_time_went(self) -> None:
+        """One line in the log for each epoch, and a word to the user where the music is what is waited for."""
+        seconds = self._seconds
+        self._seconds = dict.fromkeys(seconds, 0.0)
+        values = {f"{name}_seconds": value for name, value in seconds.items()}
+        self.tracker.write("timing", self.state.progress.step, values)
+        waiting = seconds["data"] / max(seconds["data"] + seconds["step"], 1e-9)
+        if waiting > MUCH_WAITING:
+            self.listener.on_note(
+                f"{waiting:.0%} of the time was spent waiting for music: raise --num_workers"
+            )
 
 
 def _is_due(step: int, interval: int) -> bool:

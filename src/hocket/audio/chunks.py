@@ -1,0 +1,182 @@
+"""The headers of WAV, RF64, Wave64 and AIFF: where the samples are, and whether all of them are there.
+
+Sources: Multimedia Programming Interface and Data Specifications 1.0 (WAV), EBU Tech 3306 (RF64), Sony's
+Wave64 specification, and Apple's Audio Interchange File Format 1.3 and AIFF-C.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from hocket.audio.pcm import PcmHeader, PcmLayout, check_sizes
+from hocket.errors import AudioError
+
+MISSING_TOLERANCE = 0.01
+"""A recording may lack this share of what its header states; one that lacks more is refused as cut off."""
+
+_WAV_PCM, _WAV_FLOAT, _WAV_EXTENSIBLE = 1, 3, 0xFFFE
+_FAMILIES = {b"RF64": "RF64", b"BW64": "RF64", b"riff": "W64"}
+_SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+_W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+
+_AIFF_CODINGS = {b"NONE": ("i", ">"), b"twos": ("i", ">"), b"sowt": ("i", "<"), b"in24": ("i", ">")}
+_AIFF_CODINGS |= {b"in32": ("i", ">"), b"raw ": ("u", ">")}
+
+# Programs that write to a pipe cannot know the length and put a number near the largest here.
+_UNKNOWN_LENGTH = 0x7FFF_F000
+_MAX_CHUNKS = 1_000
+_FOUR_GIGABYTES = 2**32
+
+Chunk = tuple[bytes, int, int]
+
+
+def wav_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> PcmLayout:
+    """The samples of a WAV, RF64 (BW64 is the same) or Wave64 that begins at `start`.
+
+    Raises:
+        AudioError: it is not PCM or float, its sizes contradict each other, or samples are missing.
+    """
+    header, large = None, None
+    family = _FAMILIES.get(_at(handle, start, 4), "RIFF")
+    chunks = _wave64_chunks(handle, start) if family == "W64" else _chunks(handle, start + 12, "<")
+    for name, body, length in chunks:
+        if name == b"ds64" and family == "RF64":
+            large = int.from_bytes(_at(handle, body, 16)[8:16], "little")
+        elif name == b"fmt ":
+            header = _wav_header(_at(handle, body, min(length, 40)), path)
+        elif name == b"data" and header is not None:
+            if length == 0xFFFF_FFFF and large is not None:
+                length = large
+            unknown = length >= _UNKNOWN_LENGTH and family == "RIFF"
+            held = _held(handle, path, body, length, num_bytes, unknown=unknown, family=family)
+            return header.layout(body, held)
+    raise _no_samples(path)
+
+
+def aiff_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> PcmLayout:
+    """The samples of an AIFF or AIFC that begins at `start`.
+
+    Raises:
+        AudioError: as for `wav_layout`.
+    """
+    header, stated, sound = None, 0, None
+    for name, body, length in _chunks(handle, start + 12, ">"):
+        if name == b"COMM":
+            header, stated = _aiff_header(_at(handle, body, min(length, 22)), path)
+        elif name == b"SSND":
+            offset = int.from_bytes(_at(handle, body, 4), "big")
+            sound = (body + 8 + offset, max(0, length - 8 - offset), length)
+        if header is not None and sound is not None:
+            first, within, length = sound
+            unknown = length >= _UNKNOWN_LENGTH
+            wanted = stated * header.num_channels * header.sample_bytes
+            # The number of frames counts; without one, as after an interrupted recording, the size of the chunk.
+            wanted = wanted if wanted or unknown else within
+            return header.layout(first, _held(handle, path, first, wanted, num_bytes, unknown=wanted == 0))
+    raise _no_samples(path)
+
+
+def _chunks(handle: BinaryIO, start: int, order: str) -> Iterator[Chunk]:
+    """Name, place and stated length of one chunk after the other."""
+    for _ in range(_MAX_CHUNKS):
+        head = _at(handle, start, 8)
+        if len(head) < 8:
+            return
+        name, length = struct.unpack(f"{order}4sI", head)
+        yield name, start + 8, length
+        start += 8 + length + length % 2
+
+
+def _wave64_chunks(handle: BinaryIO, start: int) -> Iterator[Chunk]:
+    """The same for Wave64, whose lengths count their own header and are padded to 8."""
+    start += 40
+    for _ in range(_MAX_CHUNKS):
+        head = _at(handle, start, 24)
+        if len(head) < 24:
+            return
+        length = int.from_bytes(head[16:], "little")
+        if length < 24 or length >= 2**62:
+            return
+        yield head[:4] if head[4:16] == _W64_TAIL else b"", start + 24, length - 24
+        start += length + -length % 8
+
+
+def _at(handle: BinaryIO, place: int, num_bytes: int) -> bytes:
+    handle.seek(place)
+    return handle.read(num_bytes)
+
+
+def _wav_header(body: bytes, path: Path) -> PcmHeader:
+    if len(body) < 16:
+        raise _no_samples(path)
+    tag, channels, rate_hz, _, frame_bytes, bits = struct.unpack("<HHIIHH", body[:16])
+    if tag == _WAV_EXTENSIBLE and body[26:40] == _SUBFORMAT_TAIL:
+        tag = int.from_bytes(body[24:26], "little")
+    if tag not in (_WAV_PCM, _WAV_FLOAT):
+        raise unread_coding(path, "wav", f"format {tag:#06x}")
+    is_float = tag == _WAV_FLOAT
+    sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=frame_bytes, is_float=is_float)
+    kind = "f" if is_float else "u" if sample_bytes == 1 else "i"
+    return PcmHeader(rate_hz, channels, kind, sample_bytes, "<")
+
+
+def _aiff_header(body: bytes, path: Path) -> tuple[PcmHeader, int]:
+    """The header and the number of frames that it states."""
+    if len(body) < 18:
+        raise _no_samples(path)
+    channels, num_frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", body[:18])
+    coding = body[18:22] or b"NONE"
+    if coding not in _AIFF_CODINGS:
+        raise unread_coding(path, "aiff", ascii(coding.decode("latin-1")).strip("'"))
+    kind, order = _AIFF_CODINGS[coding]
+    sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=None, is_float=False)
+    # An 80-bit float; what is not a rate by far comes out as 0 or as a number that is refused like one.
+    rate_hz = mantissa * 2.0 ** (min(exponent, 16_383 + 40) - 16_383 - 63) if exponent > 16_383 else 0
+    return PcmHeader(round(rate_hz), channels, kind, sample_bytes, order), num_frames
+
+
+def _held(
+    handle: BinaryIO, path: Path, first: int, stated: int, num_bytes: int, *, unknown: bool, family: str = ""
+) -> int:
+    """How many bytes of samples there are to read from `first` on."""
+    held = max(0, num_bytes - first)
+    if stated == 0 and not unknown and family == "RIFF":
+        # A program that was interrupted left no length: what follows is sound, unless it is another chunk.
+        unknown = not _looks_like_a_chunk(_at(handle, first, 8), held)
+    if unknown:
+        return held
+    if family == "RIFF" and held - stated >= _FOUR_GIGABYTES:
+        raise AudioError(f"{path} is longer than the 4 GB that a WAV can state: save it in parts or as RF64.")
+    if stated - held > MISSING_TOLERANCE * stated:
+        raise cut_off(path, share=held / stated)
+    return min(stated, held)
+
+
+def _looks_like_a_chunk(head: bytes, held: int) -> bool:
+    if len(head) < 8:
+        return True
+    return (
+        head[:4].isascii()
+        and head[:4].decode("ascii").isprintable()
+        and int.from_bytes(head[4:], "little") <= held
+    )
+
+
+def _no_samples(path: Path) -> AudioError:
+    return AudioError(f"{path} holds no sound (its header names no samples): get a whole copy of it.")
+
+
+def cut_off(path: Path, *, share: float) -> AudioError:
+    """The error for a recording of which only `share` (0 to 1) is there or can be decoded."""
+    return AudioError(
+        f"{path} is damaged or cut off (only {100 * share:.0f} % of it can be read): get a whole copy of it."
+    )
+
+
+def unread_coding(path: Path, container: str, coding: str) -> AudioError:
+    """The error for a coding that nothing here reads."""
+    readable = "PCM or float WAV, FLAC, OGG (Vorbis, Opus), MP3, PCM AIFF or M4A (AAC, ALAC)"
+    return AudioError(
+        f"{path} is {container} with {coding} coding, which is not read: convert it to {readable}."
+    )

@@ -1,0 +1,145 @@
+"""AAC and ALAC (M4A, MP4 and raw AAC) by way of PyAV, where it is installed.
+
+PyAV is an extra, `hocket[formats]`, and no part of this program: its own licence is BSD, but its wheels carry a build
+of FFmpeg (LGPL 3 by its own word) together with x264 and x265, which are GPL. Whoever passes such an installation on
+minds these. Nothing of FFmpeg but its MP4 and ADTS readers and its AAC and ALAC decoders is let near a file.
+
+What is told of time: the encoder's priming samples are left out where the file states them, as M4A does in its edit
+list and raw AAC and some fragmented files do not. An excerpt of a file with noise substitution (PNS, a habit of
+FFmpeg's own encoder) has the noise of other draws than the whole has; all else equals the slice of the whole.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from hocket.audio.boxes import check_boxes
+from hocket.audio.chunks import unread_coding
+from hocket.audio.sound import Undecodable
+from hocket.errors import AudioError
+
+_DEMUXERS = {"m4a": "mov", "aac": "aac"}
+_CODECS = ("aac", "alac")
+
+# AAC frames of 1024 or 2048 overlap with the one before; spectral band replication remembers a few more.
+REACH_FRAMES = 16_384
+
+
+@contextmanager
+def opened_mpeg4(handle: BinaryIO, path: Path, container: str, *, num_bytes: int) -> Iterator["Mpeg4Reader"]:
+    """A reader of the first audio stream of an open file.
+
+    Raises:
+        AudioError: PyAV is missing, there is no sound, the coding is another, or the file is cut off.
+        Undecodable: FFmpeg makes nothing of it.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise AudioError(
+            f"{path} is AAC or MP4, which takes PyAV: pip install 'hocket[formats]', or convert it to WAV."
+        ) from error
+    if container == "m4a":
+        check_boxes(handle, path, num_bytes=num_bytes)
+    options = {"codec_whitelist": ",".join(_CODECS), "enable_drefs": "0"} if container == "m4a" else {}
+    handle.seek(0)
+    try:
+        with av.open(handle, format=_DEMUXERS[container], options=options, metadata_errors="ignore") as file:
+            if not file.streams.audio:
+                raise AudioError(f"{path} holds no sound (no audio stream): give a recording.")
+            stream = file.streams.audio[0]
+            coding = stream.codec_context.name if stream.codec_context else "an unknown"
+            if coding not in _CODECS:
+                raise unread_coding(path, container, coding)
+            yield Mpeg4Reader(file, stream)
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        raise Undecodable(str(error)) from error
+
+
+class Mpeg4Reader:
+    """A cursor over the frames of one audio stream."""
+
+    def __init__(self, file: Any, stream: Any) -> None:
+        self._file, self._stream = file, stream
+        stream.codec_context.thread_count = 1
+        self.samplerate = int(stream.codec_context.sample_rate or 0)
+        self.channels = int(stream.codec_context.channels or 0)
+        self._ratio = (stream.time_base or 0) * self.samplerate
+        if not self._ratio or not self.channels:
+            raise Undecodable("no rate or no channels")
+        # Fragments and raw AAC state no length: their packets are counted, which decodes nothing.
+        self._is_counted = not stream.frames
+        self.frames = self._count() if self._is_counted else round((stream.duration or 0) * self._ratio)
+        self._position = 0
+        self._pending = np.zeros((0, self.channels), dtype=np.float32)
+        self._decoded: Iterator[Any] | None = None
+
+    def seek(self, frame: int) -> None:
+        """Goes to a frame, by way of earlier ones that are decoded and dropped."""
+        near = max(0, frame - REACH_FRAMES)
+        # Only where time stamps count frames, they tell exactly where a seek has led to.
+        if near > 0 and not self._is_counted and self._ratio.denominator == 1:
+            self._file.seek(int(near / self._ratio), stream=self._stream, backward=True, any_frame=False)
+        else:
+            self._file.seek(0)
+        self._stream.codec_context.flush_buffers()
+        self._decoded = self._decode(from_frame=near if self._is_counted else 0)
+        first, values = self._next() or (frame, self._pending[:0])
+        self._position, self._pending = max(0, first), values[max(0, -first) :]
+        while self._position < frame and len(self.read_frames(frame - self._position)):
+            pass
+
+    def read_frames(self, num_frames: int) -> np.ndarray:
+        """The next frames, float32 `[frames, channels]`; fewer than asked for, and none at the end."""
+        if self._decoded is None:
+            self.seek(0)
+        wanted = max(0, min(num_frames, self.frames - self._position))
+        while wanted and not len(self._pending):
+            found = self._next()
+            if found is None:
+                break
+            self._pending = found[1]
+        block, self._pending = self._pending[:wanted], self._pending[wanted:]
+        self._position += len(block)
+        return block
+
+    def _next(self) -> tuple[int, np.ndarray] | None:
+        """Where the next decoded frames begin, by their time stamp, and they themselves; None at the end."""
+        import av
+
+        assert self._decoded is not None
+        try:
+            frame = next(self._decoded, None)
+        except (av.FFmpegError, UnicodeDecodeError) as error:
+            raise Undecodable(str(error)) from error
+        if frame is None:
+            return None
+        if frame.sample_rate != self.samplerate or len(frame.layout.channels) != self.channels:
+            raise Undecodable("the rate or the channels change")
+        return self._place(frame.pts or 0), _to_float(frame, self.channels)
+
+    def _decode(self, *, from_frame: int) -> Iterator[Any]:
+        for packet in self._file.demux(self._stream):
+            if not from_frame or packet.pts is None or self._place(packet.pts) >= from_frame:
+                yield from packet.decode()
+
+    def _place(self, time_stamp: int) -> int:
+        """The frame at a time stamp. Files that are counted may begin at any; others begin before 0."""
+        first = int(self._stream.start_time or 0) if self._is_counted else 0
+        return round((time_stamp - first) * self._ratio)
+
+    def _count(self) -> int:
+        duration = sum(packet.duration or 0 for packet in self._file.demux(self._stream))
+        return round(duration * self._ratio)
+
+
+def _to_float(frame: Any, channels: int) -> np.ndarray:
+    values = frame.to_ndarray()
+    planes = values.reshape(-1, channels) if not frame.format.is_planar else values.T
+    if values.dtype == np.float32:
+        return np.ascontiguousarray(planes)
+    scale = np.float32(2.0 ** (8 * values.dtype.itemsize - 1))
+    return planes.astype(np.float32) / scale

@@ -1,0 +1,201 @@
+"""`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hocket.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hocket.data.manifest import Manifest, Recording
+    from hocket.data.prepare import Prepared
+
+MOST_ROWS = 200
+MOST_NAMES = 20
+SIDES = ("training", "validation", "test")
+
+
+def run(argv: list[str]) -> int:
+    """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used all the same."""
+    arguments = _parser().parse_args([_with_hyphens(word) for word in argv])
+    if arguments.jobs < 1:
+        raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")
+    from hocket.data.prepare import prepare
+
+    start = time.perf_counter()
+    with _Progress() as progress:
+        prepared = prepare(
+            arguments.folders,
+            arguments.output,
+            validation_fraction=arguments.validation_fraction,
+            test_fraction=arguments.test_fraction,
+            seed=arguments.seed,
+            minimum_seconds=arguments.minimum_seconds,
+            resplit=arguments.resplit,
+            jobs=arguments.jobs,
+            progress=progress.advance,
+        )
+    lines = _report(prepared, arguments.output, time.perf_counter() - start)
+    print("\n".join(shown(line) for line in lines))
+    return 0
+
+
+def shown(text: str) -> str:
+    """A sentence for a terminal: names may hold line breaks, control characters and bytes that are no text."""
+    printable = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+    return printable.encode("utf-8", "backslashreplace").decode()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket prepare",
+        description="Looks through folders of music, measures every recording, and divides them by song into training "
+        "and validation. A second run looks only at what is new or has changed, and leaves every song on its side.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="folders of music")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DATA", help="folder of the prepared data"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=_num_cores(),
+        metavar="N",
+        help="processes that decode (one for each core)",
+    )
+    parser.add_argument(
+        "--validation-fraction", type=float, metavar="X", help="share of songs to validate on (0.1)"
+    )
+    parser.add_argument(
+        "--test-fraction", type=float, metavar="X", help="share of songs that training never sees (0)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="another seed, another division (0)")
+    parser.add_argument(
+        "--minimum-seconds", type=float, metavar="S", help="shortest recording that is used (4.4)"
+    )
+    parser.add_argument(
+        "--resplit", action="store_true", help="divide anew, which may move songs that were trained on"
+    )
+    return parser
+
+
+def _with_hyphens(word: str) -> str:
+    """`--test_fraction=0.1` as `--test-fraction=0.1`; values stay as they are."""
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _num_cores() -> int:
+    """The cores that this process may use, which on a cluster are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Progress:
+    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
+
+    EVERY_SECONDS = 10.0
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            TextColumn("looking at recordings"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._start = self._said = time.monotonic()
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar.task_ids:  # one that never began would leave an empty line
+            self._bar.stop()
+
+    def advance(self, done: int, total: int, path: str) -> None:
+        now = time.monotonic()
+        rate = done / max(now - self._start, 1e-3)
+        if self._console.is_terminal:
+            if not self._bar.task_ids:
+                self._bar.add_task("", total=total, rate="")
+                self._bar.start()
+            self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
+        elif done == total or now - self._said >= self.EVERY_SECONDS:
+            self._said = now
+            left = f", {_duration((total - done) / rate)} left" if done < total else ""
+            line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
+            self._console.print(line, markup=False)
+
+
+def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator[str]:
+    manifest = prepared.manifest
+    recordings = [recording for recording in manifest.recordings if recording.status != "gone"]
+    yield from _table(manifest, recordings, output)
+    for reason, missing in prepared.left_out().items():
+        yield f"left out, {reason}: {len(missing)}"
+        yield from (f"  {recording.sentence}" for recording in missing[:MOST_NAMES])
+        if len(missing) > MOST_NAMES:
+            yield f"  and {len(missing) - MOST_NAMES} more, in {output / 'report.csv'}"
+    if prepared.other_files:
+        kinds = ", ".join(f"{number} {ending}" for ending, number in prepared.other_files.most_common())
+        yield f"other files, not looked at: {prepared.other_files.total()} ({kinds})"
+    yield from (f"note: {note}" for note in prepared.notes)
+    yield (
+        f"{len(recordings)} recordings in {wall_seconds:.1f} s: looked at {prepared.num_looked_at}, "
+        f"{prepared.num_kept} known from before"
+    )
+    for side in SIDES:
+        if used := manifest.used(side):  # type: ignore[arg-type]
+            seconds = sum(recording.duration_seconds or 0.0 for recording in used)
+            songs = len({recording.group for recording in used})
+            yield f"{side}: {len(used)} recordings of {songs} songs ({_duration(seconds)})"
+    yield f"next: hocket train {output} --run RUN_DIR"
+
+
+def _table(manifest: "Manifest", recordings: "list[Recording]", output: Path) -> Iterator[str]:
+    """A row for each recording: verdict, side and figures; for large libraries in the CSV file only."""
+    if len(recordings) > MOST_ROWS:
+        yield f"a row for each of the {len(recordings)} recordings is in {output / 'report.csv'}"
+        return
+    yield (
+        f"{'verdict':<12} {'side':<10} {'length':>8} {'rate':>6} {'level':>9} {'tempo (sure)':>13} "
+        f"{'percussive':>10} {'tonal':>6}  file"
+    )
+    for recording in recordings:
+        verdict = recording.reason or recording.status
+        figures = " " * 57 if recording.duration_seconds is None else _figures(recording)
+        yield f"{verdict:<12} {recording.split:<10} {figures}  {manifest.path_of(recording)}"
+
+
+def _figures(recording: "Recording") -> str:
+    formats: tuple[tuple[str, Callable[[float], str]], ...] = (
+        ("duration_seconds", lambda value: f"{value:.1f} s".rjust(8)),
+        ("sample_rate", lambda value: f"{value:.0f}".rjust(6)),
+        ("rms_db", lambda value: f"{value:.1f} dB".rjust(9)),
+        ("tempo_bpm", lambda value: f"{value:.0f}".rjust(6)),
+        ("tempo_confidence", lambda value: f"({value:.2f})"),
+        ("percussiveness", lambda value: f"{value:.2f}".rjust(10)),
+        ("tonality", lambda value: f"{value:.2f}".rjust(6)),
+    )
+    return " ".join(show(getattr(recording, name) or 0.0) for name, show in formats)
+
+
+def _duration(seconds: float) -> str:
+    """A time that a person would say: 45 s, 12 min, 3 h 20 min."""
+    # The same as in `wording`, whose other words would load torch.
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

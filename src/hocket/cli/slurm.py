@@ -1,0 +1,166 @@
+"""`hocket slurm`: prints or submits the batch script of a training run."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+from hocket.cli.flags import joined, underscored
+from hocket.cluster.script import Job, render
+from hocket.cluster.times import parse_time
+from hocket.errors import ConfigError
+
+SBATCH_SECONDS = 120
+USAGE = "hocket slurm [--nodes N] [--gpus N] [--time T] [...] -- train DATA --run RUN_DIR [...]"
+
+
+def run(argv: list[str]) -> int:
+    """Prints the script, or submits it and prints the job's number."""
+    cut = argv.index("--") if "--" in argv else len(argv)
+    options = _parser().parse_args([_with_hyphens(word) for word in argv[:cut]])
+    job = _job(options, argv[cut + 1 :])
+    script = os.fsencode(render(job))
+    if options.submit:
+        return _submit(job, script)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(script)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket slurm",
+        usage=USAGE,
+        description="Prints, or with --submit submits, the batch script that trains on a SLURM cluster: it saves "
+        "before the time limit, goes back into the queue, and continues.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--nodes", type=int, default=1, metavar="N", help="nodes (1)")
+    add("--gpus", type=int, default=4, metavar="N", help="GPUs of each node, one task each; 0: CPUs only (4)")
+    add("--tasks", type=int, metavar="N", help="tasks on each node, where there are no GPUs (1)")
+    add("--cpus-per-task", type=int, metavar="N", help="CPUs of each task (16 beside a GPU, else 1)")
+    add("--time", default="12:00:00", metavar="T", help="limit: HH:MM:SS, D-HH:MM:SS, minutes (12:00:00)")
+    add("--signal-seconds", type=int, default=180, metavar="S", help="save so long before the limit (180)")
+    add("--account", metavar="A", help="the project that pays; Levante wants one")
+    add("--partition", metavar="P", help="such as Levante's gpu")
+    add("--constraint", metavar="C", help="kinds of nodes, such as Levante's a100_80")
+    add("--mem", metavar="M", help="memory of each node, such as 200G; 0: all of it")
+    add("--job-name", metavar="J", help="jobs of one name run one after the other (made from the run folder)")
+    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="where the job's log goes (here)")
+    add("--venv", type=Path, metavar="DIR", help="virtual environment with hocket in it (this one)")
+    add("--submit", action="store_true", help="give it to sbatch instead of printing it")
+    add("--template", action="store_true", help="print the script that takes `train DATA ...` from sbatch")
+    return parser
+
+
+def _job(options: argparse.Namespace, words: list[str]) -> Job:
+    if options.template and (words or options.submit):
+        raise ConfigError("--template has no command of its own: leave --submit and what follows -- out.")
+    command, run_dir = (None, None) if options.template else _command(words)
+    return Job(
+        nodes=options.nodes,
+        gpus=options.gpus,
+        tasks=_or(options.tasks, max(options.gpus, 1)),
+        cpus_per_task=_or(options.cpus_per_task, 16 if options.gpus else 1),
+        time_seconds=parse_time(options.time),
+        signal_seconds=options.signal_seconds,
+        name=options.job_name or _name(run_dir),
+        account=options.account,
+        partition=options.partition,
+        constraint=options.constraint,
+        memory=options.mem,
+        output_dir=None if options.template else _output_dir(options.output_dir),
+        python=None if options.template else _python(options.venv),
+        command=command,
+    )
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _command(words: list[str]) -> tuple[tuple[str, ...], Path]:
+    """Hocket's own words with absolute paths, checked as `hocket train` would, and the run's folder."""
+    if not words or words[0] != "train":
+        raise ConfigError(f"what is to be trained is missing: {USAGE}")
+    from hocket.cli.train import _parse
+    from hocket.training.config import FIELDS
+
+    # Here rather than on the node: a wrong field would cost hours in the queue.
+    options, config = _parse(words[1:])
+    data, run_dir = _absolute(Path(config.data.music)), _absolute(options.run)
+    if not data.exists():
+        raise ConfigError(f"{data} is missing: give the folder of music, or the CSV of pairs, to train on.")
+    if run_dir.exists() and not run_dir.is_dir():
+        raise ConfigError(f"{run_dir} is a file: give a folder for the run.")
+    if not run_dir.parent.is_dir():
+        raise ConfigError(f"{run_dir.parent} is missing: make it, or give another --run.")
+    paths = {"run": run_dir, "config": options.config and _absolute(options.config)}
+    rest = joined(underscored(words[1:]), [*FIELDS, "run", "config", "preset"])
+    if options.data is not None:
+        rest.remove(next(word for word in rest if not word.startswith("-") and Path(word) == options.data))
+    kept = [word for word in rest if word.partition("=")[0] not in ("--run", "--config")]
+    named = [f"--{name}={path}" for name, path in paths.items() if path is not None]
+    return ("train", str(data), *named, *kept), run_dir
+
+
+def _absolute(path: Path) -> Path:
+    # Links stay: the node may see another place behind them, and a venv's python is a link.
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _name(run_dir: Path | None) -> str:
+    """One name for each run folder, since SLURM keeps jobs of one name from running at once."""
+    if run_dir is None:
+        return "hocket"
+    plain = re.sub(r"[^\w.-]+", "-", run_dir.name, flags=re.ASCII).strip("-")[:32]
+    return f"hocket-{plain or 'run'}-{zlib.crc32(os.fsencode(run_dir)):08x}"
+
+
+def _output_dir(path: Path) -> Path:
+    if not path.is_dir():
+        raise ConfigError(
+            f"--output-dir {path} is no folder: make it first, SLURM starts no job without its log."
+        )
+    return _absolute(path)
+
+
+def _python(venv: Path | None) -> Path:
+    path = _absolute(Path(sys.executable) if venv is None else venv / "bin" / "python")
+    if not os.access(path, os.X_OK):
+        raise ConfigError(f"{path} is no program: give --venv a virtual environment with hocket in it.")
+    return path
+
+
+def _with_hyphens(word: str) -> str:
+    """`--job_name=a_b` as `--job-name=a_b`; values stay as they are."""
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _submit(job: Job, script: bytes) -> int:
+    try:
+        done = subprocess.run(
+            ["sbatch", "--parsable"], input=script, capture_output=True, timeout=SBATCH_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise ConfigError("there is no sbatch here: submit from a login node of the cluster.") from error
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"sbatch gave no answer in {SBATCH_SECONDS} s: try again later, or ask whether SLURM is up."
+        ) from error
+    if done.returncode:
+        reason = " ".join(done.stderr.decode(errors="replace").replace("sbatch: error: ", "").split())
+        raise ConfigError(
+            f"sbatch refused the job ({reason or f'exit code {done.returncode}'}): "
+            "check --account, --partition, --time and what is asked of each node."
+        )
+    number = done.stdout.decode().strip().partition(";")[0]
+    print(f"submitted job {number}: {job.output_dir}/{job.name}-{number}.log")
+    print(f"  squeue --job {number}    scancel {number}")
+    return 0

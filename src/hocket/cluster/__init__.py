@@ -1,0 +1,1 @@
+"""Batch scripts for SLURM: their text, and the words that SLURM has for time."""

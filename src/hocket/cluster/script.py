@@ -1,0 +1,140 @@
+"""The batch script that trains on a SLURM cluster: a header of settings over a body that is always the same."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from hocket.cluster.times import format_time
+from hocket.errors import ConfigError
+
+BODY = "train_body.sh"
+# sbatch reads a name up to the next blank, takes quotes off, and ends at a `#`.
+_PLAIN = re.compile(r"[\w.@+:/=,-]+")
+_CONSTRAINT = re.compile(r"[\w.@+:/=,&|*()\[\]-]+")
+_UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f\"\\]")
+# sbatch(1), --signal: the number of seconds lies between 0 and 65535.
+MAX_SIGNAL_SECONDS = 65_535
+
+
+@dataclass(frozen=True)
+class Job:
+    """What SLURM is asked for; numbers of GPUs and tasks are those of one node.
+
+    Without a `command` the script takes hocket's words from its own arguments: `sbatch SCRIPT train DATA --run RUN`.
+    Without a `python` it takes that of HOCKET_PYTHON, or of `.venv` where it was submitted.
+
+    Raises:
+        ConfigError: a number is out of range, or a name cannot stand in a batch script.
+    """
+
+    nodes: int = 1
+    gpus: int = 4
+    tasks: int = 4
+    cpus_per_task: int = 16
+    time_seconds: int = 12 * 3600
+    signal_seconds: int = 180
+    name: str = "hocket"
+    account: str | None = None
+    partition: str | None = None
+    constraint: str | None = None
+    memory: str | None = None
+    output_dir: Path | None = None
+    python: Path | None = None
+    command: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for field, least in (("nodes", 1), ("gpus", 0), ("tasks", 1), ("cpus_per_task", 1)):
+            if getattr(self, field) < least:
+                raise ConfigError(
+                    f"--{field.replace('_', '-')} {getattr(self, field)}: give at least {least}."
+                )
+        if self.gpus and self.tasks != self.gpus:
+            raise ConfigError(
+                f"--tasks {self.tasks} with --gpus {self.gpus}: leave --tasks out, each GPU has its own task."
+            )
+        if not 1 <= self.signal_seconds <= MAX_SIGNAL_SECONDS:
+            raise ConfigError(
+                f"--signal-seconds {self.signal_seconds}: give between 1 and {MAX_SIGNAL_SECONDS}."
+            )
+        if self.signal_seconds >= self.time_seconds:
+            raise ConfigError(
+                f"--signal-seconds {self.signal_seconds} is not within --time {format_time(self.time_seconds)}: "
+                "training would be stopped as soon as it starts; give a longer --time or fewer seconds."
+            )
+        for field in ("name", "account", "partition", "memory"):
+            _check(field, getattr(self, field), _PLAIN)
+        _check("constraint", self.constraint, _CONSTRAINT)
+        if self.output_dir is not None and _UNQUOTABLE.search(str(self.output_dir)):
+            raise ConfigError(
+                f"--output-dir {str(self.output_dir)!r} has a character that a batch script cannot hold: "
+                "give another folder."
+            )
+
+
+def render(job: Job) -> str:
+    """The whole script; what the shell runs is quoted, so that any name of a file is safe."""
+    body = (resources.files("hocket.cluster") / BODY).read_text(encoding="utf-8")
+    return "\n".join([*_header(job), "", *_prelude(job), "", body])
+
+
+def _header(job: Job) -> Iterator[str]:
+    yield "#!/bin/bash"
+    if job.command is None:
+        yield "# Trains on SLURM:  sbatch slurm/train.sbatch train DATA --run RUN_DIR [any flag of hocket train]"
+        yield "# On DKRZ's Levante fill in the account and, where it is another, the partition. Written by"
+        yield "# `hocket slurm --template`; `hocket slurm ... -- train DATA --run RUN_DIR` fills in all of it."
+    for name, value in (
+        ("account", job.account),
+        ("partition", job.partition),
+        ("constraint", job.constraint),
+    ):
+        if value is not None:
+            yield f"#SBATCH --{name}={value}"
+    yield f"#SBATCH --job-name={job.name}"
+    if job.command is not None:
+        yield "# Jobs of one name run one after the other: two must never write to one run folder."
+        yield "#SBATCH --dependency=singleton"
+    yield from _resources(job)
+    yield from _life(job)
+
+
+def _resources(job: Job) -> Iterator[str]:
+    yield f"#SBATCH --nodes={job.nodes}"
+    if job.gpus:
+        yield "# One task for each GPU; the tasks find their GPU by their number on the node."
+        yield f"#SBATCH --gpus-per-node={job.gpus}"
+    yield f"#SBATCH --ntasks-per-node={job.tasks}"
+    yield f"#SBATCH --cpus-per-task={job.cpus_per_task}"
+    if job.memory is not None:
+        yield f"#SBATCH --mem={job.memory}"
+
+
+def _life(job: Job) -> Iterator[str]:
+    yield "# Levante's GPU partition ends every job after 12 hours: continuing is the usual way, not the exception."
+    yield f"#SBATCH --time={format_time(job.time_seconds)}"
+    yield "# So long before the limit the tasks are asked to save and end. SLURM may ask up to a minute earlier."
+    yield f"#SBATCH --signal=USR1@{job.signal_seconds}"
+    yield "# A preempted job, or one whose node fails, goes back into the queue."
+    yield "#SBATCH --requeue"
+    yield "# One log for each job; a start after a requeue writes on below the last."
+    yield "#SBATCH --open-mode=append"
+    folder = "" if job.output_dir is None else f"{job.output_dir}/".replace("%", "%%")
+    yield f'#SBATCH --output="{folder}%x-%j.log"'
+
+
+def _prelude(job: Job) -> Iterator[str]:
+    if job.python is None:
+        yield "python=${HOCKET_PYTHON:-${SLURM_SUBMIT_DIR:-.}/.venv/bin/python}"
+    else:
+        yield f"python={shlex.quote(str(job.python))}"
+    if job.command is not None:
+        yield f"set -- {shlex.join(job.command)}"
+
+
+def _check(field: str, value: str | None, pattern: re.Pattern[str]) -> None:
+    if value is not None and not pattern.fullmatch(value):
+        flag = {"name": "job-name", "memory": "mem"}.get(field, field)
+        raise ConfigError(f"--{flag} {value!r} cannot stand in a batch script: give letters, digits and -_.")

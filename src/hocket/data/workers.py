@@ -1,0 +1,181 @@
+"""Child processes that take one task at a time, so that one that dies, hangs or eats memory costs that task only.
+
+Decoders meet strangers' files here. What goes through the pipes is JSON, because unpickling what a child says would
+let a decoder's fault become the parent's.
+"""
+
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import DataError
+
+Task = dict[str, Any]
+EXTRA_BYTES = 2 << 30
+START_SECONDS = 120.0
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task has no result: a word (`crashed`, `too slow`, `failed`) and what happened."""
+
+    reason: str
+    what: str
+
+
+def run_in_children(
+    function: Callable[[Task], Any], tasks: Sequence[Task], *, jobs: int, limit_seconds: float
+) -> Iterator[tuple[int, Any | Failure]]:
+    """Yields (number of the task, what `function` made of it or a Failure) in the order in which they are done.
+
+    `function` is one of a module's; its argument and its result are plain values that JSON can hold. Each child may
+    use 2 GiB beyond what it begins with and `limit_seconds` for a task.
+
+    Raises:
+        DataError: children cannot be started.
+    """
+    waiting = list(range(len(tasks)))[::-1]
+    children: list[_Child] = []
+    try:
+        while waiting or any(child.task is not None for child in children):
+            while waiting and len(children) < min(jobs, len(tasks)):
+                children.append(_Child(function))
+            wait([child.connection for child in children], timeout=POLL_SECONDS)
+            for child in list(children):
+                outcome = child.outcome(limit_seconds)
+                if outcome is not None:
+                    yield outcome
+                if child.is_over:
+                    child.end()
+                    children.remove(child)
+                elif child.task is None and child.is_ready and waiting:
+                    number = waiting.pop()
+                    child.give(number, tasks[number])
+    finally:
+        for child in children:
+            child.end()
+
+
+class _Child:
+    """A process and what it is doing."""
+
+    def __init__(self, function: Callable[[Task], Any]) -> None:
+        # Spawned, not forked: a fork of a process with threads can hang.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, function.__module__, function.__qualname__), daemon=True
+        )
+        try:
+            self._process.start()
+        except OSError as error:
+            raise DataError(
+                f"a child process cannot be started ({error.strerror}): give fewer --jobs."
+            ) from error
+        theirs.close()
+        self.task: int | None = None
+        self.is_ready = self.is_over = False
+        self._since = time.monotonic()
+
+    def give(self, number: int, task: Task) -> None:
+        self.task, self._since = number, time.monotonic()
+        with suppress(OSError):  # it died in between; `outcome` finds out and says so
+            self.connection.send_bytes(json.dumps(task).encode())
+
+    def outcome(self, limit_seconds: float) -> tuple[int, Any | Failure] | None:
+        """What has become of its task, where that is known by now."""
+        try:
+            message = json.loads(self.connection.recv_bytes()) if self.connection.poll() else None
+        except (EOFError, OSError):
+            return self._lost(Failure("crashed", f"the decoder's process {self._how_it_ended()}"))
+        if message is not None:
+            return self._heard(message)
+        spent = time.monotonic() - self._since
+        if self.task is not None and spent > limit_seconds:
+            return self._lost(Failure("too slow", f"it took more than {limit_seconds:.0f} s"))
+        if not self.is_ready and spent > START_SECONDS:
+            return self._lost(Failure("too slow", "the process did not start"))
+        return None
+
+    def _heard(self, message: dict[str, Any]) -> tuple[int, Any | Failure] | None:
+        if not self.is_ready:
+            self.is_ready = True
+            return None
+        assert self.task is not None
+        number, self.task = self.task, None
+        if "failed" in message:
+            return number, Failure("failed", message["failed"])
+        return number, message["done"]
+
+    def _lost(self, failure: Failure) -> tuple[int, Failure] | None:
+        self.is_over = True
+        if self.task is None and self.is_ready:
+            return None
+        if self.task is None:
+            raise DataError(
+                f"a child process ended before it had anything to do ({failure.what}): free some memory, or give fewer "
+                "--jobs."
+            )
+        number, self.task = self.task, None
+        return number, failure
+
+    def _how_it_ended(self) -> str:
+        self._process.join(START_SECONDS)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with code {code}"
+
+    def end(self) -> None:
+        self.connection.close()
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+        self._process.close()
+
+
+def _serve(connection: Connection, module: str, name: str) -> None:
+    """The child: says that it is ready, then turns tasks into results until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it as well, and ends its children
+    function = getattr(importlib.import_module(module), name)
+    _limit_memory()
+    connection.send_bytes(b'{"ready": true}')
+    while True:
+        try:
+            task = json.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            return
+        try:
+            reply = {"done": function(task)}
+        except MemoryError:
+            reply = {"failed": "it needs more than 2 GiB of memory"}
+        except Exception as error:  # the boundary of the process: whatever it is, it is this file's alone
+            reply = {"failed": f"{type(error).__name__}: {error}"}
+        try:
+            connection.send_bytes(json.dumps(reply).encode())
+        except OSError:  # the parent has ended
+            return
+
+
+def _limit_memory() -> None:
+    """At most `EXTRA_BYTES` more than now, and no core dump; what libraries hold at start differs by machine."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + EXTRA_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if most < 0 else min(wanted, most), most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

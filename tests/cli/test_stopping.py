@@ -1,0 +1,104 @@
+"""Signals at any moment: before torch is loaded, while a step hangs, and twice."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hocket.model.weights import load_checkpoint, newest_first
+
+CODES = {signal.SIGUSR1: 138, signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+def start(corpus: Path, run: Path, flags: list[str]) -> subprocess.Popen[str]:
+    words = ["train", corpus / "music", "--run", run, *flags, "--steps_per_epoch=5000"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "hocket", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], begin: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(begin):
+            return
+    raise AssertionError(f"no line begins with {begin!r}: {process.stderr.read() if process.stderr else ''}")
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_each_signal_saves_after_the_step_and_has_its_own_exit_code(
+    corpus, tmp_path, small_flags, number
+) -> None:
+    process = start(corpus, tmp_path / "run", small_flags)
+    wait_for(process, "run ")
+    time.sleep(1.0)
+    begin = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == CODES[number], err
+    # A step takes a fraction of a second here; what is left is the interpreter's end on a busy machine.
+    assert time.monotonic() - begin < 20
+    assert f"({number.name}); the same command continues" in out
+    (checkpoint,) = newest_first(tmp_path / "run")
+    _, metadata = load_checkpoint(checkpoint)
+    assert checkpoint.name == f"step-{metadata['progress']['step']:08d}.safetensors"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+def test_a_signal_while_things_are_loaded_ends_at_once(corpus, tmp_path, small_flags, seconds) -> None:
+    process = start(corpus, tmp_path / "run", small_flags)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGUSR1)
+    out, err = process.communicate(timeout=60)
+    # Before Python itself is up, a signal ends it as it ends any program; a shell reports 138 of both.
+    assert process.returncode in (138, -signal.SIGUSR1), out + err
+    assert "Traceback" not in err
+
+
+HANGING = """
+import sys, time
+from hocket.cli.stopping import Stopping
+with Stopping() as stopping:
+    stopping.handler = lambda name: print("asked", name, flush=True)
+    print("ready", flush=True)
+    {hang}
+"""
+
+
+@pytest.mark.parametrize(
+    "hang",
+    [
+        "time.sleep(60); time.sleep(60)",
+        # Python's own handlers never run in here.
+        "import threading; (lock := threading.Lock()).acquire(); lock.acquire()",
+        "import os; os.read(os.pipe()[0], 1)",
+    ],
+)
+def test_the_second_signal_ends_what_hangs(hang) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING.format(hang=hang)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(process, "ready")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    # torchrun and a terminal may both pass on the same Ctrl-C: that is no second wish.
+    process.send_signal(signal.SIGTERM)
+    time.sleep(2.2)
+    # Nor is a cluster's warning.
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(0.5)
+    assert process.poll() is None
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert time.monotonic() - begin < 2

@@ -1,0 +1,47 @@
+"""What children are made to do in tests; a module of its own, because they import it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from hocket.data.scan import look_in_child
+
+
+def square(task: dict[str, Any]) -> Any:
+    """Squares `x`, or does what `do` says."""
+    match task.get("do"):
+        case "die":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "leave":
+            os._exit(3)
+        case "hang":
+            time.sleep(600)
+        case "raise":
+            raise KeyError("no such thing")
+        case "eat":
+            return len(bytearray(4 << 30))
+        case "print":
+            print("a decoder that talks", flush=True)
+        case "environment":
+            return {"pid": os.getpid(), "torch": "torch" in __import__("sys").modules}
+    return task["x"] ** 2
+
+
+def look_or_die(task: dict[str, Any]) -> dict[str, Any]:
+    """Looks at a recording, and dies of one with `deadly` in its name."""
+    name = Path(task["path"]).name
+    if "deadly" in name:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "vanishing" in name:
+        Path(task["path"]).unlink()
+    return look_in_child(task)
+
+
+def look_and_count(task: dict[str, Any]) -> dict[str, Any]:
+    """Looks at a recording and leaves a note of it beside the music's folder."""
+    path = Path(task["path"])
+    with (path.parents[1] / "looked_at.txt").open("a", encoding="utf-8") as handle:
+        handle.write(path.name + "\n")
+    return look_in_child(task)
