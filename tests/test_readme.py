@@ -11,6 +11,7 @@ from conftest import SMALL
 ROOT = Path(__file__).parents[1]
 SHORTER = {
     "hocket render": ["--num-songs=8", "--num-pairs=2", "--duration-seconds=6"],
+    "hocket prepare": ["--minimum-seconds=1.1"],
     "hocket train": [f"--{name}={value}" for name, value in SMALL.items()],
 }
 
@@ -39,7 +40,7 @@ def test_every_command_runs(tmp_path) -> None:
         )
         assert result.returncode == 0, f"{shortened}\n{result.stdout}\n{result.stderr}"
         ran.add(words[1])
-    assert ran == {"render", "train", "fuse", "check", "evaluate"}
+    assert ran == {"render", "prepare", "train", "fuse", "check", "evaluate"}
     for name in ("new.wav", "new.json", "new.png", "fused/000.wav", "fused/results.csv", "samples/000.png"):
         assert (tmp_path / name).stat().st_size > 0
     (python,) = blocks("python")
@@ -59,3 +60,25 @@ def test_no_module_of_the_package_is_missing_from_the_tree() -> None:
     text = (ROOT / "README.md").read_text()
     packages = {path.parent.name for path in (ROOT / "src" / "hocket").glob("*/__init__.py")}
     assert packages <= set(re.findall(r"^  (\w+)/ ", text, flags=re.M)) | {"presets"}
+
+
+FOREIGN = {
+    "nproc-per-node", "run-path", "logdir", "signal", "me", "gpus-per-node", "ntasks-per-node", "dependency", "requeue",
+}  # fmt: skip
+"""Flags of torchrun, TensorBoard and SLURM that the page on training speaks of."""
+
+
+def test_the_page_on_training_names_flags_that_exist() -> None:
+    from hocket.training.config import FIELDS
+
+    text = (ROOT / "docs" / "training.md").read_text()
+    known = {name.replace("_", "-") for name in FIELDS} | FOREIGN
+    for verb in ("prepare", "train", "slurm", "fuse"):
+        shown = subprocess.run(
+            [sys.executable, "-m", "hocket", verb, "--help"], capture_output=True, text=True
+        )
+        known |= {name.replace("_", "-") for name in re.findall(r"--([a-z][\w-]*)", shown.stdout)}
+    named = {name.replace("_", "-") for name in re.findall(r"--([a-z][\w-]*)", text)}
+    assert named <= known, named - known
+    for link in re.findall(r"\]\(([^)#:]+)[)#]", text):
+        assert (ROOT / "docs" / link).exists(), link

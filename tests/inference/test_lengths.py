@@ -5,11 +5,18 @@ import pytest
 from timed_sounds import click_times, clicks, hits, noise, tone
 
 from hocket.audio import Audio
+from hocket.audio.streams import recording
 from hocket.errors import AudioError
 from hocket.inference.alignment import align_target
-from hocket.inference.lengths import loop, match_lengths
+from hocket.inference.lengths import match_lengths
+from hocket.inference.views import Looped
 
 RATE = 24_000
+
+
+def loop(source: Audio, num_samples: int, *, beat_seconds: float | None = None) -> tuple[Audio, int]:
+    looped = Looped(recording(source), num_samples, beat_seconds=beat_seconds)
+    return looped.whole(), looped.period
 
 
 @pytest.mark.parametrize(

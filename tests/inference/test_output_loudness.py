@@ -5,8 +5,7 @@ import pyloudnorm
 import pytest
 from timed_sounds import clicks, noise, tone
 
-from hocket.audio import Audio
-from hocket.inference import loudness
+from hocket.audio import Audio, streams
 from hocket.inference.loudness import finish, k_weighting, loudness_lufs, true_peak_db
 
 
@@ -96,7 +95,7 @@ def test_the_true_peak_is_between_the_samples() -> None:
 def test_parts_do_not_show_in_the_true_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = noise(seconds=3.0, rate_hz=44_100, channels=2)
     whole = true_peak_db(recording)
-    monkeypatch.setattr(loudness, "FILTER_BLOCK_SECONDS", 0.25)
+    monkeypatch.setattr(streams, "BLOCK_SECONDS", 0.25)
     assert true_peak_db(recording) == pytest.approx(whole, abs=1e-3)
 
 

@@ -1,5 +1,7 @@
 """Masks laid over recordings of any rate: exact where the rate is the model's, transparent where a mask is open."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from fusion_samples import RATE_HZ, make_model, noise, stir
@@ -140,7 +142,8 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
     target = noise(2 * RATE_HZ, seed=2)
     arrangement, grid = arrange(model, clicks + 1e-4 * target, target), Grid.of(model.codec)
     wanted = with_controls(arrangement, Controls(reattack=1.5), clicks, grid=grid, sample_rate=RATE_HZ)
-    gain = (wanted.masks.target / arrangement.masks.target)[0, 5]
+    assert wanted.strikes is not None and wanted.strikes.shape == (1, arrangement.num_frames)
+    gain = wanted.strikes[0]
 
     def between(first_seconds: float, last_seconds: float) -> torch.Tensor:
         return gain[round(first_seconds * grid.frame_rate) : round(last_seconds * grid.frame_rate)]
@@ -149,7 +152,19 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
         assert float(between(second - 0.06, second + 0.03).max()) == pytest.approx(2.5, abs=0.1)
         assert float(between(second + 0.44, second + 0.48).max()) < 1.15
     assert float(between(0.0, 0.4).max()) < 1.01 and float(gain.min()) >= 1.0
-    assert wanted.masks.input is arrangement.masks.input
+    assert wanted.masks is arrangement.masks
+    # Only the target's masks are struck.
+    alone = Arrangement(wanted.masks, torch.tensor([[0.0, 1.0]]), wanted.tone)
+    plain, struck = (
+        mix_down(replace(alone, strikes=strikes), target, target, grid=grid, codec=model.codec)
+        for strikes in (None, torch.full_like(wanted.strikes, 2.5))
+    )
+    torch.testing.assert_close(struck, 2.5 * plain, atol=1e-6, rtol=1e-4)
+    muted = replace(alone, levels=torch.tensor([[1.0, 0.0]]))
+    torch.testing.assert_close(
+        mix_down(replace(muted, strikes=wanted.strikes), target, target, grid=grid, codec=model.codec),
+        mix_down(muted, target, target, grid=grid, codec=model.codec),
+    )
 
 
 def test_silence_strikes_nothing() -> None:

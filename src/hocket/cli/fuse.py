@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import underscored
+from hocket.cli.interruption import terminable
+from hocket.cli.progress import audio_progress
 from hocket.cli.results import draw, save, save_sources, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import FusedFile, FuseOptions, Fuser, SourcePair
+    from hocket.inference import FuseOptions, Fuser, Fusion, SourcePair
 
 EXIT_SOME_FAILED = 1
 SUFFIXES = (".wav", ".flac")
@@ -37,10 +39,11 @@ def run(argv: list[str]) -> int:
     from hocket.inference import Fuser
 
     wanted = _fuse_options(options)
-    fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
-    if several:
-        return _fuse_several(fuser, pairs, wanted, options)
-    _fuse_one(fuser, wanted, options)
+    with terminable():
+        fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+        if several:
+            return _fuse_several(fuser, pairs, wanted, options)
+        _fuse_one(fuser, wanted, options)
     return 0
 
 
@@ -180,16 +183,11 @@ def _device(name: str) -> str:
 
 
 def _fuse_one(fuser: "Fuser", wanted: "FuseOptions", options: argparse.Namespace) -> None:
-    print(f"writing {options.output}")
-    begin = time.perf_counter()
-    fused = fuser.fuse_files(options.input, options.target, options=wanted, on_progress=_progress_line())
-    seconds = time.perf_counter() - begin
-    figures, notes = save(
-        fuser, fused, options.input, options.target, options.output, options.encoding, seconds
-    )
-    if options.pictures:
-        draw(fuser, fused, figures, options.output)
-    _say(fused, figures, notes, seconds)
+    from hocket.inference import SourcePair
+
+    print(f"writing {options.output}", flush=True)
+    pair = SourcePair(options.output.stem, options.input, options.target)
+    _fuse_pair(fuser, pair, options.output, wanted, options)
 
 
 def _fuse_several(
@@ -199,59 +197,76 @@ def _fuse_several(
     options: argparse.Namespace,
 ) -> int:
     """One file a row and a table of what became of each; a bad row does not stop the others."""
-    from hocket.inference import fuse_batch, validation_samples
+    from hocket.inference import validation_samples
 
-    own_samples = pairs is None
     if pairs is None:
         pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
     rows: list[dict[str, Any]] = []
-    begin = time.perf_counter()
-    for pair, fused in fuse_batch(fuser, pairs, wanted):
+    for pair in pairs:
         row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
         output = options.output / f"{pair.name}.wav"
-        if isinstance(fused, HocketError):
-            rows.append(row | {"output": "", "error": str(fused)})
-            print(f"{pair.name}: {fused}", file=sys.stderr)
-            continue
-        seconds = time.perf_counter() - begin
-        print(f"{output}  ({len(rows) + 1}/{len(pairs)})")
-        figures, notes = save(fuser, fused, pair.input, pair.target, output, options.encoding, seconds)
-        if own_samples:
-            save_sources(fused, output)
-        if options.pictures:
-            draw(fuser, fused, figures, output)
-        _say(fused, figures, notes, seconds)
-        rows.append(row | {"output": output.name, "error": ""} | figures.as_dict() | fused.mask_figures)
-        begin = time.perf_counter()
+        print(f"{output}  ({len(rows) + 1}/{len(pairs)})", flush=True)
+        try:
+            rows.append(row | _fuse_pair(fuser, pair, output, wanted, options))
+        except HocketError as error:
+            rows.append(row | {"output": "", "error": str(error)})
+            print(f"{pair.name}: {error}", file=sys.stderr)
     write_tables(options.output, rows)
     failed = sum(bool(row["error"]) for row in rows)
     print(f"{len(rows) - failed} fused, {failed} failed: {options.output / 'results.csv'}")
     return EXIT_SOME_FAILED if failed else 0
 
 
-def _say(fused: "FusedFile", figures: "Figures", notes: list[str], seconds: float) -> None:
+def _fuse_pair(
+    fuser: "Fuser", pair: "SourcePair", output: Path, wanted: "FuseOptions", options: argparse.Namespace
+) -> dict[str, Any]:
+    """Fuses, writes and draws one pair, says what it is, and gives what a table tells of it."""
+    from hocket.audio.streams import work_folder
+    from hocket.inference import fusing_pair
+
+    begin = time.perf_counter()
+    with (
+        audio_progress(_expected_seconds(pair, wanted)) as progress,
+        fusing_pair(
+            fuser, pair, options=wanted, folder=work_folder(output.parent), on_progress=progress
+        ) as fusion,
+    ):
+        seconds = time.perf_counter() - begin
+        figures, notes = save(fuser, fusion, pair.input, pair.target, output, options.encoding, seconds)
+        if pair.starts_seconds is not None:
+            save_sources(fusion, output)
+        if options.pictures:
+            draw(fuser, fusion, figures, output)
+        _say(fusion, figures, notes, seconds)
+        told = figures.as_dict() if figures is not None else {}
+        return {"output": output.name, "error": ""} | told | fusion.mask_figures
+
+
+def _expected_seconds(pair: "SourcePair", wanted: "FuseOptions") -> float:
+    """How long the output will be, for the progress; alignment may change that a little."""
+    from hocket import audio
+    from hocket.inference.batch import SAMPLE_SECONDS
+
+    if pair.starts_seconds is not None:
+        return SAMPLE_SECONDS
+    input, target = (audio.info(path).duration_seconds for path in (pair.input, pair.target))
+    known = {"input": input, "target": target, "shortest": min(input, target), "longest": max(input, target)}
+    return known[wanted.length]
+
+
+def _say(fusion: "Fusion", figures: "Figures | None", notes: list[str], seconds: float) -> None:
     from hocket.diagnostics.wording import verdict_words
 
     for note in notes:
         print(f"  note: {note}")
-    print(
-        f"  output→input {figures.output_input_correlation:.2f}   "
-        f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "
-        f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}   ({figures.rung})"
-    )
-    speed = fused.audio.duration_seconds / max(seconds, 1e-9)
-    print(
-        f"  {verdict_words(figures)}   {fused.audio.duration_seconds:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)"
-    )
-
-
-def _progress_line() -> Any:
-    if not sys.stderr.isatty():
-        return None
-
-    def show(share_done: float) -> None:
+    duration = fusion.output.duration_seconds
+    words = "no diagnosis"
+    if figures is not None:
+        words = verdict_words(figures)
         print(
-            f"\r  {100 * share_done:3.0f} %", end="\n" if share_done >= 1 else "", file=sys.stderr, flush=True
+            f"  output→input {figures.output_input_correlation:.2f}   "
+            f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "
+            f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}   ({figures.rung})"
         )
-
-    return show
+    speed = duration / max(seconds, 1e-9)
+    print(f"  {words}   {duration:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)")

@@ -13,46 +13,45 @@ from hocket.errors import AudioError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import FusedFile, Fuser
+    from hocket.inference import Fuser, Fusion
 
-
-MOST_MINUTES = 5
-"""A diagnosis takes longer than fusing: of long recordings only so much is listened to."""
+MOST_HZ = 24_000
 
 
 def save(
     fuser: "Fuser",
-    fused: "FusedFile",
+    fusion: "Fusion",
     input_path: Path,
     target_path: Path,
     output: Path,
     encoding: Any,
     seconds: float,
-) -> "tuple[Figures, list[str]]":
+) -> "tuple[Figures | None, list[str]]":
     """Writes the output and, beside it, a JSON file that says what it was made of and what it is.
 
-    Gives the diagnosis, and what the user should know of how it came about.
+    Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
-    from hocket import audio
-    from hocket.diagnostics.listening import diagnose_audio
+    from hocket.audio.streamed_files import save_stream
+    from hocket.inference.judging import MOST_MINUTES, weaknesses
 
-    figures = diagnose_audio(fused.audio, fused.input, fused.target, most_minutes=MOST_MINUTES)
-    notes = [*fused.notes, *_weaknesses(fused)]
-    if fused.audio.duration_seconds > 60 * MOST_MINUTES:
+    save_stream(output, fusion.output, encoding=encoding)
+    notes = [*fusion.notes, *weaknesses(fusion)]
+    figures = _figures(fusion, notes)
+    duration = fusion.output.duration_seconds
+    if figures is not None and duration > 60 * MOST_MINUTES:
         notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
-    audio.save(output, fused.audio, encoding=encoding)
     facts = {
         "hocket": __version__,
         "input": {"path": str(input_path), "sha256": _sha256(input_path)},
         "target": {"path": str(target_path), "sha256": _sha256(target_path)},
         "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
-        "sample_rate": fused.audio.sample_rate,
-        "duration_seconds": fused.audio.duration_seconds,
+        "sample_rate": fusion.output.sample_rate,
+        "duration_seconds": duration,
         "fusing_seconds": round(seconds, 3),
-        "diagnosis": figures.as_dict(),
-        "masks": fused.mask_figures,
-        "levels": dict(zip(("input", "target"), fused.levels, strict=True)),
-        "options": asdict(fused.options),
+        "diagnosis": figures.as_dict() if figures is not None else None,
+        "masks": fusion.mask_figures,
+        "levels": dict(zip(("input", "target"), fusion.levels, strict=True)),
+        "options": asdict(fusion.options),
         "notes": notes,
         "config": fuser.metadata.get("config"),
     }
@@ -60,49 +59,58 @@ def save(
     return figures, notes
 
 
-def _weaknesses(fused: "FusedFile") -> list[str]:
-    """A sentence for each source that is too weak for its role."""
-    from hocket.diagnostics.roles import weak_roles
+def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
+    """The diagnosis; what it cannot be made of is a note, as there is an output all the same."""
+    from hocket.inference.judging import diagnose_fusion
 
-    input, target = (source.mono().samples[0] for source in (fused.input, fused.target))
-    found = weak_roles(input=input, target=target, sample_rate=fused.audio.sample_rate)
-    return [weakness.sentence for weakness in found]
+    try:
+        return diagnose_fusion(fusion)
+    except AudioError as error:
+        notes.append(f"there is no diagnosis, as {error}")
+        return None
 
 
-def save_sources(fused: "FusedFile", output: Path) -> None:
+def save_sources(fusion: "Fusion", output: Path) -> None:
     """The excerpts that were fused, beside the output, to be listened to in turn."""
-    from hocket import audio
+    from hocket.audio.streamed_files import save_stream
 
-    for name in ("input", "target"):
-        source = getattr(fused, name)
-        audio.save(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
+    for name, source in (("input", fusion.input), ("target", fusion.target)):
+        save_stream(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
 
 
-def draw(fuser: "Fuser", fused: "FusedFile", figures: "Figures", output: Path) -> None:
-    """Draws the check and the masks beside the output."""
+def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", output: Path) -> None:
+    """Draws the check and the masks beside the output; of a long one three minutes from its middle."""
+    from hocket.inference.judging import excerpt
     from hocket.pictures import draw_check, draw_masks
 
-    mono = {name: getattr(fused, name).mono().samples[0] for name in ("audio", "input", "target")}
-    rate = fused.audio.sample_rate
-    draw_check(
-        output.with_suffix(".png"),
-        output=mono["audio"],
-        input=mono["input"],
-        target=mono["target"],
-        sample_rate=rate,
-        figures=figures,
-        title=output.name,
-    )
-    bin_hz = fuser.model.codec.bin_hz
+    codec = fuser.model.codec
+    shown = excerpt(fusion, frame_rate=codec.frame_rate)
+    title = output.name
+    if len(shown.output) / shown.sample_rate < fusion.output.duration_seconds - 1:
+        title += f", from {int(shown.start_seconds) // 60}:{int(shown.start_seconds) % 60:02d} on"
     draw_masks(
         output.with_name(f"{output.stem}_masks.png"),
-        input_mask=fused.masks[0],
-        target_mask=fused.masks[1],
-        output=mono["audio"],
-        sample_rate=rate,
-        frame_rate=fuser.model.codec.frame_rate,
-        bin_hz=None if bin_hz is None else bin_hz.numpy(),
-        title=output.name,
+        input_mask=shown.masks[0],
+        target_mask=shown.masks[1],
+        output=shown.output,
+        sample_rate=shown.sample_rate,
+        frame_rate=codec.frame_rate,
+        bin_hz=None if codec.bin_hz is None else codec.bin_hz.numpy(),
+        title=title,
+    )
+    if figures is None:
+        return
+    if len(shown.output) > 60 * shown.sample_rate:
+        # Onsets and chroma are the same at the lower rate, and take half the memory.
+        shown = excerpt(fusion, frame_rate=codec.frame_rate, most_hz=MOST_HZ)
+    draw_check(
+        output.with_suffix(".png"),
+        output=shown.output,
+        input=shown.input,
+        target=shown.target,
+        sample_rate=shown.sample_rate,
+        figures=figures,
+        title=title,
     )
 
 
@@ -125,8 +133,11 @@ def _sha256(path: Path) -> str:
 def _write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise AudioError(f"{path} cannot be written ({error.strerror}): free some space.") from error

@@ -6,8 +6,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from hocket.audio import Audio
+from hocket.audio.streams import Recording, Workspace, recording
 from hocket.inference.beats import MIN_SECONDS, Pulse, find_pulse
-from hocket.inference.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretch, warp
+from hocket.inference.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
 
 Align = Literal["none", "tempo", "beats"]
 
@@ -28,7 +29,7 @@ class Alignment:
     come round, None where the target kept its own timing; `note` says it all in one plain sentence.
     """
 
-    target: Audio
+    target: Audio | Recording
     mode: Align
     input_bpm: float | None
     target_bpm: float | None
@@ -37,13 +38,16 @@ class Alignment:
     note: str
 
 
-def align_target(target: Audio, input: Audio, *, mode: Align) -> Alignment:
+def align_target(
+    target: Audio | Recording, input: Audio | Recording, *, mode: Align, workspace: Workspace | None = None
+) -> Alignment:
     """Stretches the target to the input's tempo (`tempo`), or so that its beats fall on the input's (`beats`).
 
     The tempi may differ by a factor of 2, whichever needs less stretching. Nothing is changed, and the note says
     why, where a source has no clear beat or the target would become under 0.6 or over 1.7 times as long. With
     `beats`, at most one beat is cut off the target's beginning, or a quarter beat of silence comes before it. Rate
-    and channels stay the target's; those of the input do not matter. An hour takes a few minutes.
+    and channels stay the target's; those of the input do not matter. An hour takes a few minutes. What is stretched
+    lies in the workspace, in memory if there is none.
 
     Raises:
         ValueError: the mode is unknown.
@@ -64,14 +68,17 @@ def align_target(target: Audio, input: Audio, *, mode: Align) -> Alignment:
     if not LEAST_RATIO <= ratio <= MOST_RATIO:
         reason = f"its {target_bpm:.1f} beats a minute are too far from the input's {input_bpm:.1f}"
         return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
-    return _aligned(target, clear["input"], clear["target"], octave, ratio, mode)
+    pair = clear["input"], clear["target"]
+    return _aligned(target, *pair, octave, ratio, mode, workspace or Workspace())
 
 
-def _unchanged(target: Audio, input_bpm: float | None, target_bpm: float | None, note: str) -> Alignment:
+def _unchanged(
+    target: Audio | Recording, input_bpm: float | None, target_bpm: float | None, note: str
+) -> Alignment:
     return Alignment(target, "none", input_bpm, target_bpm, 1.0, None, note)
 
 
-def _no_beat(sources: dict[str, Audio], beatless: set[str]) -> str:
+def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
     """Who has no beat, and whether that is because of the length."""
     reasons = []
     for role in sorted(beatless):
@@ -93,7 +100,13 @@ def _ratio(input_bpm: float, target_bpm: float) -> tuple[int, float]:
 
 
 def _aligned(
-    target: Audio, input_pulse: Pulse, target_pulse: Pulse, octave: int, ratio: float, mode: Align
+    target: Audio | Recording,
+    input_pulse: Pulse,
+    target_pulse: Pulse,
+    octave: int,
+    ratio: float,
+    mode: Align,
+    workspace: Workspace,
 ) -> Alignment:
     """Both have a beat, and the tempi can be brought together."""
     new_bpm = target_pulse.bpm / ratio
@@ -107,15 +120,15 @@ def _aligned(
     beat_seconds = input_pulse.period_seconds * max(1, 2**octave)
     if mode == "tempo":
         length = max(1, round(target.num_samples * ratio))
-        samples = stretch(target.samples, num_samples=length, sample_rate=rate)
-        return Alignment(Audio(samples, rate), "tempo", *pair, ratio, beat_seconds, f"{tempo}.")
+        longer = stretched(recording(target), num_samples=length, workspace=workspace)
+        return Alignment(longer, "tempo", *pair, ratio, beat_seconds, f"{tempo}.")
     places, new_places = time_map(
         input_pulse, target_pulse, octave=octave, ratio=ratio, duration_seconds=target.duration_seconds
     )
-    samples = warp(target.samples, places=places * rate, new_places=new_places * rate, sample_rate=rate)
+    moved = warped(recording(target), places=places * rate, new_places=new_places * rate, workspace=workspace)
     pieces = f"{len(places) - 1} pieces" if len(places) > 2 else "one piece"
     note = f"{tempo}, and its beats were put on the input's (in {pieces})."
-    return Alignment(Audio(samples, rate), "beats", *pair, ratio, beat_seconds, note)
+    return Alignment(moved, "beats", *pair, ratio, beat_seconds, note)
 
 
 def time_map(

@@ -1,6 +1,7 @@
 """Many fusions: rows of a pairs file, or samples of a run's own validation split."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from hocket import audio
 from hocket.audio import Audio
+from hocket.audio.streams import Workspace, recording
 from hocket.data.pairs import Pair
 from hocket.errors import AudioError, CheckpointError, HocketError
-from hocket.inference.fuser import FusedFile, Fuser
+from hocket.inference.fuser import FusedFile, Fuser, in_memory
+from hocket.inference.fusion import Fusion, Progress, fuse_recordings
 from hocket.inference.options import FuseOptions
 
 SAMPLE_SECONDS = 10.0
@@ -31,21 +34,48 @@ class SourcePair:
 def fuse_batch(
     fuser: Fuser, pairs: Sequence[SourcePair], options: FuseOptions | None = None
 ) -> Iterator[tuple[SourcePair, FusedFile | HocketError]]:
-    """Fuses each pair; a pair that fails yields its error, and the others go on."""
+    """Fuses each pair in memory; a pair that fails yields its error, and the others go on."""
     for pair in pairs:
         try:
-            if pair.starts_seconds is None:
-                yield pair, fuser.fuse_files(pair.input, pair.target, options=options)
-            else:
-                sources = [
-                    _excerpt(path, start, fuser.model.sample_rate)
-                    for path, start in zip((pair.input, pair.target), pair.starts_seconds, strict=True)
-                ]
-                length = min(source.num_samples for source in sources)
-                first, second = (Audio(s.samples[:, :length], s.sample_rate) for s in sources)
-                yield pair, fuser.fuse(first, second, options=options)
+            with fusing_pair(fuser, pair, options=options) as fusion:
+                fused = in_memory(fusion)
+            yield pair, fused
         except HocketError as error:
             yield pair, error
+
+
+@contextmanager
+def fusing_pair(
+    fuser: Fuser,
+    pair: SourcePair,
+    *,
+    options: FuseOptions | None = None,
+    folder: str | Path | None = None,
+    on_progress: Progress | None = None,
+) -> Iterator[Fusion]:
+    """A fusion of whole files, or of the excerpts that a pair names, to be read span by span: see `Fuser.fusing`."""
+    if pair.starts_seconds is None:
+        with fuser.fusing(
+            pair.input, pair.target, options=options, folder=folder, on_progress=on_progress
+        ) as fusion:
+            yield fusion
+        return
+    sources = [
+        _excerpt(path, start, fuser.model.sample_rate)
+        for path, start in zip((pair.input, pair.target), pair.starts_seconds, strict=True)
+    ]
+    length = min(source.num_samples for source in sources)
+    first, second = (recording(Audio(s.samples[:, :length], s.sample_rate)) for s in sources)
+    with Workspace() as workspace:
+        yield fuse_recordings(
+            fuser.model,
+            first,
+            second,
+            names=(str(pair.input), str(pair.target)),
+            options=options or FuseOptions(),
+            workspace=workspace,
+            on_progress=on_progress,
+        )
 
 
 def from_pairs(pairs: Sequence[Pair]) -> list[SourcePair]:

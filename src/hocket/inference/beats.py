@@ -7,8 +7,10 @@ import torch
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import gaussian_filter1d
 
-from hocket import audio
 from hocket.audio import Audio
+from hocket.audio.streams import Recording
+from hocket.audio.streams import recording as as_recording
+from hocket.inference.views import Resampled, Spread
 from hocket.signal.spectrum import mel_filterbank, power, stft
 
 RATE_HZ = 24_000
@@ -67,7 +69,7 @@ class Pulse:
         return 60.0 / self.bpm
 
 
-def find_pulse(recording: Audio) -> Pulse | None:
+def find_pulse(recording: Audio | Recording) -> Pulse | None:
     """The most likely beats of a recording of any rate and channels; None if it is silent or under 3 s long.
 
     Tempo by a comb on the autocorrelation of the onset strength, weighted toward 115 beats a minute; beats by dynamic
@@ -92,27 +94,30 @@ def find_pulse(recording: Audio) -> Pulse | None:
 
 
 @torch.no_grad()
-def onsets(recording: Audio) -> np.ndarray:
+def onsets(recording: Audio | Recording) -> np.ndarray:
     """Onset strength `[frames]` in dB, a frame each 10.7 ms; windows of 43 ms tell attacks apart more finely than 85.
 
     Worked out in parts, so that an hour needs little memory; the floor is 60 dB under the loudest place of all.
     """
-    mono = audio.resample(recording.mono().samples[0], from_hz=recording.sample_rate, to_hz=RATE_HZ)
+    mono = Resampled(Spread(as_recording(recording), 1), RATE_HZ)
     bank = mel_filterbank(NUM_BANDS, WINDOW, RATE_HZ)
     block = round(BLOCK_SECONDS * RATE_HZ / HOP) * HOP
     parts = []
-    for start in range(0, len(mono), block):
+    for start in range(0, mono.num_samples, block):
         # Two hops more to either side, and their frames dropped, so that a part sees its neighbours.
         first = max(0, start - 2 * HOP)
-        part = torch.from_numpy(mono[first : start + block + 2 * HOP])
-        mel = bank @ power(stft(part, fft_size=WINDOW, hop=HOP))
+        samples = mono.read(first, min(start + block + 2 * HOP, mono.num_samples))[0]
+        mel = bank @ power(stft(torch.tensor(samples), fft_size=WINDOW, hop=HOP))
         skip = (start - first) // HOP
         parts.append(mel[:, skip : skip + block // HOP])
-    energy = torch.cat(parts, dim=1)
-    floor = (energy.max() * 10 ** (-FLOOR_DB / 10)).clamp_min(1e-10)
-    level = torch.maximum(energy, floor).log10_().mul_(10.0).numpy()
-    rise = np.maximum(np.diff(level, axis=1), 0.0).mean(axis=0)
-    return np.concatenate([[0.0], rise]).astype(np.float64)
+    floor = max(1e-10, max(float(part.max()) for part in parts) * 10 ** (-FLOOR_DB / 10))
+    rises, last = [], None
+    for part in parts:
+        level = part.clamp_min_(floor).log10_().mul_(10.0).numpy()
+        before = level[:, :1] if last is None else last
+        rises.append(np.maximum(np.diff(level, axis=1, prepend=before), 0.0).mean(axis=0))
+        last = level[:, -1:].copy()
+    return np.concatenate(rises).astype(np.float64)
 
 
 def _tempo(strength: np.ndarray, frames_a_second: float) -> tuple[float, float]:

@@ -1,38 +1,27 @@
 """A trained model that fuses recordings of any rate, channels and length."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from hocket import audio
-from hocket.audio import Audio
+from hocket.audio import Audio, Encoding
+from hocket.audio.streamed_files import save_stream
+from hocket.audio.streams import Workspace, recording, work_folder
 from hocket.errors import AudioError
-from hocket.inference.alignment import align_target
-from hocket.inference.lengths import match_lengths
-from hocket.inference.loudness import finish
+from hocket.inference.fusion import Fusion, Progress, fuse_recordings
 from hocket.inference.options import FuseOptions
+from hocket.inference.sources import open_sources
 from hocket.model import FusionModel
-from hocket.model.arrangement import Arrangement, arrange
-from hocket.model.mixing import Grid, mix_down, with_controls
-from hocket.model.waveforms import Sources
 from hocket.model.weights import default_weights, find_checkpoint, load_model
-from hocket.signal.loudness import TARGET_RMS
-
-MINIMUM_SOURCE_SECONDS = 0.1
-MINIMUM_SECONDS = 1.0
-SHARE_OF_LISTENING = 0.8
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
 class FusedFile:
-    """A fusion: the output with the sources as they were fused, and what the masks did.
+    """A fusion in memory: the output with the sources as they were fused, and what the masks did.
 
     All three recordings share the rate, the channels and the length. `masks` are the input's and the target's,
     `[d, t]` on the model's grid, before the `levels` of input and target; `notes` say in plain words how the sources
@@ -44,6 +33,20 @@ class FusedFile:
     target: Audio
     mask_figures: dict[str, float]
     masks: tuple[np.ndarray, np.ndarray]
+    levels: tuple[float, float]
+    options: FuseOptions
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FusedFacts:
+    """What was written to a file, without the sound of it."""
+
+    path: Path
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+    mask_figures: dict[str, float]
     levels: tuple[float, float]
     options: FuseOptions
     notes: tuple[str, ...] = ()
@@ -74,32 +77,84 @@ class Fuser:
         options: FuseOptions | None = None,
         on_progress: Progress | None = None,
     ) -> FusedFile:
-        """Fuses two recordings; the output has the input's rate, channels and length unless asked otherwise.
+        """Fuses two recordings in memory; the output has the input's rate, channels and length unless asked otherwise.
+
+        `on_progress` is given the share that is done. An hour takes gigabytes: see `fuse_to_file`.
 
         Raises:
             AudioError: one of them cannot be read, is silent, or too short; the sentence names it.
         """
-        options = options or FuseOptions()
-        input = audio.load(input_path, sample_rate=options.sample_rate)
-        target = audio.load(target_path, sample_rate=input.sample_rate)
-        for source, path in ((input, input_path), (target, target_path)):
-            audio.require_sound(source, path, minimum_seconds=MINIMUM_SOURCE_SECONDS)
-        input, target = _match_channels(input, target, options.num_channels)
-        alignment = align_target(target, input, mode=options.align)
-        input, target, note = match_lengths(
-            input,
-            alignment.target,
-            length=options.length,
-            fit=options.fit,
-            beat_seconds=alignment.beat_seconds,
-        )
-        spoken = (alignment.note if options.align != "none" else "", note)
-        notes = tuple(note for note in spoken if note)
-        for source, path in ((input, input_path), (target, target_path)):
-            audio.require_sound(source, path, minimum_seconds=MINIMUM_SECONDS)
-        return self.fuse(input, target, options=options, notes=notes, on_progress=on_progress)
+        with self.fusing(input_path, target_path, options=options, on_progress=on_progress) as fusion:
+            return in_memory(fusion)
 
-    @torch.inference_mode()
+    def fuse_to_file(
+        self,
+        input_path: str | Path,
+        target_path: str | Path,
+        output_path: str | Path,
+        *,
+        options: FuseOptions | None = None,
+        encoding: Encoding = "pcm24",
+        on_progress: Progress | None = None,
+    ) -> FusedFacts:
+        """Fuses two recordings of any length into a WAV or FLAC, in memory that does not grow with them.
+
+        What does not fit lies in nameless files in the folder of the output, or in TMPDIR where that is set; the
+        output appears whole or not at all.
+
+        Raises:
+            AudioError: see `fuse_files`; or a disk is too small or the output cannot be written.
+        """
+        output_path = Path(output_path)
+        folder = work_folder(output_path.parent)
+        with self.fusing(
+            input_path, target_path, options=options, folder=folder, on_progress=on_progress
+        ) as fusion:
+            save_stream(output_path, fusion.output, encoding=encoding)
+            return FusedFacts(
+                path=output_path,
+                sample_rate=fusion.output.sample_rate,
+                num_channels=fusion.output.num_channels,
+                num_samples=fusion.output.num_samples,
+                mask_figures=fusion.mask_figures,
+                levels=fusion.levels,
+                options=fusion.options,
+                notes=fusion.notes,
+            )
+
+    @contextmanager
+    def fusing(
+        self,
+        input_path: str | Path,
+        target_path: str | Path,
+        *,
+        options: FuseOptions | None = None,
+        folder: str | Path | None = None,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Fusion]:
+        """A fusion of two files to be read span by span; when the block ends, its recordings are gone.
+
+        Recordings of more than a minute and a half lie in nameless files of `folder`; None keeps all in memory.
+
+        Raises:
+            AudioError: see `fuse_files`; or the folder has no room.
+        """
+        options = options or FuseOptions()
+        with Workspace(folder) as workspace:
+            input, target, notes = open_sources(
+                input_path, target_path, model=self.model, options=options, workspace=workspace
+            )
+            yield fuse_recordings(
+                self.model,
+                input,
+                target,
+                names=(str(input_path), str(target_path)),
+                options=options,
+                workspace=workspace,
+                notes=notes,
+                on_progress=on_progress,
+            )
+
     def fuse(
         self,
         input: Audio,
@@ -118,91 +173,30 @@ class Fuser:
             raise AudioError(
                 "input and target differ in rate, channels or length: bring them together first."
             )
-        report = on_progress or (lambda share: None)
-        listened = Sources.prepare(
-            *(_listen(source, self.model.sample_rate) for source in (input, target)),
-            sample_rate=self.model.sample_rate,
-            device=self.model.device,
-        )
-        arrangement = arrange(
-            self.model,
-            listened.input,
-            listened.target,
-            on_chunk=lambda _, share: report(SHARE_OF_LISTENING * share),
-        )
-        options = options or FuseOptions()
-        output = self._mix(arrangement, listened, input, target, options, report)
-        masks = arrangement.masks
-        return FusedFile(
-            audio=finish(output, sources=(input, target)),
-            input=input,
-            target=target,
-            mask_figures=_mask_figures(arrangement),
-            masks=(masks.input[0].cpu().numpy(), masks.target[0].cpu().numpy()),
-            levels=(float(arrangement.levels[0, 0]), float(arrangement.levels[0, 1])),
-            options=options,
-            notes=notes,
-        )
-
-    def _mix(
-        self,
-        arrangement: Arrangement,
-        listened: Sources,
-        input: Audio,
-        target: Audio,
-        options: FuseOptions,
-        report: Progress,
-    ) -> Audio:
-        """Lays the masks over the recordings themselves, at their own rate and in all their channels."""
-        model, grid = self.model, Grid.of(self.model.codec)
-        wanted = with_controls(
-            arrangement, options.controls, listened.input, grid=grid, sample_rate=model.sample_rate
-        )
-        # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
-        gains = wanted.levels.new_tensor([_gain(source) for source in (input, target)])
-        mixed = mix_down(
-            replace(wanted, levels=wanted.levels * gains),
-            *(
-                torch.from_numpy(np.require(source.samples, requirements=["C", "W"]))[None].to(model.device)
-                for source in (input, target)
-            ),
-            grid=grid,
-            codec=model.codec.at_rate(input.sample_rate).to(model.device),
-            on_block=lambda share: report(SHARE_OF_LISTENING + (1 - SHARE_OF_LISTENING) * share),
-        )
-        return Audio(mixed[0].cpu().numpy(), input.sample_rate)
+        with Workspace() as workspace:
+            fusion = fuse_recordings(
+                self.model,
+                recording(input),
+                recording(target),
+                names=("the input", "the target"),
+                options=options or FuseOptions(),
+                workspace=workspace,
+                notes=notes,
+                on_progress=on_progress,
+            )
+            return in_memory(fusion)
 
 
-def _listen(source: Audio, sample_rate: int) -> np.ndarray:
-    """What the model hears of a recording, `[channels, samples]`."""
-    # More than stereo has no agreed order of channels; what both ears hear is the mean.
-    heard = source if source.num_channels <= 2 else source.mono()
-    return audio.resample(heard.samples, from_hz=source.sample_rate, to_hz=sample_rate)
-
-
-def _gain(source: Audio) -> float:
-    """What brings a recording to the loudness at which the model listens."""
-    energy = sum(float(np.dot(channel, channel)) for channel in source.samples)
-    return TARGET_RMS / math.sqrt(energy / source.samples.size)
-
-
-def _match_channels(input: Audio, target: Audio, num_channels: int | None) -> tuple[Audio, Audio]:
-    """Both in the output's channels: as they are where there are as many, else folded to mono and spread."""
-    wanted = num_channels or input.num_channels
-    return _spread(input, wanted), _spread(target, wanted)
-
-
-def _spread(source: Audio, num_channels: int) -> Audio:
-    if source.num_channels == num_channels:
-        return source
-    return Audio(np.repeat(source.mono().samples, num_channels, axis=0), source.sample_rate)
-
-
-def _mask_figures(arrangement: Arrangement) -> dict[str, float]:
-    masks = arrangement.masks
-    return {
-        "input_mask_mean": float(masks.input.float().mean()),
-        "target_mask_mean": float(masks.target.float().mean()),
-        "complementarity": float(masks.complementarity.float().mean()),
-        "mask_variance": float(masks.variance.float().mean()),
-    }
+def in_memory(fusion: Fusion) -> FusedFile:
+    """The same with all its recordings in memory."""
+    masks = fusion.score.store.read(0, fusion.score.num_frames)
+    return FusedFile(
+        audio=fusion.output.whole(),
+        input=fusion.input.whole(),
+        target=fusion.target.whole(),
+        mask_figures=fusion.mask_figures,
+        masks=(masks[0], masks[1]),
+        levels=fusion.levels,
+        options=fusion.options,
+        notes=fusion.notes,
+    )

@@ -8,6 +8,9 @@ from scipy.signal import lfilter
 
 from hocket import audio
 from hocket.audio import Audio
+from hocket.audio.streams import Recording
+from hocket.audio.streams import recording as as_recording
+from hocket.inference.views import Resampled
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0
@@ -21,49 +24,52 @@ OFFSET_DB = -0.691
 SURROUND_WEIGHT = 1.41
 LEAST_RATE_HZ = 8_000
 
-FILTER_BLOCK_SECONDS = 10.0
 OVERSAMPLING = 4
 OVERLAP_SAMPLES = 512
 
 
 def finish(output: Audio, *, sources: Sequence[Audio]) -> Audio:
-    """The output at the loudness of its louder source, but from -24 to -14 LUFS, with a true peak under -1 dBTP.
+    """The output with its `finishing_gain`; a silent one stays as it is."""
+    gain = finishing_gain(output, sources=sources)
+    return output if gain == 1.0 else Audio(output.samples * np.float32(gain), output.sample_rate)
 
-    One gain for everything: nothing is limited, so a spiky output may end up quieter. A silent output stays as it is.
+
+def finishing_gain(output: Audio | Recording, *, sources: Sequence[Audio | Recording]) -> float:
+    """What brings the output to the loudness of its louder source, but to -24 to -14 LUFS, and under -1 dBTP.
+
+    One gain for everything: nothing is limited, so a spiky output may end up quieter. A silent output's is 1.
     """
     own = loudness_lufs(output)
     if own == -math.inf:
-        return output
+        return 1.0
     wanted = max((loudness_lufs(source) for source in sources), default=-math.inf)
     gain_db = min(max(wanted, QUIETEST_LUFS), LOUDEST_LUFS) - own
-    gain_db = min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output))
-    return Audio(output.samples * np.float32(10 ** (gain_db / 20)), output.sample_rate)
+    return float(10 ** (min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output)) / 20))
 
 
-def true_peak_db(recording: Audio) -> float:
+def true_peak_db(sound: Audio | Recording) -> float:
     """The largest magnitude of the waveform between its samples as well, in dBTP; minus infinity for silence.
 
     Measured on four times the rate (ITU-R BS.1770-5, annex 2), in parts of 10 s, so that an hour needs little memory.
     """
-    samples, highest = recording.samples, 0.0
-    block = round(FILTER_BLOCK_SECONDS * recording.sample_rate)
-    for start in range(0, samples.shape[1], block):
+    recording, highest = as_recording(sound), 0.0
+    for start, stop in recording.spans():
         first = max(0, start - OVERLAP_SAMPLES)
-        part = samples[:, first : start + block + OVERLAP_SAMPLES]
+        part = recording.read(first, min(stop + OVERLAP_SAMPLES, recording.num_samples))
         # Only the ratio counts, and these two rates are always allowed.
         finer = audio.resample(part, from_hz=48_000, to_hz=48_000 * OVERSAMPLING)
-        skip = (start - first) * OVERSAMPLING
-        highest = max(highest, float(np.abs(finer[:, skip : skip + block * OVERSAMPLING]).max()))
+        finer = finer[:, (start - first) * OVERSAMPLING : (stop - first) * OVERSAMPLING]
+        highest = max(highest, float(finer.max()), -float(finer.min()))
     return 20 * math.log10(highest) if highest > 0 else -math.inf
 
 
-def loudness_lufs(recording: Audio) -> float:
+def loudness_lufs(sound: Audio | Recording) -> float:
     """Integrated loudness by ITU-R BS.1770-5 in LUFS; minus infinity for silence.
 
     Under 0.4 s, or where all of it is under the gate of -70 LUFS, everything counts, without gates. Four and five
     channels are L, R, C, Ls, Rs; more have no agreed order, and their mean power counts. Works in parts of 10 s.
     """
-    powers = _subblock_powers(recording)
+    powers = _subblock_powers(as_recording(sound))
     if len(powers) == 0:
         return -math.inf
     if len(powers) < SUBBLOCKS:
@@ -84,13 +90,12 @@ def _power(lufs: float) -> float:
     return float(10 ** ((lufs - OFFSET_DB) / 10))
 
 
-def _subblock_powers(recording: Audio) -> np.ndarray:
+def _subblock_powers(recording: Recording) -> np.ndarray:
     """The weighted power of each whole tenth of a second; one of everything, where there are fewer than four."""
     rate = recording.sample_rate
     if rate < LEAST_RATE_HZ:
         # The head filter is at 1.7 kHz, and has no form below twice that.
-        samples = audio.resample(recording.samples, from_hz=rate, to_hz=LEAST_RATE_HZ)
-        return _subblock_powers(Audio(samples, LEAST_RATE_HZ))
+        return _subblock_powers(Resampled(recording, LEAST_RATE_HZ))
     whole_tenths = int(recording.num_samples / (SUBBLOCK_SECONDS * rate))
     edges = (np.arange(whole_tenths + 1) * SUBBLOCK_SECONDS * rate).astype(int)
     if whole_tenths < SUBBLOCKS:
@@ -110,13 +115,12 @@ def _channel_weights(num_channels: int) -> np.ndarray:
     return np.array([1.0, 1.0, 1.0, SURROUND_WEIGHT, SURROUND_WEIGHT])[:num_channels]
 
 
-def _filtered(recording: Audio) -> Iterator[np.ndarray]:
+def _filtered(recording: Recording) -> Iterator[np.ndarray]:
     """The K-weighted samples, part by part, with the filters' state carried on."""
     filters = k_weighting(recording.sample_rate)
     states = [np.zeros((recording.num_channels, 2)) for _ in filters]
-    step = round(FILTER_BLOCK_SECONDS * recording.sample_rate)
-    for start in range(0, recording.num_samples, step):
-        block = recording.samples[:, start : start + step].astype(np.float64)
+    for samples in recording.blocks():
+        block = samples.astype(np.float64)
         for index, (numerator, denominator) in enumerate(filters):
             block, states[index] = lfilter(numerator, denominator, block, zi=states[index])
         yield block

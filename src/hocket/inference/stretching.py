@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
+from hocket.audio.streams import Held, Recording, Stored, Workspace
 from hocket.errors import HocketError
 
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
@@ -28,36 +29,50 @@ def stretch(samples: np.ndarray, *, num_samples: int, sample_rate: int) -> np.nd
         ValueError: the ratio is outside `MIN_RATIO` to `MAX_RATIO`.
         HocketError: the stretching library is not installed.
     """
-    places = np.array([0.0, samples.shape[1]])
-    return warp(samples, places=places, new_places=np.array([0.0, num_samples]), sample_rate=sample_rate)
+    return stretched(Held(samples, sample_rate), num_samples=num_samples, workspace=Workspace()).samples
+
+
+def stretched(source: Recording, *, num_samples: int, workspace: Workspace) -> Recording:
+    """A recording stretched to `num_samples`, see `stretch`; it lies in the workspace."""
+    places, new_places = np.array([0.0, source.num_samples]), np.array([0.0, num_samples])
+    return warped(source, places=places, new_places=new_places, workspace=workspace)
 
 
 def warp(samples: np.ndarray, *, places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Plays `[channels, samples]` so that what was at `places` (samples, ascending) comes at `new_places`.
+    """Plays float32 `[channels, samples]` as `warped` does, all in memory."""
+    source = Held(samples, sample_rate)
+    return warped(source, places=places, new_places=new_places, workspace=Workspace()).samples
 
-    Between two places the ratio is constant. The result runs from the first to the last new place, `[channels,
-    round(last - first)]`; outside the recording there is silence. Pieces of at most 30 s are stretched by themselves
-    and joined where they are most alike, within 5 ms, by fades of 20 ms. More than two channels are stretched two by
-    two. The same samples give the same result.
+
+def warped(
+    source: Recording, *, places: np.ndarray, new_places: np.ndarray, workspace: Workspace
+) -> Recording:
+    """Plays a recording so that what was at `places` (samples, ascending) comes at `new_places`.
+
+    Between two places the ratio is constant. The result runs from the first to the last new place, `round(last -
+    first)` samples; outside the recording there is silence. Pieces of at most 30 s are stretched by themselves and
+    joined where they are most alike, within 5 ms, by fades of 20 ms. More than two channels are stretched two by two.
+    The same samples give the same result.
 
     Raises:
         ValueError: a ratio is outside `MIN_RATIO` to `MAX_RATIO`.
         HocketError: the stretching library is not installed.
     """
+    sample_rate = source.sample_rate
     places, new_places = _divided(
         np.asarray(places, dtype=np.float64), np.asarray(new_places) - new_places[0], sample_rate
     )
     ratios = np.diff(new_places) / np.diff(places)
     if ratios.min() < MIN_RATIO * 0.999 or ratios.max() > MAX_RATIO * 1.001:
         raise ValueError(f"ratios of {ratios.min():.3f} to {ratios.max():.3f} are outside 0.5 to 2")
-    output = np.zeros((samples.shape[0], round(new_places[-1])), dtype=np.float32)
+    output = workspace.new(source.num_channels, round(new_places[-1]), sample_rate)
     for start, new_start, new_end, ratio in zip(places, new_places, new_places[1:], ratios, strict=False):
         before = min(round(MARGIN_SECONDS * sample_rate), round(new_start))
         after = round(MARGIN_SECONDS * sample_rate)
         first = start + (round(new_start) - before - new_start) / ratio
         length = round(new_end) - round(new_start) + before + after
-        piece = _stretched(samples, first=first, ratio=float(ratio), num_samples=length, rate=sample_rate)
-        _join(output, piece, place=round(new_start), before=before, sample_rate=sample_rate)
+        piece = _stretched(source, first=first, ratio=float(ratio), num_samples=length)
+        _join(output, piece, place=round(new_start), before=before)
     return output
 
 
@@ -71,15 +86,16 @@ def _divided(places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> tu
     return np.interp(new, new_places, places), new
 
 
-def _stretched(samples: np.ndarray, *, first: float, ratio: float, num_samples: int, rate: int) -> np.ndarray:
+def _stretched(source: Recording, *, first: float, ratio: float, num_samples: int) -> np.ndarray:
     """`[channels, num_samples]` of the recording from the place `first` on, `ratio` times as long as it was there."""
+    rate = source.sample_rate
     margin = round(MARGIN_SECONDS * rate)
     start = int(np.floor(first)) - margin
     end = int(np.ceil(first + num_samples / ratio)) + margin
-    part = np.zeros((samples.shape[0], end - start), dtype=np.float32)
-    inside = slice(max(0, start), max(0, min(end, samples.shape[1])))
+    part = np.zeros((source.num_channels, end - start), dtype=np.float32)
+    inside = slice(max(0, start), max(0, min(end, source.num_samples)))
     if inside.start < inside.stop:
-        part[:, inside.start - start : inside.stop - start] = samples[:, inside]
+        part[:, inside.start - start : inside.stop - start] = source.read(inside.start, inside.stop)
     if abs(ratio - 1.0) * num_samples >= 0.5:
         part = _library_stretch(part, ratio, rate)
     skip = round((first - start) * ratio)
@@ -100,29 +116,29 @@ def _library_stretch(part: np.ndarray, ratio: float, rate: int) -> np.ndarray:
     return np.concatenate(pairs)
 
 
-def _join(output: np.ndarray, piece: np.ndarray, *, place: int, before: int, sample_rate: int) -> None:
+def _join(output: Stored, piece: np.ndarray, *, place: int, before: int) -> None:
     """Writes a piece whose sample `before` belongs at `place`, over the end of the piece that is there already."""
     fade, lead, max_lag = (
-        round(seconds * sample_rate) for seconds in (FADE_SECONDS, LEAD_SECONDS, MAX_LAG_SECONDS)
+        round(seconds * output.sample_rate) for seconds in (FADE_SECONDS, LEAD_SECONDS, MAX_LAG_SECONDS)
     )
     begin = place - lead - fade
     offset = before - lead - fade
     if begin < max_lag or offset < max_lag:
         # The first piece, or one that meets it too near the beginning for a fade.
-        end = min(output.shape[1], place + piece.shape[1] - before)
-        output[:, place:end] = piece[:, before : before + end - place]
+        end = min(output.num_samples, place + piece.shape[1] - before)
+        output.write(place, piece[:, before : before + end - place])
         return
-    lag, likeness = _best_lag(output[:, begin : begin + fade], piece, offset, max_lag)
+    old = output.read(begin, min(begin + fade, output.num_samples))
+    lag, likeness = _best_lag(old, piece, offset, max_lag)
     offset += lag
-    end = min(output.shape[1], begin + piece.shape[1] - offset)
+    end = min(output.num_samples, begin + piece.shape[1] - offset)
     rising = (np.arange(fade, dtype=np.float32) + 0.5) / fade
     # Equal gain for what is alike, equal power for what is not.
     norm = np.sqrt(rising**2 + (1 - rising) ** 2 + 2 * likeness * rising * (1 - rising))
-    blend = (
-        output[:, begin : begin + fade] * (1 - rising) + piece[:, offset : offset + fade] * rising
-    ) / norm
-    output[:, begin:end] = piece[:, offset : offset + end - begin]
-    output[:, begin : begin + fade] = blend[:, : output.shape[1] - begin]
+    blend = (old * (1 - rising) + piece[:, offset : offset + fade] * rising) / norm
+    joined = piece[:, offset : offset + end - begin].copy()
+    joined[:, :fade] = blend[:, : output.num_samples - begin]
+    output.write(begin, joined)
 
 
 def _best_lag(old: np.ndarray, piece: np.ndarray, offset: int, max_lag: int) -> tuple[int, float]:

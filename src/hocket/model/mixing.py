@@ -4,22 +4,21 @@ The model listens at its own rate; its masks are laid over a spectrum of the rec
 recording share one mask, so that the stereo image stays where it is.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
-from hocket.model.arrangement import Arrangement
+from hocket.model.arrangement import Arrangement, Excerpts, Score
 from hocket.model.result import Masks
-from hocket.signal.rhythm import HOP, onset_strength
-from hocket.signal.spectrum import window_length
+from hocket.model.strikes import strike_envelope, strikes_at
 
 BLOCK_SECONDS = 10.0
 MAX_AMOUNT = 4.0
-REATTACK_HALVING_SECONDS = 0.1
 HELD_BAND = (0.45, 0.9)
 """Share of the model's band whose mean mask stands for all that lies above it: 5.4-10.8 kHz at 24 kHz."""
 
@@ -66,77 +65,97 @@ def mix_down(
 
     Works in blocks, with the same result to rounding as in one. `on_block` is given the share that is done.
     """
-    length, hop = input.shape[-1], codec.hop
-    reach = 4 * hop * -(-codec.config.fft_size // (4 * hop))
-    block = max(1, round(BLOCK_SECONDS * codec.frame_rate)) * hop
     output = torch.empty_like(input)
+    blocks = mix_blocks(
+        arrangement,
+        lambda first, last: (input[..., first:last], target[..., first:last]),
+        input.shape[-1],
+        grid=grid,
+        codec=codec,
+    )
+    for start, block in blocks:
+        output[..., start : start + block.shape[-1]] = block
+        if on_block:
+            on_block((start + block.shape[-1]) / input.shape[-1])
+    return output
+
+
+def mix_blocks(
+    score: Score,
+    excerpts: Excerpts,
+    length: int,
+    *,
+    grid: Grid,
+    codec: SpectralCodec,
+    most_at_once: int | None = None,
+) -> Iterator[tuple[int, Tensor]]:
+    """The output of `length` samples at the rate of `codec`, in blocks `[b, c, samples]`, each with where it starts.
+
+    `excerpts` gives the sources at that rate; `grid` is where the masks lie. Blocks are of 10 s, and at most of about
+    `most_at_once` samples.
+    """
+    hop = codec.hop
+    reach = 4 * hop * -(-codec.config.fft_size // (4 * hop))
+    seconds = min(BLOCK_SECONDS, (most_at_once or math.inf) / codec.sample_rate)
+    block = max(1, round(seconds * codec.frame_rate)) * hop
     for start in range(0, length, block):
         stop = min(start + block, length)
         first, last = max(0, start - reach), min(length, stop + reach)
-        masks = _masks_at(arrangement, grid, codec, first // hop, 1 + (last - first) // hop)
-        latent = masks.input * _encode(codec, input[..., first:last])
-        latent += masks.target * _encode(codec, target[..., first:last])
+        masks = _masks_at(score, grid, codec, first // hop, 1 + (last - first) // hop)
+        input, target = excerpts(first, last)
+        latent = masks.input * _encode(codec, input)
+        latent += masks.target * _encode(codec, target)
         sound = codec.decode(latent.flatten(0, 1), last - first).unflatten(0, latent.shape[:2])
-        output[..., start:stop] = sound[..., start - first : stop - first]
-        if on_block:
-            on_block(stop / length)
-    return output
+        yield start, sound[..., start - first : stop - first]
 
 
 def with_controls(
     arrangement: Arrangement, controls: Controls, input: Tensor, *, grid: Grid, sample_rate: int
 ) -> Arrangement:
     """The arrangement as the controls want it; `input` `[b, c, samples]` at the model's rate says where to strike."""
-    amounts = arrangement.levels.new_tensor([controls.input_amount, controls.target_amount])
-    masks = arrangement.masks
+    strikes = None
     if controls.reattack:
-        strikes = strike_envelope(input.mean(dim=1), sample_rate=sample_rate)
-        frames = torch.arange(masks.target.shape[-1], dtype=torch.float64) / grid.frame_rate
-        places = (frames * _onset_rate(sample_rate)).round().long().clamp(max=strikes.shape[-1] - 1)
-        gain = 1.0 + controls.reattack * strikes[:, None, places.to(strikes.device)]
-        masks = Masks(masks.input, masks.target * gain.to(masks.target.dtype))
-    return Arrangement(masks, arrangement.levels * amounts, arrangement.tone)
+        envelope = strike_envelope(input.mean(dim=1), sample_rate=sample_rate)
+        strikes = strikes_at(
+            envelope,
+            num_frames=arrangement.num_frames,
+            frame_rate=grid.frame_rate,
+            sample_rate=sample_rate,
+            reattack=controls.reattack,
+        )
+    return replace(
+        arrangement,
+        levels=arrangement.levels * amounts(controls).to(arrangement.levels.device),
+        strikes=strikes,
+    )
 
 
-def strike_envelope(waveform: Tensor, *, sample_rate: int) -> Tensor:
-    """How recently and how hard `[b, samples]` struck, in [0, 1], `[b, frames]` of the onset strength.
-
-    Jumps up at an onset and halves every 0.1 s; 1 is among the hardest 2 % of moments.
-    """
-    onsets = onset_strength(waveform, sample_rate=sample_rate)
-    loud = onsets.quantile(0.98, dim=-1, keepdim=True).clamp_min(1e-6)
-    onsets = (onsets / loud).clamp(0.0, 1.0)
-    decay = 0.5 ** (1.0 / (REATTACK_HALVING_SECONDS * _onset_rate(sample_rate)))
-    held = torch.zeros_like(onsets[:, 0])
-    envelope = []
-    for onset in onsets.unbind(dim=-1):
-        held = torch.maximum(onset, held * decay)
-        envelope.append(held)
-    return torch.stack(envelope, dim=-1)
-
-
-def _onset_rate(sample_rate: int) -> float:
-    """Frames of the onset strength a second."""
-    return sample_rate / window_length(HOP, sample_rate)
+def amounts(controls: Controls) -> Tensor:
+    """Both voices' amounts `[2]`."""
+    return torch.tensor([controls.input_amount, controls.target_amount])
 
 
 def _encode(codec: SpectralCodec, waveform: Tensor) -> Tensor:
     return codec.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2])
 
 
-def _masks_at(
-    arrangement: Arrangement, grid: Grid, codec: SpectralCodec, first_frame: int, num_frames: int
-) -> Masks:
+def _masks_at(score: Score, grid: Grid, codec: SpectralCodec, first_frame: int, num_frames: int) -> Masks:
     """Masks times levels and tone, `[b, 1, bins, num_frames]`, on the codec's own grid from a frame on."""
     frames = torch.arange(first_frame, first_frame + num_frames, dtype=torch.float64) * (
         grid.frame_rate / codec.frame_rate
     )
-    tone = _along_frequency(arrangement.tone[..., None], grid.bin_hz, codec.bin_hz)
+    frames = frames.clamp(max=score.num_frames - 1)
+    # From the frame before the first to the one after the last, where there is one.
+    first, last = int(frames[0]), min(int(frames[-1]) + 2, score.num_frames)
+    masks = score.masks_between(first, last)
+    if score.strikes is not None:
+        masks = Masks(masks.input, masks.target * score.strikes[:, None, first:last])
+    tone = _along_frequency(score.tone[..., None], grid.bin_hz, codec.bin_hz)
     both = []
-    for voice, mask in enumerate((arrangement.masks.input, arrangement.masks.target)):
-        local = _along_time(mask, frames)
+    for voice, mask in enumerate((masks.input, masks.target)):
+        local = _along_time(mask, frames - first)
         local = _along_frequency(local, grid.bin_hz, codec.bin_hz)
-        both.append((local * arrangement.levels[:, voice, None, None] * tone)[:, None])
+        both.append((local * score.levels[:, voice, None, None] * tone)[:, None])
     return Masks(*both)
 
 
@@ -145,9 +164,7 @@ def _along_time(mask: Tensor, frames: Tensor) -> Tensor:
     frames = frames.to(mask.device).clamp(max=mask.shape[-1] - 1)
     lower = frames.floor().long()
     upper = (lower + 1).clamp(max=mask.shape[-1] - 1)
-    weight = (frames - lower).float()
-    first = mask[..., int(lower[0]) : int(upper[-1]) + 1].float()
-    return torch.lerp(first[..., lower - lower[0]], first[..., upper - lower[0]], weight)
+    return torch.lerp(mask[..., lower], mask[..., upper], (frames - lower).float())
 
 
 def _along_frequency(mask: Tensor, from_hz: Tensor, to_hz: Tensor) -> Tensor:

@@ -1,0 +1,142 @@
+"""Two files as two recordings of one rate, as many channels and one length, by the options' rules."""
+
+import math
+from pathlib import Path
+
+from hocket import audio
+from hocket.audio import MAX_SAMPLES, AudioInfo
+from hocket.audio.resampling import resampled_length
+from hocket.audio.sound import SILENCE_DB
+from hocket.audio.streamed_files import decode
+from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
+from hocket.errors import AudioError
+from hocket.inference.alignment import MOST_RATIO, align_target
+from hocket.inference.fusion import Level
+from hocket.inference.lengths import match_lengths
+from hocket.inference.masks import mask_bytes
+from hocket.inference.options import FuseOptions
+from hocket.inference.views import Resampled, Spread
+from hocket.model import FusionModel
+
+MINIMUM_SOURCE_SECONDS = 0.1
+MINIMUM_SECONDS = 1.0
+
+
+def open_sources(
+    input_path: str | Path,
+    target_path: str | Path,
+    *,
+    model: FusionModel,
+    options: FuseOptions,
+    workspace: Workspace,
+) -> tuple[Recording, Recording, tuple[str, ...]]:
+    """Both files as they will be fused, and notes of what was done to bring them together.
+
+    Raises:
+        AudioError: one of them cannot be read, is silent or too short, or there is no room for the work; the sentence
+            names the file or the folder.
+    """
+    paths = (input_path, target_path)
+    _require_room([audio.info(path) for path in paths], model, options, workspace)
+    input = _at_rate(decode(input_path, workspace), options.sample_rate, workspace)
+    _require_sound(input, input_path, MINIMUM_SOURCE_SECONDS)
+    target = _at_rate(decode(target_path, workspace), input.sample_rate, workspace)
+    _require_sound(target, target_path, MINIMUM_SOURCE_SECONDS)
+    wanted = options.num_channels or input.num_channels
+    input, target = (
+        _in_channels(source, wanted, path) for source, path in zip((input, target), paths, strict=True)
+    )
+    alignment = align_target(target, input, mode=options.align, workspace=workspace)
+    first, second, note = match_lengths(
+        input,
+        alignment.target,
+        length=options.length,
+        fit=options.fit,
+        beat_seconds=alignment.beat_seconds,
+        workspace=workspace,
+    )
+    spoken = (alignment.note if options.align != "none" else "", note)
+    sources = recording(first), recording(second)
+    for source, path in zip(sources, paths, strict=True):
+        _require_seconds(source, path, MINIMUM_SECONDS)
+    return *sources, tuple(note for note in spoken if note)
+
+
+def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -> Recording:
+    """Resampled once, as it is read several times."""
+    if sample_rate is None or sample_rate == source.sample_rate:
+        return source
+    return workspace.keep(Resampled(source, sample_rate))
+
+
+def _in_channels(source: Recording, num_channels: int, path: str | Path) -> Recording:
+    """As it is where there are as many, else folded to mono and spread."""
+    if source.num_channels == num_channels:
+        return source
+    folded = Spread(source, num_channels)
+    if source.num_channels > 1 and not _sounds(Level.of(folded)):
+        raise AudioError(
+            f"{path} is silent when its {source.num_channels} channels are folded to mono (they cancel each other): "
+            "give a mono mix of it, or one of as many channels as the output has."
+        )
+    return folded
+
+
+def _require_seconds(source: Recording, path: str | Path, minimum_seconds: float) -> None:
+    if source.duration_seconds < minimum_seconds:
+        raise AudioError(
+            f"{path} is too short ({source.duration_seconds:.3g} s): "
+            f"give a recording of at least {minimum_seconds:g} s."
+        )
+
+
+def _require_sound(source: Recording, path: str | Path, minimum_seconds: float) -> None:
+    """As `hocket.audio.require_sound`, part by part."""
+    _require_seconds(source, path, minimum_seconds)
+    level = Level.of(source)
+    if not _sounds(level):
+        peak_db = 20 * math.log10(level.peak) if level.peak > 0 else -math.inf
+        raise AudioError(
+            f"{path} is silent (peak {peak_db:.0f} dBFS): "
+            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
+        )
+
+
+def _sounds(level: Level) -> bool:
+    return level.peak >= 10 ** (SILENCE_DB / 20)
+
+
+def _require_room(
+    infos: list[AudioInfo], model: FusionModel, options: FuseOptions, workspace: Workspace
+) -> None:
+    """Looks before the work begins whether the output may be written and its files fit on the disk."""
+    rate = options.sample_rate or infos[0].sample_rate
+    channels = options.num_channels or infos[0].num_channels
+    lengths = {
+        role: resampled_length(info.num_samples, from_hz=info.sample_rate, to_hz=rate)
+        for role, info in zip(("input", "target"), infos, strict=True)
+    }
+    length = {"shortest": min, "longest": max}.get(options.length, lambda _: lengths[options.length])(
+        lengths.values()
+    )
+    if length * channels > MAX_SAMPLES:
+        raise AudioError(
+            f"{infos[0].path} and {infos[1].path} would make {length * channels} samples in {channels} channels at "
+            f"{rate} Hz, and {MAX_SAMPLES} is the most: cut them into parts, or ask for fewer channels or a lower rate."
+        )
+    # The output, and the sources at their own rate, at the output's where that is another, and stretched.
+    sizes = [length * channels]
+    for role, info in zip(lengths, infos, strict=True):
+        sizes.append(info.num_samples * info.num_channels)
+        if info.sample_rate != rate:
+            sizes.append(lengths[role] * info.num_channels)
+        if options.fit == "stretch" or (options.align != "none" and role == "target"):
+            sizes.append(round(MOST_RATIO * lengths[role] * channels))
+    num_frames = 1 + round(length / rate * model.codec.frame_rate)
+    masks = 2 * num_frames * model.codec.dim
+    num_bytes = SAMPLE_BYTES * sum(size for size in sizes if not workspace.holds(size))
+    num_bytes += (
+        0 if workspace.holds(masks) else mask_bytes(model.codec.dim, num_frames, model.codec.frame_rate)
+    )
+    if num_bytes:
+        workspace.require(num_bytes, what=f"fusing {infos[0].path} and {infos[1].path}")

@@ -1,0 +1,117 @@
+"""Where one chunk passes into the next nothing is heard: the masks fade, and what lies under them is the recording."""
+
+import numpy as np
+import pytest
+import torch
+
+from hocket.data.synthetic import make_song, render_song
+from hocket.inference import Fuser
+from hocket.model.arrangement import OVERLAP_SECONDS, Arrangement, arrange
+from hocket.model.mixing import Grid, mix_down
+from hocket.signal import match_rms
+
+SECONDS, CHUNK_SECONDS = 26.0, 8.0
+
+
+def decibels(part: torch.Tensor, whole: torch.Tensor) -> float:
+    return float(10 * torch.log10(part.square().mean() / whole.square().mean() + 1e-20))
+
+
+@pytest.fixture(scope="module")
+def fuser() -> Fuser:
+    torch.set_num_threads(1)
+    return Fuser.from_checkpoint()
+
+
+@pytest.fixture(scope="module")
+def sources(fuser: Fuser) -> tuple[torch.Tensor, torch.Tensor]:
+    rate = fuser.model.sample_rate
+    songs = (
+        render_song(make_song(77, index, kind), duration_seconds=SECONDS, sample_rate=rate)  # type: ignore[arg-type]
+        for index, kind in enumerate(("drums", "chords"))
+    )
+    first, second = (match_rms(torch.from_numpy(song)[None, None]) for song in songs)
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def both(fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor]) -> tuple[Arrangement, Arrangement]:
+    """Heard as a whole, and in chunks."""
+    with torch.inference_mode():
+        whole, chunked = (arrange(fuser.model, *sources, chunk_seconds=s) for s in (1e3, CHUNK_SECONDS))
+    return whole, chunked
+
+
+def seams(fuser: Fuser, num_samples: int) -> list[slice]:
+    """Where chunks overlap, in frames: as many chunks of one length as cover the whole with 2 s in common."""
+    hop = fuser.model.codec.hop
+    overlap = round(OVERLAP_SECONDS * fuser.model.sample_rate / hop)
+    frames = num_samples / hop - overlap
+    count = int(np.ceil(frames / (round(CHUNK_SECONDS * fuser.model.sample_rate / hop) - overlap)))
+    step = int(np.ceil(frames / count))
+    return [slice(k * step, k * step + overlap) for k in range(1, count)]
+
+
+def test_chunks_hear_less_and_decide_otherwise_but_no_more_so_at_the_seams(
+    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[Arrangement, Arrangement]
+) -> None:
+    """The attention hears all of a chunk, so a chunk's masks are not the whole's; the seams add nothing to that."""
+    codec = fuser.model.codec
+    whole, chunked = (mix_down(a, *sources, grid=Grid.of(codec), codec=codec) for a in both)
+    near = torch.zeros(whole.shape[-1], dtype=torch.bool)
+    found = seams(fuser, whole.shape[-1])
+    assert len(found) == 4
+    for seam in found:
+        near[seam.start * codec.hop : seam.stop * codec.hop] = True
+    at_seams, elsewhere = (
+        decibels((chunked - whole)[..., place], whole[..., place]) for place in (near, ~near)
+    )
+    print(f"against the whole: {at_seams:.1f} dB at the seams, {elsewhere:.1f} dB elsewhere")
+    assert at_seams < elsewhere + 1.0 and elsewhere < -6.0
+
+
+def test_masks_make_no_step_at_a_seam(fuser: Fuser, both: tuple[Arrangement, Arrangement]) -> None:
+    whole, chunked = (torch.cat([a.masks.input[0], a.masks.target[0]]) for a in both)
+    steps, usual = (mask.diff(dim=1).abs().mean(dim=0) for mask in (chunked, whole))
+    for seam in seams(fuser, round(SECONDS * fuser.model.sample_rate)):
+        for edge in (seam.start, seam.stop):
+            # From the last frame before the fade to the first in it, and likewise at its end.
+            around = slice(edge - 2, edge + 2)
+            assert float(steps[around].max()) < 1.5 * float(usual[around].max()) + 0.005, edge
+    torch.testing.assert_close(steps.mean(), usual.mean(), rtol=0.15, atol=0.0)
+
+
+def test_what_does_not_depend_on_the_chunk_is_the_wholes(
+    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[Arrangement, Arrangement]
+) -> None:
+    """The same masks laid over the recording in blocks of 10 s and in one are the same sound."""
+    from hocket.model.mixing import mix_blocks
+
+    codec, (input, target) = fuser.model.codec, sources
+
+    def laid(most_at_once: int) -> torch.Tensor:
+        blocks = mix_blocks(
+            both[1],
+            lambda first, last: (input[..., first:last], target[..., first:last]),
+            input.shape[-1],
+            grid=Grid.of(codec),
+            codec=codec,
+            most_at_once=most_at_once,
+        )
+        return torch.cat([block for _, block in blocks], dim=-1)
+
+    blocks, whole = laid(50_000), laid(10**9)
+    assert decibels(blocks - whole, whole) < -100
+
+
+def test_a_recording_fused_with_itself_is_itself_across_all_seams(
+    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    """Masks that stand still, half and half, add up to an open one: what comes out is what went in."""
+    from hocket.model import FusionModel
+
+    model, (input, _) = FusionModel(fuser.model.config).eval(), sources
+    with torch.inference_mode():
+        arrangement = arrange(model, input, input, chunk_seconds=CHUNK_SECONDS)
+    output = mix_down(arrangement, input, input, grid=Grid.of(model.codec), codec=model.codec)
+    assert decibels(output - input, input) < -100
