@@ -82,15 +82,33 @@ def wait_for_progress(
 
 
 def strike(
-    process: subprocess.Popen[bytes], run: Path, number: signal.Signals, chance: random.Random, *, early: bool
+    process: subprocess.Popen[bytes], run: Path, number: signal.Signals, chance: random.Random, moment: str
 ) -> float:
-    """Signals while things are loaded (`early`) or in the next second of steps; gives the seconds that the end took."""
-    if early:
+    """Signals at a `moment` and gives the seconds that the end took.
+
+    `loading` is in the first seconds, `saving` while a checkpoint is being written, `any` in the next second of steps.
+    """
+    if moment == "loading":
         time.sleep(chance.uniform(0.0, 3.0))
     else:
         wait_for_progress(process, run, latest_step(run))
         time.sleep(chance.uniform(0.0, 1.0))
+    if moment == "saving":
+        wait_for_save(process, run)
     begin = time.monotonic()
     process.send_signal(number)
     process.wait(timeout=120)
     return time.monotonic() - begin
+
+
+def wait_for_save(process: subprocess.Popen[bytes], run: Path, *, seconds: float = 30.0) -> None:
+    """Until there is a checkpoint that has not got its name yet."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        if unfinished(run):
+            return
+
+
+def unfinished(run: Path) -> set[str]:
+    """Checkpoints that have not got their names yet."""
+    return {path.name for path in (run / "checkpoints").glob(".*.tmp")}

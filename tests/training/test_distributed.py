@@ -22,6 +22,7 @@ FULL = {
     "feature_matching_weight": 0.1,
     "gan_start": 0.0,
     "timbre_weight": 0.5,
+    "ema_decay": 0.9,
 }
 """With an adversary and with the terms that speak of a whole batch."""
 
@@ -109,6 +110,18 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
     alone = launch(1, corpus, tmp_path / "parts", fields)
     assert_well(alone)
     assert "2 processes wrote the checkpoint and 1 go on" in alone[0].stdout
+
+
+@pytest.mark.slow
+def test_two_processes_continue_bit_for_bit_in_bf16_and_in_parts(tmp_path, corpus, small) -> None:
+    fields = small | FULL | {"precision": "bf16", "accumulation_steps": 2, "num_workers": 2}
+    assert_well(launch(2, corpus, tmp_path / "whole", fields))
+    for stop_after in (2, 1):
+        assert_well(launch(2, corpus, tmp_path / "parts", fields, stop_after=stop_after))
+    assert_well(launch(2, corpus, tmp_path / "parts", fields))
+    whole, parts = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert log(tmp_path / "whole", "train") == log(tmp_path / "parts", "train")
 
 
 def test_what_is_not_finite_in_one_process_is_skipped_by_all_and_named(tmp_path, corpus, small) -> None:

@@ -61,8 +61,14 @@ def latest_hash(folder: Path) -> str:
         (3, {}),
         (4, {"gan_weight": 0.1, "feature_matching_weight": 0.1, "gan_start": 0.2}),
         (2, {"gan_weight": 0.1, "gan_start": 0.7, "precision": "bf16"}),
+        (4, {"num_workers": 2, "cache_megabytes": 0, "pairing": "next_segment"}),
     ],
-    ids=["at an epoch's end", "within an epoch, with an adversary", "before the adversary starts, bf16"],
+    ids=[
+        "at an epoch's end",
+        "within an epoch, with an adversary",
+        "before the adversary starts, bf16",
+        "two workers",
+    ],
 )
 def test_interrupted_equals_uninterrupted(tmp_path, corpus, small, stop_after, extra) -> None:
     fields = small | extra

@@ -134,7 +134,8 @@ def _write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         try:
-            temporary.write_text(text, encoding="utf-8")
+            # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

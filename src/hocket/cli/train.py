@@ -120,8 +120,18 @@ def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
     fields = {name: parsed[name] for name in FIELDS}
     if options.data is not None:
         # Written down in full, so that RUN/config.toml repeats the run from any folder.
-        fields["music"] = str(options.data.resolve())
+        fields["music"] = _recordable(options.data.resolve())
     return build(fields)
+
+
+def _recordable(path: Path) -> str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{path} has a name that is no UTF-8, which config.toml cannot hold: rename it."
+        ) from error
+    return str(path)
 
 
 def _field_parser() -> Any:

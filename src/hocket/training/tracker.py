@@ -27,7 +27,8 @@ class Tracker:
             temporary = self.path.with_name(f".{LOG}")
             temporary.write_text("".join(_lines_up_to(self.path, from_step)), encoding="utf-8")
             temporary.replace(self.path)
-            self._file = self.path.open("a", encoding="utf-8")
+            # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
+            self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
         self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
