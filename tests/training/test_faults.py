@@ -16,7 +16,7 @@ from test_resume import Stopper, library_of, train
 from worker import poisoned
 
 from hocket.data.library import open_library
-from hocket.errors import AudioError, CheckpointError, DataError, HocketError
+from hocket.errors import AudioError, CheckpointError, HocketError
 from hocket.model.weights import load_checkpoint, newest_first, weights_hash
 from hocket.training.config import build
 from hocket.training.faults import SPIKE_WINDOW, highest_usual_loss
@@ -80,6 +80,63 @@ def test_on_request_a_run_goes_back_and_on_with_other_music(tmp_path, corpus, sm
     assert all(torch.isfinite(parameter).all() for parameter in trainer.state.model.parameters())
 
 
+def test_a_rollback_with_frequent_checkpoints_goes_back_to_weights_that_were_good(
+    tmp_path, corpus, small, poison
+) -> None:
+    poison(*range(6, 18))  # six batches in a row: two rollbacks
+    fields = small | {"on_nonfinite": "rollback", "checkpoint_every_steps": 1, "num_epochs": 3}
+    trainer = train(tmp_path, corpus, fields)
+    progress = trainer.state.progress
+    # Six bad batches, and the one of step 3, whose weights are not trusted any more.
+    passed_over = progress.batch_offset
+    assert (progress.step, progress.num_rollbacks, progress.num_skipped, passed_over) == (9, 2, 6, 7)
+    # Without a good step in between, what was gone back to is suspected itself.
+    assert [path.name for path in (tmp_path / "checkpoints").glob("*.suspect")] == [
+        "step-00000003.safetensors.suspect"
+    ]
+    assert [line["step"] for line in log(tmp_path, "rollback")] == [3, 2]
+
+
+def test_after_a_rollback_a_kill_does_not_lead_into_the_same_batches(tmp_path, corpus, small, poison) -> None:
+    poison(*range(6, 12))
+    fields = small | {"on_nonfinite": "rollback"}
+
+    class KilledError(Exception):
+        pass
+
+    class Killer(Stopper):
+        def on_note(self, text) -> None:
+            super().on_note(text)
+            if "went back" in text:
+                self.trainer._save()
+                raise KilledError
+
+    listener = Killer()
+    trainer = Trainer(build(fields), library_of(corpus), tmp_path, listener)
+    listener.trainer = trainer
+    with pytest.raises(KilledError):
+        trainer.run()
+    again = train(tmp_path, corpus, fields)
+    assert (again.state.progress.num_rollbacks, again.state.progress.num_skipped) == (1, 3)
+
+
+def test_timbre_that_is_not_finite_is_a_number_that_says_so() -> None:
+    from hocket.objective.texture import frechet
+
+    good = torch.zeros(4, dtype=torch.double), torch.eye(4, dtype=torch.double)
+    bad = good[0] * float("nan"), good[1].clone().requires_grad_()
+    assert torch.isnan(frechet(bad, good)) and torch.isnan(frechet(good, bad))
+    frechet(bad, good).backward()
+    assert torch.isnan(bad[1].grad).all()
+
+
+def test_weights_that_overflow_under_timbre_are_skipped_steps(tmp_path, corpus, small) -> None:
+    trainer = Trainer(build(small | {"timbre_weight": 0.8}), library_of(corpus), tmp_path, Stopper())
+    with torch.no_grad():
+        next(iter(trainer.state.model.parameters())).fill_(float("inf"))
+    assert trainer._step(next(trainer.feeder.batches(0, 1)))["skipped"] == 1.0
+
+
 def test_going_back_for_ever_ends(tmp_path, corpus, small, poison) -> None:
     poison(*range(6, 1000))
     with pytest.raises(HocketError, match="3 times in a row"):
@@ -114,9 +171,8 @@ def own_music(tmp_path, corpus) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_a_file_deleted_while_training_is_named(tmp_path, own_music, small, num_workers) -> None:
-    fields = small | {"cache_megabytes": 0, "num_epochs": 50, "num_workers": num_workers}
+def test_a_file_deleted_while_training_is_named(tmp_path, own_music, small) -> None:
+    fields = small | {"cache_megabytes": 0, "num_epochs": 50}
     library = open_library(own_music, excerpt_seconds=1.1, validation_fraction=0.2, seed=0)
 
     class Deleter(Stopper):
@@ -130,21 +186,41 @@ def test_a_file_deleted_while_training_is_named(tmp_path, own_music, small, num_
     assert load_checkpoint(newest_first(tmp_path / "run")[0])[1]["progress"]["step"] >= 3
 
 
-def test_a_worker_that_dies_is_one_sentence(tmp_path, corpus, small) -> None:
-    fields = small | {"num_workers": 1, "num_epochs": 50}
-
-    class Killer(Stopper):
-        def on_epoch(self, report) -> None:
-            children = Path(f"/proc/self/task/{os.getpid()}/children")
-            if not children.is_file():
-                pytest.skip("this system does not tell a process its children")
-            for child in children.read_text().split():
-                os.kill(int(child), signal.SIGKILL)
-
-    trainer = Trainer(build(fields), library_of(corpus), tmp_path, Killer())
-    with pytest.raises(DataError, match="a process that reads recordings died"):
-        trainer.run()
-    assert newest_first(tmp_path)
+@pytest.mark.parametrize("victim", ["worker", "file"])
+def test_the_command_with_workers_ends_in_one_sentence(tmp_path, own_music, small_flags, victim) -> None:
+    words = [
+        "train",
+        own_music,
+        "--run",
+        tmp_path / "run",
+        *small_flags,
+        "--num_workers=1",
+        "--cache_megabytes=0",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hocket", *map(str, words), "--num_epochs=500"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("Epoch 1/"):
+        assert process.poll() is None
+    if victim == "worker":
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        if not children.is_file():
+            process.kill()
+            pytest.skip("this system does not tell who a process's children are")
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    else:
+        for song in own_music.iterdir():
+            song.unlink()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    (line,) = err.strip().splitlines()
+    assert ("a process that reads recordings died" if victim == "worker" else "does not exist") in line
+    assert newest_first(tmp_path / "run")
 
 
 def test_where_the_run_cannot_be_written_that_is_said(corpus, small) -> None:

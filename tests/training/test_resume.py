@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +86,7 @@ def test_interrupted_equals_uninterrupted(tmp_path, corpus, small, stop_after, e
         return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
     def told(folder: Path) -> list[dict]:
-        return [line for line in log(folder) if line["kind"] not in ("end", "timing")]
+        return [line for line in log(folder) if line["kind"] not in ("end", "timing", "resume")]
 
     assert told(tmp_path / "parts") == told(tmp_path / "whole")
 
@@ -154,6 +156,57 @@ def test_where_all_checkpoints_are_damaged_that_is_said(tmp_path, corpus, small)
     trainer = Trainer(build(small | {"keep_checkpoints": 1}), library_of(corpus), tmp_path, Stopper())
     with pytest.raises(CheckpointError, match=r"no checkpoint.*is whole.*--fresh"):
         trainer.resume()
+
+
+def test_what_is_stopped_for_lack_of_gain_stays_stopped(tmp_path, corpus, small) -> None:
+    fields = small | {"num_epochs": 9, "patience": 1, "learning_rate": 1e-12}
+    first = train(tmp_path, corpus, fields)
+    stopped_at = first.state.progress.step
+    assert first.stop_reason == "no gain for 1 epochs" and stopped_at < 27
+    again = train(tmp_path, corpus, fields)
+    assert again.state.progress.step == stopped_at and again.stop_reason == first.stop_reason
+    # More patience is a wish that may change, and the run goes on.
+    assert train(tmp_path, corpus, fields | {"patience": 9}).state.progress.step == 27
+
+
+def test_the_log_tells_each_step_once_however_often_the_run_was_cut(tmp_path, corpus, small) -> None:
+    fields = small | {"checkpoint_every_steps": 2}
+    for stop_after in (1, 2, None):
+        train(tmp_path, corpus, fields, stop_after=stop_after)
+        # As a kill leaves it: lines after the checkpoint, the last of them cut off.
+        with (tmp_path / "log.jsonl").open("a") as log:
+            log.write('{"kind": "train", "step": 4}\n{"kind": "tr')
+    train(tmp_path, corpus, fields)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert [line["epoch"] for line in lines if line["kind"] == "validation"] == [1, 2]
+    assert [line["step"] for line in lines if line["kind"] == "resume"] == [1, 3, 6]
+
+
+def test_best_weights_that_are_damaged_do_not_block_the_end(tmp_path, corpus, small) -> None:
+    train(tmp_path, corpus, small)
+    damage(tmp_path / "best.safetensors", "flipped")
+    again = train(tmp_path, corpus, small)
+    assert any("best.safetensors is damaged" in note for note in again.listener.notes)
+    assert load_model(tmp_path / "best")
+
+
+def test_one_folder_is_trained_in_once(tmp_path, corpus, small_flags) -> None:
+    words = [sys.executable, "-m", "hocket", "train", str(corpus / "music"), "--run", str(tmp_path / "run")]
+    first = subprocess.Popen(
+        [*words, *small_flags, "--num_epochs=500"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    while not first.stdout.readline().startswith("run "):
+        assert first.poll() is None
+    second = subprocess.run(
+        [*words, *small_flags, "--num_epochs=500", "--fresh"], capture_output=True, text=True
+    )
+    assert second.returncode == 2
+    assert f"is being trained in by process {first.pid} on" in second.stderr
+    first.terminate()
+    first.communicate(timeout=60)
+    assert newest_first(tmp_path / "run")
 
 
 def test_the_average_of_the_weights_is_what_is_kept_and_continued(tmp_path, corpus, small) -> None:

@@ -95,7 +95,8 @@ class Console:
             self._bar.stop()
             self._bar = None
         if outcome.stopped:
-            self.say(f"stopped at step {outcome.num_steps} ({outcome.stopped}); the same command continues")
+            hint = "; the same command continues" if outcome.validation is None else ""
+            self.say(f"stopped at step {outcome.num_steps} ({outcome.stopped}){hint}")
         if outcome.validation is None:
             return
         self.say(f"\nBest weights (epoch {outcome.best_epoch}) on the validation pairs:")

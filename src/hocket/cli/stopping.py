@@ -47,8 +47,10 @@ class Stopping:
         signal.set_wakeup_fd(self._wakeup)
         # Nothing of the run may hang on the thread while the interpreter ends: a tensor let go of then aborts it.
         self.handler = None
-        os.close(self._writer)
+        # Said, and not by closing the pipe alone: processes that read music may hold copies of its end.
+        os.write(self._writer, b"\0")
         self._watcher.join()
+        os.close(self._writer)
 
     def _handle(self, number: int, _: object) -> None:
         if self.handler is None:
@@ -67,8 +69,7 @@ class Stopping:
         With the first one's code: a warned run that is then told to end has still been warned.
         """
         begin, code = 0.0, 0
-        while received := os.read(self._reader, 1):
-            number = received[0]
+        while number := os.read(self._reader, 1)[0]:
             if number not in EXIT_CODES:
                 continue
             if not code:

@@ -29,7 +29,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.data.library import open_library
     from hocket.training import runtime
     from hocket.training.events import SilentListener
-    from hocket.training.folder import claim
+    from hocket.training.folder import RunLock, claim
     from hocket.training.trainer import Trainer
 
     started = runtime.start(config.training)
@@ -46,7 +46,8 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
             measure_roles=data.pairing == "suitable",
         )
         # Only now: a wrong music folder must not cost an older run its checkpoint.
-        started.processes.alone(lambda: claim(options.run, fresh=options.fresh))
+        lock = RunLock()
+        started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
         trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
         notes = trainer.resume()
         if speaks:
@@ -118,9 +119,10 @@ def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
     except ArgumentError as error:
         raise ConfigError(" ".join(str(error).split())) from error
     fields = {name: parsed[name] for name in FIELDS}
-    if options.data is not None:
+    music = options.data if options.data is not None else fields["music"]
+    if music:
         # Written down in full, so that RUN/config.toml repeats the run from any folder.
-        fields["music"] = _recordable(options.data.resolve())
+        fields["music"] = _recordable(Path(music).resolve())
     return build(fields)
 
 

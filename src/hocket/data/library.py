@@ -37,8 +37,8 @@ class Library:
 
     @property
     def fingerprint(self) -> str:
-        """One word for all songs' contents and their parts in the split."""
-        parts = [",".join(song.fingerprint for song in side) for side in (self.training, self.validation)]
+        """One word for all songs' contents, what was measured of them, and their parts in the split."""
+        parts = [",".join(song.facts for song in side) for side in (self.training, self.validation)]
         parts += [
             ",".join(first.fingerprint + second.fingerprint for first, second in pairs)
             for pairs in (self.training_pairs, self.validation_pairs)

@@ -22,3 +22,9 @@ class Song:
     def music(self) -> str:
         """Equal for the same music, as far as that is known."""
         return self.group or self.fingerprint
+
+    @property
+    def facts(self) -> str:
+        """All that decides which excerpts are drawn, in one word."""
+        measures = (self.music, f"{self.duration_seconds:.3f}", self.percussiveness, self.tonality)
+        return "/".join(map(str, (self.fingerprint, *measures)))

@@ -57,9 +57,12 @@ def frechet(outputs: Moments, reference: Moments) -> Tensor:
     """`|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)` of means `[n]` and covariances `[n, n]`, in double precision.
 
     (Dowson and Landau 1982.) The trace of the root is taken from the eigenvalues of the symmetric `C2^½ C1 C2^½`; the
-    reference has no gradient.
+    reference has no gradient. Not a number where one of them holds what is not finite.
     """
     (mean, covariance), (wanted_mean, wanted_covariance) = outputs, reference
+    if not all(torch.isfinite(part).all() for part in (*outputs, *reference)):
+        # Eigenvalues of what is not finite raise, here or there; whoever asks judges numbers.
+        return (mean.sum() + covariance.sum()) * torch.nan
     with torch.no_grad():
         values, vectors = torch.linalg.eigh(wanted_covariance)
         root = (vectors * values.clamp_min(0.0).sqrt()) @ vectors.T

@@ -22,6 +22,8 @@ from hocket.errors import ConfigError, HocketError, ToldElsewhereError
 
 TIMEOUT = timedelta(minutes=10)
 DEFAULT_PORT = 29_500
+WORKER_DIED = "DataLoader worker"
+"""In what torch raises, in whatever the main thread does just then, when a process that reads music has died."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,8 @@ def _contact(what: str = "this process lost contact with the others of this run"
     try:
         yield
     except RuntimeError as error:
+        if WORKER_DIED in str(error):
+            raise
         reason = str(error).splitlines()[0][:200]
         raise HocketError(
             f"{what} ({reason}): see what they said; the same command continues from the last checkpoint."

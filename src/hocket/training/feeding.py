@@ -1,5 +1,6 @@
 """The batches of a run: which examples they hold follows from the step alone, whatever the processes and workers."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ from hocket.data.excerpts import Example, PairDataset, SongReader
 from hocket.data.library import Library
 from hocket.errors import AudioError, ConfigError, DataError, HocketError
 from hocket.training.config import RunConfig
-from hocket.training.distributed import Processes
+from hocket.training.distributed import WORKER_DIED, Processes
 
 # Validation examples must not be training examples under another name.
 VALIDATION_SEED_OFFSET = 1_000_003
@@ -54,15 +55,16 @@ class Feeder:
             AudioError: a recording cannot be read any more.
             DataError: one is silent wherever it is looked at, or a worker died.
         """
-        dataset = self._training_set(last)
-        order = [index for batch in range(first, last) for index in self.examples(batch)]
-        parts = iter(
-            _loader(dataset, self.part_size, sampler=order, num_workers=self.config.data.num_workers)
+        loader = _loader(
+            self._training_set(last),
+            self.part_size,
+            sampler=_Order(self, range(first, last)),
+            num_workers=self.config.data.num_workers,
+            worker_init_fn=_leave_signals_to_the_trainer,
         )
+        parts = iter(loader)
         for _ in range(first, last):
-            with _reading():
-                batch = [next(parts) for _ in range(self.num_parts)]
-            yield batch
+            yield [next(parts) for _ in range(self.num_parts)]
 
     def names(self, batch: int) -> list[str]:
         """Where this process's examples of a batch come from, for messages."""
@@ -85,10 +87,7 @@ class Feeder:
         starts = range(0, len(dataset), size)
         mine = list(enumerate(starts))[self.processes.rank :: self.processes.size]
         order = [index for _, start in mine for index in range(start, min(start + size, len(dataset)))]
-        with _reading():
-            return list(
-                zip((number for number, _ in mine), _loader(dataset, size, sampler=order), strict=True)
-            )
+        return list(zip((number for number, _ in mine), _loader(dataset, size, sampler=order), strict=True))
 
     def _training_set(self, num_batches: int) -> PairDataset:
         data = self.config.data
@@ -105,6 +104,28 @@ class Feeder:
         )
 
 
+class _Order:
+    """The numbers of a process's examples, batch after batch, without a list of millions."""
+
+    def __init__(self, feeder: Feeder, batches: range) -> None:
+        self.feeder, self.batches = feeder, batches
+
+    def __iter__(self) -> Iterator[int]:
+        for batch in self.batches:
+            yield from self.feeder.examples(batch)
+
+    def __len__(self) -> int:
+        return len(self.batches) * self.feeder.part_size * self.feeder.num_parts
+
+
+def _leave_signals_to_the_trainer(_: int) -> None:
+    """A reading process is ended by its parent; signals to the whole group are the parent's to understand."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _words(place: Example) -> str:
     return (
         f"{place.input} at {place.input_start_seconds:.2f} s and "
@@ -118,8 +139,11 @@ def _loader(dataset: PairDataset, batch_size: int, **options: object) -> DataLoa
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
-    """Gives what happens in the loader's workers its own sentence again."""
+def reading_faults() -> Iterator[None]:
+    """Gives what happens in the loader's workers its own sentence again.
+
+    Around all that runs while there are workers: torch tells of a dead one by an exception anywhere in the main thread.
+    """
     try:
         yield
     except HocketError as error:
@@ -130,7 +154,7 @@ def _reading() -> Iterator[None]:
         kind = AudioError if isinstance(error, AudioError) else DataError
         raise kind(lines[-1].partition("Error: ")[2] or lines[-1]) from error
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if WORKER_DIED not in str(error):
             raise
         raise DataError(
             "a process that reads recordings died (killed, or out of memory): "

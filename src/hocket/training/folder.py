@@ -1,11 +1,15 @@
 """The folder of a run: its checkpoints, its configuration, and what it was made of."""
 
+import fcntl
+import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torch import Tensor
 
@@ -21,7 +25,8 @@ from hocket.training.tracker import LOG, TENSORBOARD
 
 BEST = "best.safetensors"
 CONFIG = "config.toml"
-DAMAGED = ".damaged"
+LOCK = ".lock"
+DAMAGED, SUSPECT = ".damaged", ".suspect"
 LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "soundfile", "soxr")
 
 
@@ -59,17 +64,13 @@ class RunFolder:
     def prepare(self) -> None:
         """Makes the folder, clears away what a kill left half-written, and writes the configuration of this run."""
         temporary = self.path / f".{CONFIG}"
-        try:
+        with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
             for pattern in (".*.tmp", f"{CHECKPOINTS}/.*.tmp"):
                 for leftover in self.path.glob(pattern):
                     leftover.unlink(missing_ok=True)
             temporary.write_text(write_toml(self.config), encoding="utf-8")
             temporary.replace(self.path / CONFIG)
-        except OSError as error:
-            raise CheckpointError(
-                f"{self.path} cannot be written to ({error.strerror}): free some space or give another --run."
-            ) from error
 
     def save(self, state: TrainingState) -> None:
         """Adds a checkpoint to continue from and lets go of the oldest; all processes have to call it."""
@@ -78,8 +79,49 @@ class RunFolder:
             return
         path = self.checkpoints / f"step-{state.progress.step:08d}.safetensors"
         state.save(path, config=self.config, facts=self.facts, generators=generators)
-        for old in newest_first(self.path)[self.config.training.keep_checkpoints :]:
-            old.unlink(missing_ok=True)
+        with self._writing():
+            for old in newest_first(self.path)[self.config.training.keep_checkpoints :]:
+                old.unlink(missing_ok=True)
+
+    def suspect_newest(self) -> None:
+        """Puts the newest checkpoint aside, where there is an older one; all processes have to call it."""
+
+        def put_aside() -> None:
+            newest, *older = newest_first(self.path)
+            if older:
+                self._put_aside(newest, SUSPECT)
+
+        self.runtime.processes.alone(put_aside)
+
+    def require_best(self, state: TrainingState) -> str | None:
+        """Sees to it that there are best weights that can be read; what the user should know of that."""
+        if not self.best.is_file():
+            self.save_best(state)
+            return None
+        try:
+            load_checkpoint(self.best)
+        except CheckpointError:
+            aside = self._put_aside(self.best, DAMAGED)
+            self.save_best(state)
+            return (
+                f"{self.best.name} is damaged and was put aside as {aside}; the last weights take its place"
+            )
+        return None
+
+    def _put_aside(self, path: Path, suffix: str) -> str:
+        aside = path.with_name(path.name + suffix)
+        with self._writing():
+            path.replace(aside)
+        return aside.name
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be written to ({error.strerror}): free some space or give another --run."
+            ) from error
 
     def save_best(self, state: TrainingState) -> None:
         """Replaces the weights to fuse with."""
@@ -103,12 +145,24 @@ class RunFolder:
         self._require_same(metadata)
         generators = state.restore(path, tensors, metadata)
         self._restore_generators(generators)
+        return notes + self._changes(metadata)
+
+    def _changes(self, metadata: dict[str, Any]) -> list[str]:
+        """What is not as it was when the checkpoint was written, and may be why numbers differ in their last digits."""
+        notes = []
         if (before := metadata["num_processes"]) != self.runtime.processes.size:
             notes.append(
                 f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} go on: "
                 "the batches are the same, their sums are rounded otherwise"
             )
-        return notes
+        old, new = metadata["versions"], self.facts["versions"]
+        changed = [
+            f"{name} was {old.get(name)} and is {new[name]}" for name in new if old.get(name) != new[name]
+        ]
+        for name in ("commit", "device"):
+            if metadata[name] != self.facts[name] and not (name == "device" and notes):
+                changed.append(f"{name} was {metadata[name]} and is {self.facts[name]}")
+        return notes + [f"since the checkpoint {', '.join(changed)}"] * bool(changed)
 
     def _newest_whole(self, notes: list[str]) -> str | None:
         """The newest checkpoint that can be read; those that cannot are renamed and noted."""
@@ -118,9 +172,8 @@ class RunFolder:
                 load_checkpoint(path)
             except CheckpointError as error:
                 failure = failure or error
-                aside = path.with_name(path.name + DAMAGED)
-                path.replace(aside)
-                notes.append(f"{path.name} is damaged and was put aside as {aside.name}")
+                aside = self._put_aside(path, DAMAGED)
+                notes.append(f"{path.name} is damaged and was put aside as {aside}")
             else:
                 return str(path)
         if failure is not None:
@@ -178,11 +231,40 @@ def source_commit() -> str | None:
     return commit + "+" * bool(changes)
 
 
-def claim(path: Path, *, fresh: bool) -> None:
-    """Makes sure that a path can be a run's folder; `fresh` removes what an older run left there.
+class RunLock:
+    """Held by the one job that trains in a folder; the system lets go of it however the process ends."""
+
+    def __init__(self) -> None:
+        self._file: IO[str] | None = None
+
+    def acquire(self, run: Path) -> None:
+        """Takes the lock of a run folder.
+
+        Raises:
+            CheckpointError: another process has it.
+        """
+        self._file = (run / LOCK).open("a+", encoding="utf-8")
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            raise CheckpointError(
+                f"{run} is being trained in by {holder}: wait for it, end it, or give another --run."
+            ) from error
+        except OSError:
+            # Some network file systems know no locks: then nothing keeps two jobs apart but their user.
+            return
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()} on {platform.node()}\n")
+        self._file.flush()
+
+
+def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
+    """Makes sure that a path can be a run's folder, and takes it; `fresh` removes what an older run left there.
 
     Raises:
-        CheckpointError: it is a file, holds something else than a run, or cannot be written to.
+        CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
     """
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
@@ -195,11 +277,13 @@ def claim(path: Path, *, fresh: bool) -> None:
         probe = path / ".writable"
         probe.touch()
         probe.unlink()
+        lock.acquire(path)
         if fresh:
             for name in (BEST, LOG):
                 (path / name).unlink(missing_ok=True)
-            for name in (CHECKPOINTS, TENSORBOARD):
-                shutil.rmtree(path / name, ignore_errors=True)
+            for folder in (path / CHECKPOINTS, path / TENSORBOARD):
+                if folder.exists():
+                    shutil.rmtree(folder)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written to ({error.strerror}): give another --run."

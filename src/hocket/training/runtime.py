@@ -53,6 +53,11 @@ def start(config: TrainingConfig) -> Runtime:
         torch.set_num_threads(max(1, torch.get_num_threads() // place.local_size))
     device = torch.device("cpu")
     if on_gpu:
+        if 1 < torch.cuda.device_count() < place.local_size:
+            raise ConfigError(
+                f"{place.local_size} processes on this machine cannot share {torch.cuda.device_count()} GPUs: "
+                "start one for each."
+            )
         # SLURM may show each task its own GPU only, or all of them.
         device = torch.device("cuda", place.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)

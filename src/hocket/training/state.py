@@ -29,11 +29,13 @@ class Progress:
     """Where a run is: plain values that go into the checkpoint as JSON.
 
     `batch_offset` is how many batches were passed over for good, because the run fell back and went on behind them;
-    `epochs_judged` how many epochs were validated, which a signal may put off.
+    `epochs_judged` how many epochs were validated, which a signal may put off; `log_lines` how
+    many lines of the log belong to the checkpoint.
     """
 
     step: int = 0
     epochs_judged: int = 0
+    log_lines: int = 0
     batch_offset: int = 0
     best_loss: float = float("inf")
     best_epoch: int = 0

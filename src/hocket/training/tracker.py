@@ -1,8 +1,10 @@
 """What a run leaves behind to be read: JSON lines always, TensorBoard where it is installed."""
 
 import importlib.util
+import itertools
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,34 +23,34 @@ class Tracker:
         CheckpointError: the disk is full, or the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, *, from_step: int) -> None:
+    def __init__(self, folder: Path, *, from_step: int, keep_lines: int) -> None:
         self.path = folder / LOG
+        self._board: Any = None
         with self._guarded():
-            temporary = self.path.with_name(f".{LOG}")
-            temporary.write_text("".join(_lines_up_to(self.path, from_step)), encoding="utf-8")
-            temporary.replace(self.path)
+            self.num_lines = _cut(self.path, keep_lines)
             # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
             self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
-        self._board: Any = None
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
+            if importlib.util.find_spec("tensorboard"):
+                from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=from_step + 1)
+                self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=from_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Adds one line; numbers go to TensorBoard too, under `kind/name`."""
         line = {"kind": kind, "step": step, **{name: _plain(value) for name, value in values.items()}}
         with self._guarded():
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
+            self.num_lines += 1
+            if self._board is not None:
+                for name, value in values.items():
+                    if isinstance(value, (int, float)):
+                        self._board.add_scalar(f"{kind}/{name}", value, step)
 
     def flush(self) -> None:
-        """Makes sure that what was written can be read by others now."""
+        """Makes sure that what was written is on the disk, for others and for the checkpoint that follows."""
         with self._guarded():
             self._file.flush()
+            os.fsync(self._file.fileno())
             if self._board is not None:
                 self._board.flush()
 
@@ -71,6 +73,8 @@ class Tracker:
 
 class SilentTracker:
     """Stands in for the tracker in all processes but the first."""
+
+    num_lines = 0
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Nothing."""
@@ -95,12 +99,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _lines_up_to(path: Path, step: int) -> list[str]:
-    if step == 0 or not path.is_file():
-        return []
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        # A line cut off by a kill is the last one, and is past the checkpoint.
-        if line.endswith("\n") and json.loads(line)["step"] <= step:
-            kept.append(line)
+def _cut(path: Path, num_lines: int) -> int:
+    """Keeps the first lines of a file, and no line that a kill cut off; how many there are."""
+    temporary = path.with_name(f".{path.name}")
+    kept = 0
+    with temporary.open("wb") as copy:
+        if num_lines and path.is_file():
+            with path.open("rb") as log:
+                for line in itertools.islice(log, num_lines):
+                    if line.endswith(b"\n"):
+                        copy.write(line)
+                        kept += 1
+    temporary.replace(path)
     return kept

@@ -20,7 +20,7 @@ from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
 from hocket.training.faults import MAX_ROLLBACKS, MAX_SKIPPED_IN_A_ROW, find_fault, highest_usual_loss
-from hocket.training.feeding import Batch, Feeder
+from hocket.training.feeding import Batch, Feeder, reading_faults
 from hocket.training.folder import RunFolder
 from hocket.training.randomness import seed_generators
 from hocket.training.runtime import Runtime
@@ -56,6 +56,7 @@ class Trainer:
         self.stop_reason: str | None = None
         self._wanted_stop: str | None = None
         self._interrupted = False
+        self._stepped_since_rollback = True
         self._seconds = {"data": 0.0, "step": 0.0, "validation": 0.0, "checkpoint": 0.0}
         self.tracker: Tracker | SilentTracker = SilentTracker()
 
@@ -80,13 +81,16 @@ class Trainer:
         self.processes.require_equal(weights_hash(self.state.model), "weights")
         if self.processes.is_first:
             self.folder.prepare()
-            self.tracker = Tracker(self.folder.path, from_step=self.state.progress.step)
+            progress = self.state.progress
+            self.tracker = Tracker(self.folder.path, from_step=progress.step, keep_lines=progress.log_lines)
         try:
-            validator = Validator(self.feeder.validation_batches(), self.runtime)
-            if self.state.progress.step == 0:
-                self.tracker.write("start", 0, {"config": flatten(self.config), **self.folder.facts})
-            self._loop(validator)
-            return self._finish(validator)
+            with reading_faults():
+                validator = Validator(self.feeder.validation_batches(), self.runtime)
+                kind = "resume" if self.state.progress.step else "start"
+                facts = {"config": flatten(self.config), **self.folder.facts}
+                self.tracker.write(kind, self.state.progress.step, facts)
+                self._loop(validator)
+                return self._finish(validator)
         finally:
             self.tracker.close()
 
@@ -96,6 +100,10 @@ class Trainer:
         while self.stop_reason is None:
             if progress.step // plan.steps_per_epoch > progress.epochs_judged:
                 self._end_epoch(validator)
+            elif plan.patience and progress.epochs_without_gain >= plan.patience:
+                # Read off the state, so that a run that is continued knows it too.
+                self.stop_reason = f"no gain for {plan.patience} epochs"
+                break
             elif progress.step < plan.num_steps:
                 if not self._next_step(next_batch=batches):
                     progress, batches = self.state.progress, self._batches()
@@ -119,9 +127,15 @@ class Trainer:
         self.listener.on_step(epoch + 1, done + 1, plan.steps_per_epoch, scalars)
         if scalars["skipped"] and self._fall_back(batch):
             return False
-        if done + 1 < plan.steps_per_epoch and _is_due(progress.step, plan.checkpoint_every_steps):
+        is_epochs_end = done + 1 == plan.steps_per_epoch
+        if not is_epochs_end and _is_due(progress.step, plan.checkpoint_every_steps) and self._is_well:
             self._save()
         return True
+
+    @property
+    def _is_well(self) -> bool:
+        """Whether the last step counted: what may be faulty must not take the place of what is good."""
+        return self.state.progress.skipped_in_a_row == 0
 
     def _batches(self) -> Iterator[list[Batch]]:
         """What is left of the run, from the present step on."""
@@ -153,6 +167,7 @@ class Trainer:
         if not skipped:
             progress.add(scalars)
             progress.remember(float(scalars["loss/total"]))
+            self._stepped_since_rollback = True
         return scalars | {"learning_rate": rate}
 
     def _learner(self) -> Learner:
@@ -184,7 +199,10 @@ class Trainer:
                 f"{progress.step} ({fault.sentence()}): lower --learning_rate, or continue from the last good "
                 f"checkpoint with --on_nonfinite rollback; it lies in {self.folder.checkpoints}."
             )
-        counted = {name: getattr(progress, name) for name in ("num_skipped", "num_spikes", "num_rollbacks")}
+        counted = {name: getattr(progress, name) for name in ("num_rollbacks", "num_skipped", "num_spikes")}
+        if progress.num_rollbacks and not self._stepped_since_rollback:
+            # What was gone back to was no better: its weights may be the fault.
+            self.folder.suspect_newest()
         if self.resume() is None:
             raise HocketError(
                 f"the loss was not finite from the first steps on ({fault.sentence()}): lower --learning_rate."
@@ -192,9 +210,12 @@ class Trainer:
         back = self.state.progress
         for name, value in counted.items():
             setattr(back, name, value + (name == "num_rollbacks"))
-        back.batch_offset = at - back.step
+        back.batch_offset, back.skipped_in_a_row = at - back.step, 0
+        self._stepped_since_rollback = False
         self.tracker.write("rollback", back.step, {"from_step": progress.step})
         self.listener.on_note(f"went back to step {back.step}, and on with other excerpts")
+        # At once, or a kill would lead into the same batches again.
+        self._save()
         return True
 
     def _heed_signals(self) -> None:
@@ -205,7 +226,7 @@ class Trainer:
 
     def _end_epoch(self, validator: Validator) -> None:
         """Judges the epoch; a signal puts that off until the run is continued."""
-        progress, plan = self.state.progress, self.config.training
+        progress = self.state.progress
         with self._timed("validation"):
             validation = validator(
                 self.state.fusing_model, self.objective, given_up=lambda: self._wanted_stop is not None
@@ -222,16 +243,17 @@ class Trainer:
         self._keep_best(epoch, validation)
         if report.applied:
             self._apply(report.remedies, epoch)
-        self._save()
+        if self._is_well:
+            self._save()
         self.listener.on_epoch(report)
         self._tell_where_time_went()
-        if plan.patience and progress.epochs_without_gain >= plan.patience:
-            self.stop_reason = f"no gain for {plan.patience} epochs"
+        self.processes.require_equal(weights_hash(self.state.model), "weights")
 
     def _save(self) -> None:
         with self._timed("checkpoint"):
             # The log first: what a checkpoint follows must be in it, and what it lacks is written again.
             self.tracker.flush()
+            self.state.progress.log_lines = self.tracker.num_lines
             self.folder.save(self.state)
 
     def _keep_best(self, epoch: int, validation: Validation) -> None:
@@ -284,12 +306,14 @@ class Trainer:
         return outcome
 
     def _judge_best(self, validator: Validator) -> Validation:
+        note = self.processes.alone(lambda: self.folder.require_best(self.state))
+        if note:
+            self.listener.on_note(note)
         best = self.folder.best
-        if self.processes.is_first and not best.is_file():
-            self.folder.save_best(self.state)
-        self.processes.wait()
         tensors, _ = load_checkpoint(best)
         load_weights(self.state.fusing_model, tensors, best)
+        # Another node may still see an older file of that name.
+        self.processes.require_equal(weights_hash(self.state.fusing_model), "best weights")
         validation = validator(self.state.fusing_model, self.objective)
         assert validation is not None
         return validation
