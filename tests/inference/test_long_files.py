@@ -1,5 +1,6 @@
 """Long recordings: the same result from a disk as from memory, in memory that hardly grows, and nothing left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -273,8 +274,9 @@ def test_the_command_can_be_stopped(tmp_path: Path, number: signal.Signals, code
         # The work has begun when its nameless files are open.
         files, deadline = Path(f"/proc/{process.pid}/fd"), time.monotonic() + 60
         while files.exists() and time.monotonic() < deadline:
-            if any(str(folder) in str(file.readlink()) for file in _listed(files)):
-                break
+            with contextlib.suppress(OSError):  # one of them may be closed between the list and the look
+                if any(str(folder) in str(file.readlink()) for file in _listed(files)):
+                    break
             time.sleep(0.05)
         time.sleep(1.0)
         process.send_signal(number)

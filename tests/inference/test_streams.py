@@ -11,7 +11,7 @@ from timed_sounds import noise, tone
 
 from hocket import audio
 from hocket.audio import Audio, streams
-from hocket.audio.streamed_files import decode, save_stream
+from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Held, Recording, Workspace, recording, work_folder
 from hocket.errors import AudioError
 from hocket.inference.views import Cut, Looped, Resampled, Scaled, Spread
@@ -183,7 +183,7 @@ def test_what_load_refuses_decoding_refuses(tmp_path: Path) -> None:
 def test_a_stream_is_saved_to_the_same_bytes(tmp_path: Path, ending: str, encoding: audio.Encoding) -> None:
     source = noise(seconds=12.3, rate_hz=44_100, channels=2)
     audio.save(tmp_path / f"whole{ending}", source, encoding=encoding)
-    save_stream(tmp_path / f"stream{ending}", recording(source), encoding=encoding)
+    audio.save(tmp_path / f"stream{ending}", recording(source), encoding=encoding)
     assert (tmp_path / f"stream{ending}").read_bytes() == (tmp_path / f"whole{ending}").read_bytes()
 
 
@@ -212,7 +212,7 @@ def test_a_stream_that_breaks_off_leaves_the_old_file(
     path.write_text("old")
     kind = type(failure) if isinstance(failure, BaseException) else AudioError
     with pytest.raises(kind, match=said):
-        save_stream(path, Broken(failure), encoding="pcm24")
+        audio.save(path, Broken(failure), encoding="pcm24")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 

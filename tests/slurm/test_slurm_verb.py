@@ -101,6 +101,12 @@ def test_a_file_is_no_run_folder(place, capfdbinary) -> None:
     assert "runs/a is a file" in refused(capfdbinary, "--", "train", "music", "--run", "runs/a")
 
 
+def test_a_batch_that_the_tasks_cannot_share_is_told_before_the_queue(place, capfdbinary) -> None:
+    words = ("--nodes", "2", "--gpus", "4", "--", "train", "music", "--run", "runs/a", "--batch_size")
+    assert "8 tasks cannot share: give a multiple of 8" in refused(capfdbinary, *words, "12")
+    assert "multiple of 16" in refused(capfdbinary, *words, "24", "--accumulation_steps", "2")
+
+
 def test_flags_take_hyphens_and_underscores(place, capfdbinary) -> None:
     train = ["--", "train", "music", "--run", "runs/a"]
     hyphens = slurm(capfdbinary, "--gpus=0", "--cpus-per-task=3", "--job-name=a_b", *train)
@@ -113,7 +119,8 @@ def test_flags_take_hyphens_and_underscores(place, capfdbinary) -> None:
     [([], 4, 16), (["--gpus=2"], 2, 16), (["--gpus=0"], 1, 1), (["--gpus=0", "--tasks=3"], 3, 1)],
 )
 def test_each_gpu_has_its_task(place, capfdbinary, words, tasks, cpus) -> None:
-    _, out, _ = slurm(capfdbinary, *words, "--", "train", "music", "--run", "runs/a")
+    _, out, _ = slurm(capfdbinary, *words, "--", "train", "music", "--run-dir", "runs/a", "--batch-size=12")
+    assert "--run=" in out and "--run_dir" not in out and "--run-dir" not in out.partition("set -uo")[0]
     assert f"--ntasks-per-node={tasks}\n" in out and f"--cpus-per-task={cpus}\n" in out
     assert ("--gpus-per-node" in out) == ("--gpus=0" not in words)
 

@@ -87,7 +87,7 @@ def opened(path: Path) -> Iterator[tuple[Decoder, str]]:
             with _decoder(handle, path, container, start=start, num_bytes=num_bytes) as sound:
                 _check_header(sound, path, num_bytes=num_bytes)
                 yield sound, container
-        except (Undecodable, soundfile.LibsndfileError, OSError) as error:
+        except (Undecodable, OSError) as error:
             raise AudioError(
                 f"{path} cannot be decoded: get a whole copy of it, or convert it to WAV."
             ) from error
@@ -110,10 +110,13 @@ def _decoder(
         yield PcmReader(handle, layout)
     else:
         handle.seek(0)
-        with SoundfileDecoder(handle.fileno(), closefd=False) as sound:
-            if sound.format.lower() != container or sound.subtype not in _CODINGS[container]:
-                raise unread_coding(path, container, sound.subtype)
-            yield sound
+        try:
+            with SoundfileDecoder(handle.fileno(), closefd=False) as sound:
+                if sound.format.lower() != container or sound.subtype not in _CODINGS[container]:
+                    raise unread_coding(path, container, sound.subtype)
+                yield sound
+        except soundfile.LibsndfileError as error:
+            raise Undecodable(str(error)) from error
 
 
 @contextmanager

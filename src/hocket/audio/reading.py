@@ -1,6 +1,7 @@
 """From a file to samples, whole or in excerpts."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,28 +125,43 @@ def _plan(num_frames: int, *, from_hz: int, to_hz: int, start: int, wanted: int 
 
 
 def _decode(sound: Decoder, path: Path, span: _Span, *, mono: bool, container: str) -> np.ndarray:
-    """Decodes `span` in blocks into float32 `[channels, frames]`, fewer where the file ends too early.
+    """Decodes `span` into float32 `[channels, frames]`, fewer where the file ends too early."""
+    frames = np.empty((1 if mono else sound.channels, span.num_frames), dtype=np.float32)
+    done = 0
+    for block in read_blocks(
+        sound, path, container, first_frame=span.first_frame, num_frames=span.num_frames
+    ):
+        frames[:, done : done + block.shape[1]] = block.mean(axis=0) if mono else block
+        done += block.shape[1]
+    return frames[:, :done].copy() if done < span.num_frames else frames
+
+
+def read_blocks(
+    sound: Decoder, path: Path, container: str, *, first_frame: int = 0, num_frames: int | None = None
+) -> Iterator[np.ndarray]:
+    """The frames of an open file in blocks `[channels, frames]`, all of them or `num_frames` from `first_frame` on.
 
     Any number of frames may be missing at the end of an MP3, whose header is only a guess.
+
+    Raises:
+        AudioError: frames are missing elsewhere, or samples are not finite or far beyond ±1.
     """
-    frames = np.empty((1 if mono else sound.channels, span.num_frames), dtype=np.float32)
+    wanted = sound.frames if num_frames is None else num_frames
     tolerance = math.inf if container == "mp3" else MISSING_TOLERANCE * sound.frames
     done = 0
     try:
-        go_to(sound, span.first_frame, container)
-        while done < span.num_frames:
-            block = read_block(sound, span.num_frames - done)
+        go_to(sound, first_frame, container)
+        while done < wanted:
+            block = read_block(sound, wanted - done)
             if block.shape[1] == 0:
                 break
             _check_values(path, block)
-            frames[:, done : done + block.shape[1]] = block.mean(axis=0) if mono else block
             done += block.shape[1]
+            yield block
     except Undecodable:
         tolerance = MISSING_TOLERANCE * sound.frames
-    missing = span.num_frames - done
-    if missing > tolerance:
-        raise cut_off(path, share=(span.first_frame + done) / sound.frames)
-    return frames[:, :done].copy() if missing else frames
+    if wanted - done > tolerance:
+        raise cut_off(path, share=(first_frame + done) / sound.frames)
 
 
 def _check_values(path: Path, block: np.ndarray) -> None:

@@ -74,12 +74,23 @@ def require_sound(audio: Audio, path: str | Path, *, minimum_seconds: float) -> 
         raise AudioError(
             f"{path} holds no sound (0 samples): give a recording of at least {minimum_seconds:g} s."
         )
-    if audio.duration_seconds < minimum_seconds:
+    seconds, highest = audio.duration_seconds, peak(audio.samples)
+    require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=minimum_seconds)
+
+
+def require_enough(
+    path: str | Path, *, duration_seconds: float, highest: float, minimum_seconds: float
+) -> None:
+    """The same for a recording of which only the length and the largest magnitude are known.
+
+    Raises:
+        AudioError: see `require_sound`.
+    """
+    if duration_seconds < minimum_seconds:
         raise AudioError(
-            f"{path} is too short ({audio.duration_seconds:.3g} s): "
+            f"{path} is too short ({duration_seconds:.3g} s): "
             f"give a recording of at least {minimum_seconds:g} s."
         )
-    highest = peak(audio.samples)
     peak_db = 20 * math.log10(highest) if highest > 0 else -math.inf
     if peak_db < SILENCE_DB:
         raise AudioError(

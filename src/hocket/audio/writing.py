@@ -1,9 +1,11 @@
-"""From samples to a file, whole or not at all."""
+"""From samples, in memory or read part by part, to a file, whole or not at all."""
 
 import math
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -11,6 +13,7 @@ import numpy as np
 import soundfile
 
 from hocket.audio.sound import MAX_SAMPLES, Audio, peak
+from hocket.audio.streams import Recording, recording
 from hocket.errors import AudioError
 
 Encoding = Literal["pcm16", "pcm24", "float32"]
@@ -49,12 +52,18 @@ class _Sink:
     def tell(self) -> int:
         return self._handle.tell()
 
+    def reraise(self) -> None:
+        """Raises what went wrong, an interruption too."""
+        if self.error is not None:
+            raise self.error
 
-def save(path: str | Path, audio: Audio, *, encoding: Encoding = "pcm24") -> None:
+
+def save(path: str | Path, audio: Audio | Recording, *, encoding: Encoding = "pcm24") -> None:
     """Writes a recording as WAV or FLAC, by the ending of `path`; the same samples give the same bytes.
 
     The file appears whole or not at all; a link of that name is replaced, and what it points to stays. Integer
-    encodings round to the nearest step of 2^-15 or 2^-23 and hold -1 up to one step below 1.
+    encodings round to the nearest step of 2^-15 or 2^-23 and hold -1 up to one step below 1. A `Recording` is read
+    part by part, so that its samples are looked at as they are written; an `Audio` is refused before anything is.
 
     Raises:
         AudioError: the ending or its encoding is not written, the folder cannot be written to, or the samples
@@ -63,12 +72,21 @@ def save(path: str | Path, audio: Audio, *, encoding: Encoding = "pcm24") -> Non
     """
     path = Path(path)
     container = _container(path, encoding)
-    _check_samples(path, audio, encoding)
+    _check_size(path, audio)
+    if isinstance(audio, Audio):
+        _check_values(path, audio.samples, encoding)
+    with _replaced(path) as handle:
+        _encode(handle, path, audio, container=container, encoding=encoding)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside `path` that takes its place at the end, or goes where anything at all is raised."""
     temporary = path.with_name(f".hocket-{secrets.token_hex(8)}{path.suffix}")
     try:
         with temporary.open("x+b", buffering=0) as handle:
             try:
-                _encode(handle, path, audio, container=container, encoding=encoding)
+                yield handle
                 handle.close()
                 temporary.replace(path)
             except BaseException:
@@ -106,12 +124,16 @@ def _check_place(path: Path) -> None:
         raise AudioError(f"{path} is a pipe or a device: give the name of a file.")
 
 
-def _check_samples(path: Path, audio: Audio, encoding: Encoding) -> None:
-    if audio.samples.size == 0:
+def _check_size(path: Path, audio: Audio | Recording) -> None:
+    size = audio.num_samples * audio.num_channels
+    if size == 0:
         raise AudioError(f"{path} was not written, because there is no sound to write (0 samples).")
-    if audio.samples.size > MAX_SAMPLES:
+    if size > MAX_SAMPLES:
         raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the most, so write it in parts.")
-    highest = peak(audio.samples)
+
+
+def _check_values(path: Path, samples: np.ndarray, encoding: Encoding) -> None:
+    highest = peak(samples)
     if not math.isfinite(highest):
         raise AudioError(f"{path} was not written, because some of its samples are not finite numbers.")
     if encoding != "float32" and highest > 1.0 + _CLIP_TOLERANCE:
@@ -121,24 +143,25 @@ def _check_samples(path: Path, audio: Audio, encoding: Encoding) -> None:
         )
 
 
-def _encode(handle: BinaryIO, path: Path, audio: Audio, *, container: str, encoding: Encoding) -> None:
+def _encode(
+    handle: BinaryIO, path: Path, audio: Audio | Recording, *, container: str, encoding: Encoding
+) -> None:
     sink = _Sink(handle)
     settings = {"format": container, "subtype": _CODINGS[encoding]}
     try:
         with soundfile.SoundFile(sink, "w", audio.sample_rate, audio.num_channels, **settings) as sound:
-            for first in range(0, audio.num_samples, _BLOCK_FRAMES):
-                sound.write(_quantised(audio.samples[:, first : first + _BLOCK_FRAMES].T, encoding))
-                if sink.error is not None:
-                    break
+            for block in recording(audio).blocks():
+                if isinstance(audio, Recording):
+                    _check_values(path, block, encoding)
+                for first in range(0, block.shape[1], _BLOCK_FRAMES):
+                    sound.write(_quantised(block[:, first : first + _BLOCK_FRAMES].T, encoding))
+                    sink.reraise()
     except soundfile.LibsndfileError as error:
-        if sink.error is None:
-            shape = f"{audio.num_channels} channels at {audio.sample_rate} Hz"
-            reason = error.error_string.rstrip(".")
-            raise AudioError(
-                f"{path} cannot hold {shape} ({reason}): convert it first, or take .wav."
-            ) from error
-    if sink.error is not None:
-        raise sink.error
+        sink.reraise()
+        shape = f"{audio.num_channels} channels at {audio.sample_rate} Hz"
+        reason = error.error_string.rstrip(".")
+        raise AudioError(f"{path} cannot hold {shape} ({reason}): convert it first, or take .wav.") from error
+    sink.reraise()
     if encoding == "float32":
         _remove_time_stamp(handle)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket.cli.flags import underscored
+from hocket.cli.wording import duration
 
 if TYPE_CHECKING:
     from hocket.audio import Audio
+    from hocket.audio.streams import Recording
     from hocket.diagnostics.listening import Heard, HeardFigures
 
 
@@ -20,12 +22,15 @@ def run(argv: list[str]) -> int:
 
         require_matplotlib()
         require_place(options.plot)
-    from hocket.diagnostics.listening import diagnose_heard, listen
+    from hocket.diagnostics.listening import MOST_MINUTES, diagnose_heard, listen
 
-    heard = listen(*(_read(path) for path in (options.output, options.input, options.target)))
-    figures = diagnose_heard(heard)
-    as_json = json.dumps(figures.as_dict(), indent=2, allow_nan=False)
-    print(as_json if options.json else _in_words(figures, options))
+    recordings = (_read(path) for path in (options.output, options.input, options.target))
+    heard = listen(*recordings, most_minutes=MOST_MINUTES)
+    figures, notes = diagnose_heard(heard), _notes(heard)
+    if options.json:
+        print(json.dumps(figures.as_dict() | {"notes": notes}, indent=2, allow_nan=False))
+    else:
+        print(_in_words(figures, notes, options))
     if options.plot is not None:
         _draw(heard, figures, options)
     return 0
@@ -36,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hocket check",
         description="Says of any output, however it was made, whether it mixes its two sources, copies one of them, "
         "or merely lays one over the other. Recordings of any rate and number of channels; the longer ones are cut to "
-        "the shortest, and a constant delay of up to 0.25 s is taken out.",
+        "the shortest, and a constant delay of up to 0.25 s is taken out. Of more than five minutes, five are listened "
+        "to, spread over the whole.",
         allow_abbrev=False,
     )
     parser.add_argument("output", type=Path, metavar="OUT", help="the recording in question")
@@ -51,31 +57,63 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(path: Path) -> "Audio":
+def _read(path: Path) -> "Audio | Recording":
+    """A recording in mono: the whole of a short one, while a long one stays in its file."""
     from hocket import audio
-    from hocket.diagnostics.listening import MINIMUM_SECONDS, RATE_HZ
+    from hocket.audio.sound import require_enough
+    from hocket.audio.streamed_files import Encoded
+    from hocket.diagnostics.listening import MINIMUM_SECONDS, MOST_MINUTES, PART_SECONDS, RATE_HZ
 
-    recording = audio.load(path, sample_rate=RATE_HZ, mono=True)
-    audio.require_sound(recording, path, minimum_seconds=MINIMUM_SECONDS)
-    return recording
+    if audio.info(path).duration_seconds <= PART_SECONDS * MOST_MINUTES:
+        recording = audio.load(path, sample_rate=RATE_HZ, mono=True)
+        audio.require_sound(recording, path, minimum_seconds=MINIMUM_SECONDS)
+        return recording
+    encoded = Encoded(path, sample_rate=RATE_HZ)
+    require_enough(
+        path,
+        duration_seconds=encoded.duration_seconds,
+        highest=encoded.peak,
+        minimum_seconds=MINIMUM_SECONDS,
+    )
+    return encoded
+
+
+def _notes(heard: "Heard") -> list[str]:
+    from hocket.diagnostics.listening import RATE_HZ
+
+    if heard.is_whole:
+        return []
+    listened = sum(stop - start for start, stop in heard.spans) / RATE_HZ
+    shared = heard.num_samples / RATE_HZ
+    return [
+        f"the figures are those of {duration(listened)}, spread over the {duration(shared)} that all three share."
+    ]
 
 
 def _draw(heard: "Heard", figures: "HeardFigures", options: argparse.Namespace) -> None:
-    from hocket.diagnostics.listening import RATE_HZ
+    """Draws the whole, or of a long one three minutes from its middle."""
+    from hocket.diagnostics.listening import PICTURE_MINUTES, RATE_HZ
     from hocket.pictures import draw_check
 
+    length = min(heard.num_samples, round(60 * PICTURE_MINUTES * RATE_HZ))
+    start = (heard.num_samples - length) // 2
+    output, input, target = heard.read(start, start + length)
+    title = f"{options.output.name}   (input {options.input.name}, target {options.target.name})"
+    if length < heard.num_samples:
+        minutes, seconds = divmod(start // RATE_HZ, 60)
+        title += f", from {minutes}:{seconds:02d} on"
     draw_check(
         options.plot,
-        output=heard.output,
-        input=heard.input,
-        target=heard.target,
+        output=output,
+        input=input,
+        target=target,
         sample_rate=RATE_HZ,
         figures=figures,
-        title=f"{options.output.name}   (input {options.input.name}, target {options.target.name})",
+        title=title,
     )
 
 
-def _in_words(figures: "HeardFigures", options: argparse.Namespace) -> str:
+def _in_words(figures: "HeardFigures", notes: list[str], options: argparse.Namespace) -> str:
     from hocket.diagnostics.wording import (
         articulation_words,
         delay_words,
@@ -98,6 +136,7 @@ def _in_words(figures: "HeardFigures", options: argparse.Namespace) -> str:
     ]
     if delay := delay_words(figures):
         lines.append(f"  delay          {delay}")
+    lines += [f"  note           {note}" for note in notes]
     if options.plot is not None:
         lines.append(f"  picture        {options.plot}")
     return "\n".join(lines)

@@ -8,13 +8,23 @@ from hocket.errors import ConfigError
 
 def underscored(argv: Sequence[str]) -> list[str]:
     """Long flags with their hyphens as underscores, so that `--gan-weight` and `--gan_weight` are one."""
+    return _with_sign(argv, "-", "_")
+
+
+def hyphenated(argv: Sequence[str]) -> list[str]:
+    """The other way round, for parsers that name their flags with hyphens: `--job_name=a_b` as `--job-name=a_b`."""
+    return _with_sign(argv, "_", "-")
+
+
+def _with_sign(argv: Sequence[str], old: str, new: str) -> list[str]:
+    """One sign in the names of long flags as another; values stay as they are, and so does all behind `--`."""
     result: list[str] = []
     for index, word in enumerate(argv):
         if word == "--":
             return [*result, *argv[index:]]
         if word.startswith("--"):
-            name, sign, value = word.partition("=")
-            word = "--" + name[2:].replace("-", "_") + sign + value
+            name, equals, value = word.partition("=")
+            word = "--" + name[2:].replace(old, new) + equals + value
         result.append(word)
     return result
 

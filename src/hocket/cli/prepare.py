@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hocket.cli.flags import hyphenated
+from hocket.cli.wording import duration
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ SIDES = ("training", "validation", "test")
 
 def run(argv: list[str]) -> int:
     """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used all the same."""
-    arguments = _parser().parse_args([_with_hyphens(word) for word in argv])
+    arguments = _parser().parse_args(hyphenated(argv))
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")
     from hocket.data.prepare import prepare
@@ -86,12 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_hyphens(word: str) -> str:
-    """`--test_fraction=0.1` as `--test-fraction=0.1`; values stay as they are."""
-    name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value if word.startswith("--") else word
-
-
 def _num_cores() -> int:
     """The cores that this process may use, which on a cluster are fewer than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -134,7 +130,7 @@ class _Progress:
             self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
         elif done == total or now - self._said >= self.EVERY_SECONDS:
             self._said = now
-            left = f", {_duration((total - done) / rate)} left" if done < total else ""
+            left = f", {duration((total - done) / rate)} left" if done < total else ""
             line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
             self._console.print(line, markup=False)
 
@@ -160,7 +156,7 @@ def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator
         if used := manifest.used(side):  # type: ignore[arg-type]
             seconds = sum(recording.duration_seconds or 0.0 for recording in used)
             songs = len({recording.group for recording in used})
-            yield f"{side}: {len(used)} recordings of {songs} songs ({_duration(seconds)})"
+            yield f"{side}: {len(used)} recordings of {songs} songs ({duration(seconds)})"
     yield f"next: hocket train {output} --run RUN_DIR"
 
 
@@ -190,12 +186,3 @@ def _figures(recording: "Recording") -> str:
         ("tonality", lambda value: f"{value:.2f}".rjust(6)),
     )
     return " ".join(show(getattr(recording, name) or 0.0) for name, show in formats)
-
-
-def _duration(seconds: float) -> str:
-    """A time that a person would say: 45 s, 12 min, 3 h 20 min."""
-    # The same as in `wording`, whose other words would load torch.
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

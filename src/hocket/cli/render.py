@@ -5,10 +5,12 @@ import sys
 import time
 from pathlib import Path
 
+from hocket.cli.flags import hyphenated
+
 
 def run(argv: list[str]) -> int:
     """Renders the corpus and says what was written, where, and what to do with it; progress goes to stderr."""
-    arguments = _parser().parse_args([_with_hyphens(word) for word in argv])
+    arguments = _parser().parse_args(hyphenated(argv))
     from hocket.data.synthetic import render_corpus
 
     start = time.perf_counter()
@@ -43,12 +45,6 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace a rendered corpus that is there already"
     )
     return parser
-
-
-def _with_hyphens(word: str) -> str:
-    """`--num_songs=4` as `--num-songs=4`; values stay as they are."""
-    name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value if word.startswith("--") else word
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -31,10 +31,10 @@ def save(
 
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
-    from hocket.audio.streamed_files import save_stream
+    from hocket import audio
     from hocket.inference.judging import MOST_MINUTES, weaknesses
 
-    save_stream(output, fusion.output, encoding=encoding)
+    audio.save(output, fusion.output, encoding=encoding)
     notes = [*fusion.notes, *weaknesses(fusion)]
     figures = _figures(fusion, notes)
     duration = fusion.output.duration_seconds
@@ -72,10 +72,10 @@ def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
 
 def save_sources(fusion: "Fusion", output: Path) -> None:
     """The excerpts that were fused, beside the output, to be listened to in turn."""
-    from hocket.audio.streamed_files import save_stream
+    from hocket import audio
 
     for name, source in (("input", fusion.input), ("target", fusion.target)):
-        save_stream(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
+        audio.save(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
 
 
 def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", output: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from hocket.cli.flags import joined, underscored
+from hocket.cli.flags import hyphenated, joined, underscored
 from hocket.cluster.script import Job, render
 from hocket.cluster.times import parse_time
 from hocket.errors import ConfigError
@@ -20,7 +20,7 @@ USAGE = "hocket slurm [--nodes N] [--gpus N] [--time T] [...] -- train DATA --ru
 def run(argv: list[str]) -> int:
     """Prints the script, or submits it and prints the job's number."""
     cut = argv.index("--") if "--" in argv else len(argv)
-    options = _parser().parse_args([_with_hyphens(word) for word in argv[:cut]])
+    options = _parser().parse_args(hyphenated(argv[:cut]))
     job = _job(options, argv[cut + 1 :])
     script = os.fsencode(render(job))
     if options.submit:
@@ -61,11 +61,12 @@ def _parser() -> argparse.ArgumentParser:
 def _job(options: argparse.Namespace, words: list[str]) -> Job:
     if options.template and (words or options.submit):
         raise ConfigError("--template has no command of its own: leave --submit and what follows -- out.")
-    command, run_dir = (None, None) if options.template else _command(words)
+    tasks = _or(options.tasks, max(options.gpus, 1))
+    command, run_dir = (None, None) if options.template else _command(words, options.nodes * tasks)
     return Job(
         nodes=options.nodes,
         gpus=options.gpus,
-        tasks=_or(options.tasks, max(options.gpus, 1)),
+        tasks=tasks,
         cpus_per_task=_or(options.cpus_per_task, 16 if options.gpus else 1),
         time_seconds=parse_time(options.time),
         signal_seconds=options.signal_seconds,
@@ -84,7 +85,7 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _command(words: list[str]) -> tuple[tuple[str, ...], Path]:
+def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     """Hocket's own words with absolute paths, checked as `hocket train` would, and the run's folder."""
     if not words or words[0] != "train":
         raise ConfigError(f"what is to be trained is missing: {USAGE}")
@@ -93,6 +94,12 @@ def _command(words: list[str]) -> tuple[tuple[str, ...], Path]:
 
     # Here rather than on the node: a wrong field would cost hours in the queue.
     options, config = _parse(words[1:])
+    shares = num_tasks * config.training.accumulation_steps
+    if shares > 0 and config.data.batch_size % shares:
+        size = config.data.batch_size
+        raise ConfigError(
+            f"batch_size is {size}, which {num_tasks} tasks cannot share: give a multiple of {shares}."
+        )
     data, run_dir = _absolute(Path(config.data.music)), _absolute(options.run)
     if not data.exists():
         raise ConfigError(f"{data} is missing: give the folder of music, or the CSV of pairs, to train on.")
@@ -101,10 +108,10 @@ def _command(words: list[str]) -> tuple[tuple[str, ...], Path]:
     if not run_dir.parent.is_dir():
         raise ConfigError(f"{run_dir.parent} is missing: make it, or give another --run.")
     paths = {"run": run_dir, "config": options.config and _absolute(options.config)}
-    rest = joined(underscored(words[1:]), [*FIELDS, "run", "config", "preset"])
+    rest = joined(underscored(words[1:]), [*FIELDS, "run", "run_dir", "config", "preset"])
     if options.data is not None:
         rest.remove(next(word for word in rest if not word.startswith("-") and Path(word) == options.data))
-    kept = [word for word in rest if word.partition("=")[0] not in ("--run", "--config")]
+    kept = [word for word in rest if word.partition("=")[0] not in ("--run", "--run_dir", "--config")]
     named = [f"--{name}={path}" for name, path in paths.items() if path is not None]
     return ("train", str(data), *named, *kept), run_dir
 
@@ -135,12 +142,6 @@ def _python(venv: Path | None) -> Path:
     if not os.access(path, os.X_OK):
         raise ConfigError(f"{path} is no program: give --venv a virtual environment with hocket in it.")
     return path
-
-
-def _with_hyphens(word: str) -> str:
-    """`--job_name=a_b` as `--job-name=a_b`; values stay as they are."""
-    name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value if word.startswith("--") else word
 
 
 def _submit(job: Job, script: bytes) -> int:

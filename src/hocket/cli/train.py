@@ -32,7 +32,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.training.folder import RunLock, claim
     from hocket.training.trainer import Trainer
 
-    started = runtime.start(config.training)
+    started, lock = runtime.start(config.training), RunLock()
     try:
         speaks = started.processes.is_first
         console = Console()
@@ -46,7 +46,6 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
             measure_roles=data.pairing == "suitable",
         )
         # Only now: a wrong music folder must not cost an older run its checkpoint.
-        lock = RunLock()
         started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
         trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
         notes = trainer.resume()
@@ -58,6 +57,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
         if speaks:
             console.on_end(outcome, options.run)
     finally:
+        lock.release()
         started.processes.leave()
     return outcome
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from hocket.diagnostics.wording import verdict_words
-
 if TYPE_CHECKING:
     from hocket.diagnostics import ChecklistItem, SwapFigures
     from hocket.training.events import EpochReport
@@ -20,6 +18,9 @@ def duration(seconds: float) -> str:
 
 def epoch_lines(report: "EpochReport") -> list[str]:
     """The block that is printed after an epoch."""
+    # Here, as it loads torch, and others want the words for times only.
+    from hocket.diagnostics.wording import verdict_words
+
     figures, masks = report.validation.figures, report.validation.masks
     state = "reached" if report.milestone_reached else "missed" if report.milestone_overdue else "not yet"
     due = report.milestone.epoch(report.num_epochs)

@@ -20,8 +20,8 @@ refuse() {
 # --fresh is for the first start only: a job that starts over whenever it is requeued would never end.
 run='' previous='' arguments=()
 for word in "$@"; do
-    [[ $previous == --run ]] && run=$word
-    [[ $word == --run=* ]] && run=${word#--run=}
+    [[ $previous =~ ^--run([-_]dir)?$ ]] && run=$word
+    [[ $word =~ ^--run([-_]dir)?=(.*)$ ]] && run=${BASH_REMATCH[2]}
     previous=$word
     [[ $word == --fresh && ${SLURM_RESTART_COUNT:-0} -gt 0 ]] || arguments+=("$word")
 done

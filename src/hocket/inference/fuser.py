@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hocket import audio
 from hocket.audio import Audio, Encoding
-from hocket.audio.streamed_files import save_stream
 from hocket.audio.streams import Workspace, recording, work_folder
 from hocket.errors import AudioError
 from hocket.inference.fusion import Fusion, Progress, fuse_recordings
@@ -110,7 +110,7 @@ class Fuser:
         with self.fusing(
             input_path, target_path, options=options, folder=folder, on_progress=on_progress
         ) as fusion:
-            save_stream(output_path, fusion.output, encoding=encoding)
+            audio.save(output_path, fusion.output, encoding=encoding)
             return FusedFacts(
                 path=output_path,
                 sample_rate=fusion.output.sample_rate,

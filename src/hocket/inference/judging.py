@@ -1,33 +1,32 @@
 """What a fusion is, judged by as much of it as takes no longer to judge than it took to make."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from hocket.audio.streams import Recording
-from hocket.diagnostics.copying import Figures, diagnose
 from hocket.diagnostics.listening import (
-    PART_SECONDS,
+    MOST_MINUTES,
+    PICTURE_MINUTES,
     RATE_HZ,
-    ROLES,
-    SILENCE_RMS,
     HeardFigures,
+    chosen_minutes,
+    diagnose_heard,
+    listen,
 )
 from hocket.diagnostics.roles import weak_roles
-from hocket.errors import AudioError
 from hocket.inference.fusion import Fusion
 from hocket.inference.views import Cut, Resampled, Spread
-from hocket.signal.loudness import TARGET_RMS
-from hocket.signal.scene import Scene, Voice
 
-MOST_MINUTES = 5
-"""A diagnosis takes longer than fusing: of long recordings so many minutes are listened to, spread over the whole."""
-
-PICTURE_MINUTES = 3.0
-"""Pictures of five minutes took 1.6 GB."""
+__all__ = [
+    "MOST_MINUTES",
+    "PICTURE_MINUTES",
+    "Excerpt",
+    "chosen_minutes",
+    "diagnose_fusion",
+    "excerpt",
+    "weaknesses",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +47,12 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     No delay is looked for: a fusion has none.
 
     Raises:
-        AudioError: one of the three is silent once it is folded to mono.
+        AudioError: one of the three is silent once it is folded to mono, or they never sound together.
     """
-    voices = [
+    output, input, target = (
         Resampled(Spread(recording, 1), RATE_HZ) for recording in (fusion.output, fusion.input, fusion.target)
-    ]
-    spans = list(chosen_minutes(voices[0].num_samples, RATE_HZ, most_minutes))
-    gains = [_gain(voice, spans, role) for voice, role in zip(voices, ROLES, strict=True)]
-    rows = []
-    for start, stop in spans:
-        parts = [gain * voice.read(start, stop) for voice, gain in zip(voices, gains, strict=True)]
-        if min(_rms(part) for part in parts) >= SILENCE_RMS:
-            rows.append(diagnose(Scene(*(Voice(torch.from_numpy(part), RATE_HZ) for part in parts))).mean())
-    if not rows:
-        raise AudioError("there is no minute in which output, input and target all sound.")
-    means = {
-        field.name: float(np.mean([getattr(row, field.name) for row in rows])) for field in fields(Figures)
-    }
-    return HeardFigures(**means)
+    )
+    return diagnose_heard(listen(output, input, target, most_minutes=most_minutes, may_be_late=False))
 
 
 def weaknesses(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> list[str]:
@@ -77,15 +64,6 @@ def weaknesses(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> list[str]
         for source in (fusion.input, fusion.target)
     )
     return [weakness.sentence for weakness in weak_roles(input=input, target=target, sample_rate=rate)]
-
-
-def chosen_minutes(num_samples: int, sample_rate: int, most: int) -> Iterator[tuple[int, int]]:
-    """Starts and stops of equal parts of at most a minute; where there are more than `most`, evenly chosen ones."""
-    count = math.ceil(num_samples / (PART_SECONDS * sample_rate))
-    sizes = [num_samples // count + (index < num_samples % count) for index in range(count)]
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    for index in np.linspace(0, count - 1, min(count, most)).round().astype(int):
-        yield int(edges[index]), int(edges[index + 1])
 
 
 def excerpt(
@@ -105,16 +83,3 @@ def excerpt(
         for voice in (output, fusion.input, fusion.target)
     )
     return Excerpt(output_wave, input_wave, target_wave, shown_hz, (masks[0], masks[1]), start / rate)
-
-
-def _gain(voice: Recording, spans: list[tuple[int, int]], role: str) -> np.float32:
-    """What brings the chosen minutes together to the level at which they are compared."""
-    energy = sum(float(np.square(voice.read(*span), dtype=np.float64).sum()) for span in spans)
-    level = math.sqrt(energy / sum(stop - start for start, stop in spans))
-    if level < SILENCE_RMS:
-        raise AudioError(f"the {role} is silent once it is folded to mono.")
-    return np.float32(TARGET_RMS / level)
-
-
-def _rms(part: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(part, dtype=np.float64))))

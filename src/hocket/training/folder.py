@@ -255,9 +255,14 @@ class RunLock:
         except OSError:
             # Some network file systems know no locks: then nothing keeps two jobs apart but their user.
             return
-        self._file.truncate(0)
+        self._file.truncate(0)  # the name of one that is gone
         self._file.write(f"process {os.getpid()} on {platform.node()}\n")
         self._file.flush()
+
+    def release(self) -> None:
+        """Lets go of it, where it was taken."""
+        if self._file is not None:
+            self._file.close()
 
 
 def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:

@@ -1,0 +1,40 @@
+"""Flags with hyphens or underscores, and verbs that are there before torch is."""
+
+import subprocess
+import sys
+
+import pytest
+
+from hocket.cli.flags import hyphenated, underscored
+
+
+def test_flags_with_either_sign_are_one_and_values_stay() -> None:
+    words = ["a_b-c", "--job_name=a_b-c", "--gan-weight", "x_y-z", "-o", "--flag_with-both"]
+    assert hyphenated(words) == [
+        "a_b-c",
+        "--job-name=a_b-c",
+        "--gan-weight",
+        "x_y-z",
+        "-o",
+        "--flag-with-both",
+    ]
+    assert underscored(words) == [
+        "a_b-c",
+        "--job_name=a_b-c",
+        "--gan_weight",
+        "x_y-z",
+        "-o",
+        "--flag_with_both",
+    ]
+
+
+def test_all_behind_a_double_hyphen_stays() -> None:
+    assert underscored(["--a-b", "--", "--a-b"]) == ["--a_b", "--", "--a-b"]
+    assert hyphenated(["--a_b", "--", "--a_b"]) == ["--a-b", "--", "--a_b"]
+
+
+@pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "wording"])
+def test_these_are_there_before_torch_is(verb: str) -> None:
+    code = f"import sys, hocket.cli.{verb}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
