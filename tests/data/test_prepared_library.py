@@ -127,4 +127,5 @@ def test_a_music_folder_is_measured_only_when_asked_for(made: Path) -> None:
     for song in measured.training:
         assert song.percussiveness == known[song.path.name].percussiveness
         assert song.tonality == known[song.path.name].tonality
-    assert measured.fingerprint == plain.fingerprint
+    # What decides the draws is part of it: a checkpoint of the one is not continued with the other.
+    assert measured.fingerprint != plain.fingerprint

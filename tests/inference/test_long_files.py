@@ -268,7 +268,13 @@ def test_the_command_can_be_stopped(tmp_path: Path, number: signal.Signals, code
     folder.mkdir()
     command = [sys.executable, "-m", "hocket", "fuse", *map(str, pair), "-o", str(folder / "out.wav")]
     with subprocess.Popen(
-        command, env=CHILD, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=CHILD,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would its children here.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None and process.stdout.readline().startswith("writing")
         # The work has begun when its nameless files are open.

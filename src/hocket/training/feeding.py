@@ -64,7 +64,12 @@ class Feeder:
         )
         parts = iter(loader)
         for _ in range(first, last):
-            yield [next(parts) for _ in range(self.num_parts)]
+            try:
+                batch = [next(parts) for _ in range(self.num_parts)]
+            except (EOFError, OSError) as error:
+                # A worker that died in the middle of handing over a batch.
+                raise _worker_died() from error
+            yield batch
 
     def names(self, batch: int) -> list[str]:
         """Where this process's examples of a batch come from, for messages."""
@@ -156,7 +161,11 @@ def reading_faults() -> Iterator[None]:
     except RuntimeError as error:
         if WORKER_DIED not in str(error):
             raise
-        raise DataError(
-            "a process that reads recordings died (killed, or out of memory): "
-            "lower --num_workers or --cache_megabytes; the same command continues."
-        ) from error
+        raise _worker_died() from error
+
+
+def _worker_died() -> DataError:
+    return DataError(
+        "a process that reads recordings died (killed, or out of memory): "
+        "lower --num_workers or --cache_megabytes; the same command continues."
+    )

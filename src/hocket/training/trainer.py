@@ -243,7 +243,7 @@ class Trainer:
         self._keep_best(epoch, validation)
         if report.applied:
             self._apply(report.remedies, epoch)
-        if self._is_well:
+        if self._is_well or progress.step == self.config.training.num_steps:
             self._save()
         self.listener.on_epoch(report)
         self._tell_where_time_went()
