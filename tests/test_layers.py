@@ -14,6 +14,8 @@ ROOT = Path(hocket.__file__).parent
 
 LAYERS = (
     {"cli"},
+    {"studio"},
+    {"report"},
     {"training", "inference", "evaluation", "pictures", "cluster"},
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
@@ -40,6 +42,8 @@ NEVER = {
     "inference": {"hocket.objective", "hocket.training"},
     "diagnostics": {"hocket.objective", "hocket.data", "hocket.codec"},
     "pictures": {"hocket.training", "hocket.inference", "hocket.evaluation"},
+    "report": {"hocket.training", "hocket.inference", "hocket.evaluation", "hocket.data", "hocket.model"},
+    "studio": {"hocket.training", "hocket.evaluation", "hocket.objective"},
 }
 
 MODEL_TYPES = "hocket.model.result"

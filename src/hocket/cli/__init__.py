@@ -16,6 +16,8 @@ VERBS = {
     "fuse": "fuse the rhythm of one recording with the harmony of another",
     "check": "say whether an output mixes its sources or copies one of them",
     "evaluate": "score fusions with independent estimators, beside methods that need no training",
+    "report": "write one page that shows what runs did, with pictures and sound",
+    "studio": "serve a local page to fuse two recordings and to follow runs",
     "slurm": "print or submit the batch script that trains on a SLURM cluster",
     "render": "render a corpus of simple music whose true fusions are known",
 }

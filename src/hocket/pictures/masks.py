@@ -55,20 +55,22 @@ def draw_masks(
     Raises:
         HocketError: matplotlib is missing, or the file cannot be written.
     """
-    share = source_share(input_mask, target_mask)
     rows_hz = np.geomspace(LOWEST_HZ, sample_rate / 2, NUM_ROWS)
-    brightness = spectrogram(output, sample_rate, rows_hz)
-    columns = _frames(brightness.shape[1], len(output) / sample_rate, frame_rate, share.shape[1])
-    if bin_hz is None:
-        hue = np.broadcast_to(share.mean(axis=0)[columns], brightness.shape)
-    else:
-        hue = share[_nearest(bin_hz, rows_hz)][:, columns]
+    colours = colour_by_source(
+        input_mask=input_mask,
+        target_mask=target_mask,
+        output=output,
+        sample_rate=sample_rate,
+        frame_rate=frame_rate,
+        bin_hz=bin_hz,
+        rows_hz=rows_hz,
+    )
     seconds = len(output) / sample_rate
     with sheet(path, width=WIDTH_PIXELS, height=HEIGHT_PIXELS) as figure:
         write(figure, title, left=24, top=22, points=12, color=QUIET)
         write(figure, "Which source each place came from", left=24, top=48, points=21, weight="bold")
         _draw_key(figure)
-        _draw_spectrogram(figure, paint(hue, brightness), seconds, rows_hz)
+        _draw_spectrogram(figure, colours, seconds, rows_hz)
         heading(
             figure,
             "Masks" if bin_hz is not None else "Masks, by latent channel",
@@ -80,6 +82,30 @@ def draw_masks(
         for row, (role, mask) in enumerate((("input", input_mask), ("target", target_mask))):
             image = mask if bin_hz is None else mask[_nearest(bin_hz, rows_hz)]
             _draw_mask(figure, image, role, row, seconds, frame_rate, None if bin_hz is None else rows_hz)
+
+
+def colour_by_source(
+    *,
+    input_mask: np.ndarray,
+    target_mask: np.ndarray,
+    output: np.ndarray,
+    sample_rate: int,
+    frame_rate: float,
+    bin_hz: np.ndarray | None,
+    rows_hz: np.ndarray,
+) -> np.ndarray:
+    """The output's spectrogram in the colours of its sources, `[rows, columns, 3]` in [0, 1], low rows first.
+
+    Arguments as in `draw_masks`; `rows_hz` are the frequencies of the rows, increasing. Needs no matplotlib.
+    """
+    share = source_share(input_mask, target_mask)
+    brightness = spectrogram(output, sample_rate, rows_hz)
+    columns = _frames(brightness.shape[1], len(output) / sample_rate, frame_rate, share.shape[1])
+    if bin_hz is None:
+        hue = np.broadcast_to(share.mean(axis=0)[columns], brightness.shape)
+    else:
+        hue = share[_nearest(bin_hz, rows_hz)][:, columns]
+    return paint(hue, brightness)
 
 
 def source_share(input_mask: np.ndarray, target_mask: np.ndarray) -> np.ndarray:
