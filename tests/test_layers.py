@@ -24,7 +24,7 @@ LAYERS = (
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
 
-BESIDE = {"model": {"codec"}}
+BESIDE = {"model": {"codec"}, "training": {"pictures"}}
 
 ONLY = {
     "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors"},

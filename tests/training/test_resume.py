@@ -57,6 +57,11 @@ def latest_hash(folder: Path) -> str:
     return weights_hash(holder)
 
 
+def sounds_of(folder: Path) -> dict[str, bytes]:
+    """What the run kept of its validation pairs, to be listened to."""
+    return {path.name: path.read_bytes() for path in folder.glob("examples/pair-*/*.flac")}
+
+
 @pytest.mark.parametrize(
     ("stop_after", "extra"),
     [
@@ -89,6 +94,7 @@ def test_interrupted_equals_uninterrupted(tmp_path, corpus, small, stop_after, e
         return [line for line in log(folder) if line["kind"] not in ("end", "timing", "resume")]
 
     assert told(tmp_path / "parts") == told(tmp_path / "whole")
+    assert sounds_of(tmp_path / "parts") == sounds_of(tmp_path / "whole") != {}
 
 
 def test_another_seed_gives_other_weights(tmp_path, corpus, small) -> None:

@@ -108,6 +108,16 @@ def colour_by_source(
     return paint(hue, brightness)
 
 
+def mask_in_colour(
+    mask: np.ndarray, role: str, *, bin_hz: np.ndarray | None, rows_hz: np.ndarray
+) -> np.ndarray:
+    """A mask `[d, t]` from white (0) to its source's colour (1), `[rows, t, 3]` in [0, 1], low rows first."""
+    rows = mask if bin_hz is None else mask[_nearest(bin_hz, rows_hz)]
+    full = np.array([int(COLOURS[role][at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    painted: np.ndarray = 1.0 - np.clip(rows, 0.0, 1.0)[..., None] * (1.0 - full)
+    return painted
+
+
 def source_share(input_mask: np.ndarray, target_mask: np.ndarray) -> np.ndarray:
     """1 where only the input is let through, -1 where only the target is, 0 where both or none are; `[d, t]`."""
     return (input_mask - target_mask) / np.maximum(np.maximum(input_mask, target_mask), 1.0)

@@ -31,6 +31,7 @@ class TrainingConfig:
         spike_sigma: a loss so many standard deviations above the last 128 updates nothing; 0 lets all pass.
         checkpoint_every_steps: 0 is at the end of each epoch.
         keep_checkpoints: how many of the latest are kept, beside the best weights.
+        num_examples: validation pairs whose sound and masks are kept in RUN/examples; 0 keeps none.
         num_threads: 0 leaves it to torch.
     """
 
@@ -49,6 +50,7 @@ class TrainingConfig:
     spike_sigma: float = 6.0
     checkpoint_every_steps: int = 0
     keep_checkpoints: int = 3
+    num_examples: int = 3
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["32", "bf16"] = "32"
     num_threads: int = 0
@@ -61,7 +63,7 @@ class TrainingConfig:
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a finite number above 0")
         at_least_0 = ("warmup_steps", "patience", "seed", "num_threads", "weight_decay", "spike_sigma")
-        for name in (*at_least_0, "checkpoint_every_steps"):
+        for name in (*at_least_0, "checkpoint_every_steps", "num_examples"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
         if not 0 <= self.ema_decay < 1:
@@ -107,6 +109,7 @@ FREE_FIELDS = frozenset(
     {
         *("device", "num_threads", "num_workers", "cache_megabytes", "music"),
         *("remedies", "patience", "on_nonfinite", "checkpoint_every_steps", "keep_checkpoints"),
+        "num_examples",
     }
 )
 """Fields that may change when a run is continued, since they change no weight's future but by choice."""

@@ -78,8 +78,26 @@ class Feeder:
 
     def validation_batches(self) -> list[tuple[int, Batch]]:
         """This process's validation batches with their numbers; how many processes there are changes none of them."""
+        dataset, size = self._validation_set(), len(self.validation_examples(0))
+        num_batches = -(-len(dataset) // size)
+        mine = range(self.processes.rank, num_batches, self.processes.size)
+        order = [index for number in mine for index in self.validation_examples(number)]
+        return list(zip(mine, _loader(dataset, size, sampler=order), strict=True))
+
+    def validation_examples(self, batch: int) -> range:
+        """Numbers of the examples of a validation batch."""
         data = self.config.data
-        dataset = PairDataset(
+        size = min(data.batch_size, MOST_VALIDATED_AT_ONCE)
+        return range(batch * size, min((batch + 1) * size, data.num_validation_examples))
+
+    def validation_places(self, num_examples: int) -> list[Example]:
+        """Where the first validation examples come from."""
+        dataset = self._validation_set()
+        return [dataset.describe(number) for number in range(min(num_examples, len(dataset)))]
+
+    def _validation_set(self) -> PairDataset:
+        data = self.config.data
+        return PairDataset(
             self._reader,
             self.library.validation,
             self.library.validation_pairs,
@@ -88,11 +106,6 @@ class Feeder:
             seed=self.config.training.seed + VALIDATION_SEED_OFFSET,
             pairing=data.pairing,
         )
-        size = min(data.batch_size, MOST_VALIDATED_AT_ONCE)
-        starts = range(0, len(dataset), size)
-        mine = list(enumerate(starts))[self.processes.rank :: self.processes.size]
-        order = [index for _, start in mine for index in range(start, min(start + size, len(dataset)))]
-        return list(zip((number for number, _ in mine), _loader(dataset, size, sampler=order), strict=True))
 
     def _training_set(self, num_batches: int) -> PairDataset:
         data = self.config.data

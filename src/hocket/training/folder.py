@@ -3,8 +3,10 @@
 import fcntl
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,6 +20,7 @@ from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
 from hocket.model.weights import CHECKPOINTS, load_checkpoint, newest_first
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
+from hocket.training.examples import EXAMPLES
 from hocket.training.randomness import generator_states, restore_generators, seed_generators
 from hocket.training.runtime import Runtime
 from hocket.training.state import TrainingState
@@ -47,6 +50,7 @@ class RunFolder:
                 **{name: version(name) for name in LIBRARIES},
             },
             "commit": source_commit(),
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "device": runtime.name,
             "num_processes": runtime.processes.size,
         }
@@ -286,7 +290,7 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
         if fresh:
             for name in (BEST, LOG):
                 (path / name).unlink(missing_ok=True)
-            for folder in (path / CHECKPOINTS, path / TENSORBOARD):
+            for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
                 if folder.exists():
                     shutil.rmtree(folder)
     except OSError as error:

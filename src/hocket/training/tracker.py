@@ -5,15 +5,20 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hocket.errors import CheckpointError
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
+
+Sound = tuple[np.ndarray, int]
+"""A waveform `[1, samples]` and its rate in Hz."""
 
 
 class Tracker:
@@ -37,7 +42,7 @@ class Tracker:
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Adds one line; numbers go to TensorBoard too, under `kind/name`."""
-        line = {"kind": kind, "step": step, **{name: _plain(value) for name, value in values.items()}}
+        line = {"kind": kind, "step": step, **{name: plain(value) for name, value in values.items()}}
         with self._guarded():
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self.num_lines += 1
@@ -45,6 +50,16 @@ class Tracker:
                 for name, value in values.items():
                     if isinstance(value, (int, float)):
                         self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def show(self, step: int, sounds: Mapping[str, Sound], images: Mapping[str, np.ndarray]) -> None:
+        """Gives TensorBoard recordings, and pictures `[rows, columns, 3]` in [0, 1] with the first row on top."""
+        if self._board is None:
+            return
+        with self._guarded():
+            for name, (waveform, sample_rate) in sounds.items():
+                self._board.add_audio(name, waveform, step, sample_rate)
+            for name, image in images.items():
+                self._board.add_image(name, image, step, dataformats="HWC")
 
     def flush(self) -> None:
         """Makes sure that what was written is on the disk, for others and for the checkpoint that follows."""
@@ -61,6 +76,11 @@ class Tracker:
             if self._board is not None:
                 self._board.close()
 
+    @property
+    def has_board(self) -> bool:
+        """Whether anybody wants sounds and images."""
+        return self._board is not None
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         try:
@@ -75,8 +95,12 @@ class SilentTracker:
     """Stands in for the tracker in all processes but the first."""
 
     num_lines = 0
+    has_board = False
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def show(self, step: int, sounds: Mapping[str, Sound], images: Mapping[str, np.ndarray]) -> None:
         """Nothing."""
 
     def flush(self) -> None:
@@ -92,7 +116,8 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in handle]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
     # JSON has no word for them, and a reader that meets a bare NaN stops.
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)

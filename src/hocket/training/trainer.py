@@ -6,19 +6,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from hocket.data.library import Library
-from hocket.diagnostics import Remedy, checklist
+from hocket.diagnostics import Diagnosis, Remedy, checklist
 from hocket.errors import HocketError
-from hocket.model import FusionModel
+from hocket.model import FusionModel, FusionResult
 from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
+from hocket.signal.scene import Scene
 from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
+from hocket.training.examples import ExampleShelf, is_kept, show
 from hocket.training.faults import MAX_ROLLBACKS, MAX_SKIPPED_IN_A_ROW, find_fault, highest_usual_loss
 from hocket.training.feeding import Batch, Feeder, reading_faults
 from hocket.training.folder import RunFolder
@@ -53,6 +56,12 @@ class Trainer:
         self.state = _fresh_state(config, self.runtime)
         self.objective = Objective(config.objective, self.processes.add_up)
         self.feeder = Feeder(config, library, self.processes, with_real=self.state.adversary is not None)
+        self.shelf = ExampleShelf(
+            folder,
+            self.feeder.validation_places(config.training.num_examples),
+            self.state.model.codec,
+            num_examples=config.training.num_examples,
+        )
         self.stop_reason: str | None = None
         self._wanted_stop: str | None = None
         self._interrupted = False
@@ -83,6 +92,7 @@ class Trainer:
             self.folder.prepare()
             progress = self.state.progress
             self.tracker = Tracker(self.folder.path, from_step=progress.step, keep_lines=progress.log_lines)
+            self.shelf.forget_after(progress.step)
         try:
             with reading_faults():
                 validator = Validator(self.feeder.validation_batches(), self.runtime)
@@ -227,20 +237,24 @@ class Trainer:
     def _end_epoch(self, validator: Validator) -> None:
         """Judges the epoch; a signal puts that off until the run is continued."""
         progress = self.state.progress
+        epoch = progress.epochs_judged + 1
         with self._timed("validation"):
             validation = validator(
-                self.state.fusing_model, self.objective, given_up=lambda: self._wanted_stop is not None
+                self.state.fusing_model,
+                self.objective,
+                given_up=lambda: self._wanted_stop is not None,
+                on_batch=partial(self._keep_examples, epoch),
             )
         if validation is None:
             return
-        progress.epochs_judged += 1
-        epoch = progress.epochs_judged
+        progress.epochs_judged = epoch
         self.tracker.write("validation", progress.step, {"epoch": epoch, **validation_scalars(validation)})
         self.tracker.write("epoch", progress.step, {"epoch": epoch, **progress.take_means()})
         report = report_epoch(
             epoch, validation, progress=progress, config=self.config, objective=self.objective.config
         )
         self._keep_best(epoch, validation)
+        self._show_examples(epoch)
         if report.applied:
             self._apply(report.remedies, epoch)
         if self._is_well or progress.step == self.config.training.num_steps:
@@ -263,6 +277,28 @@ class Trainer:
             self.folder.save_best(self.state)
         else:
             progress.epochs_without_gain += 1
+
+    def _keep_examples(
+        self, epoch: int, batch: int, result: FusionResult, scene: Scene, diagnosis: Diagnosis
+    ) -> None:
+        numbers = self.feeder.validation_examples(batch)
+        self.shelf.keep(numbers, result, scene, diagnosis, step=self.state.progress.step, epoch=epoch)
+
+    def _show_examples(self, epoch: int) -> None:
+        """Lets go of old examples and gives TensorBoard those of this epoch that stay; what failed is only told."""
+        faults = self.processes.exchange(self.shelf.take_fault())
+        if not self.processes.is_first:
+            return
+        step = self.state.progress.step
+        try:
+            self.shelf.thin(epoch, best_epoch=self.state.progress.best_epoch)
+            if self.tracker.has_board and is_kept(epoch, epoch):
+                for name, stem in self.shelf.of_step(step):
+                    show(self.tracker, name, stem, step=step, with_sources=epoch == 1)
+        except (OSError, ValueError) as error:
+            faults.append(f"validation examples could not be thinned or shown ({error})")
+        for fault in filter(None, faults):
+            self.listener.on_note(fault)
 
     def _apply(self, remedies: tuple[Remedy, ...], epoch: int) -> None:
         """Changes the objective; what was best or usual by other weights is no measure any more."""

@@ -18,11 +18,13 @@ from hocket.diagnostics import (
     mask_figures,
     next_example,
 )
-from hocket.model import FusionModel
+from hocket.model import FusionModel, FusionResult
 from hocket.objective import Objective
 from hocket.signal.scene import Scene
 from hocket.training.runtime import Runtime
 from hocket.training.steps import make_scene, prepare
+
+OnBatch = Callable[[int, FusionResult, Scene, Diagnosis], None]
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,17 @@ class Validator:
 
     @torch.no_grad()
     def __call__(
-        self, model: FusionModel, objective: Objective, *, given_up: Callable[[], bool] = lambda: False
+        self,
+        model: FusionModel,
+        objective: Objective,
+        *,
+        given_up: Callable[[], bool] = lambda: False,
+        on_batch: OnBatch | None = None,
     ) -> Validation | None:
         """Fuses all pairs, each process its own, and averages over all examples; the same in every process.
 
-        None in all of them where one was asked to give up between two batches.
+        None in all of them where one was asked to give up between two batches. `on_batch` is shown each batch of this
+        process by its number: the result, the scene without the target's share, and the diagnosis.
         """
         was_training = model.training
         model.eval()
@@ -68,7 +76,7 @@ class Validator:
         for number in self.batches:
             if given_up():
                 break
-            judged[str(number)] = self._judge(number, model, own)
+            judged[str(number)] = self._judge(number, model, own, on_batch)
         model.train(was_training)
         shared = self.processes.exchange(judged if len(judged) == len(self.batches) else None)
         if None in shared:
@@ -76,7 +84,9 @@ class Validator:
         everyones = {int(number): row for part in shared for number, row in part.items()}
         return _summed_up([everyones[number] for number in sorted(everyones)])
 
-    def _judge(self, number: int, model: FusionModel, objective: Objective) -> dict[str, Any]:
+    def _judge(
+        self, number: int, model: FusionModel, objective: Objective, on_batch: OnBatch | None
+    ) -> dict[str, Any]:
         """One batch as plain values: figures of each example, means of masks and terms, and the swap's figures."""
         sources = self.batches[number]
         result = model(sources["input"], sources["target"])
@@ -84,8 +94,11 @@ class Validator:
         terms = objective(result, shared)
         heard = self._without_share(number, shared)
         losses = {"total": terms.total, **terms.terms}
+        diagnosis = diagnose(heard)
+        if on_batch is not None:
+            on_batch(number, result, heard, diagnosis)
         return {
-            "diagnosis": [column.tolist() for column in vars(diagnose(heard)).values()],
+            "diagnosis": [column.tolist() for column in vars(diagnosis).values()],
             "masks": vars(mask_figures(result.masks)),
             "losses": {name: float(value) for name, value in losses.items()},
             "swap": vars(self._swap(model, sources, heard)) if len(result.output) > 1 else None,

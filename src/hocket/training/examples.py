@@ -1,0 +1,199 @@
+"""A few validation pairs to be looked at and listened to: what went in, and what came out after which step."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from hocket import audio
+from hocket.codec import Codec
+from hocket.data.excerpts import Example
+from hocket.diagnostics import Diagnosis, mask_figures
+from hocket.errors import AudioError
+from hocket.model import FusionResult
+from hocket.model.result import Masks
+from hocket.pictures.masks import LOWEST_HZ, colour_by_source, mask_in_colour
+from hocket.signal.scene import Scene
+from hocket.training.tracker import SilentTracker, Tracker, plain
+
+EXAMPLES = "examples"
+# TensorBoard keeps all pictures of a run in one file.
+NUM_ROWS, COLUMNS_APART = 160, 3
+MOST_EPOCHS = 8
+"""After so many, every second one is let go of, then all but every fourth, and so on."""
+
+
+class ExampleShelf:
+    """The folder `examples` of a run; each process keeps those of its own validation pairs.
+
+    `pair-N/` holds `pair.json`, `input.flac` and `target.flac`, and of each step that was kept the output
+    (`step-S.flac`), its masks (`.npz`) and, written last, its figures (`.json`). A disk that is full ends no training:
+    what could not be kept is told by `take_fault`.
+    """
+
+    def __init__(self, run: Path, places: Sequence[Example], codec: Codec, *, num_examples: int) -> None:
+        self.path = run / EXAMPLES
+        self.places = list(places[:num_examples])
+        self.codec = codec
+        self._fault: str | None = None
+
+    def keep(
+        self, numbers: range, result: FusionResult, scene: Scene, diagnosis: Diagnosis, **at: int
+    ) -> None:
+        """Writes those of a batch's examples that are kept; `numbers` are theirs, `at` are the step and the epoch."""
+        for row, number in enumerate(numbers):
+            if number < len(self.places):
+                try:
+                    self._keep(number, row, result, scene, diagnosis, at)
+                except (OSError, AudioError) as error:
+                    self._fault = f"validation examples could not be written ({error})"
+
+    def thin(self, epoch: int, *, best_epoch: int) -> None:
+        """Lets go of older outputs, so that a long run keeps a dozen: the newest and the best ones always stay."""
+        for figures in self._all_figures():
+            kept = json.loads(figures.read_text(encoding="utf-8"))["epoch"]
+            if kept not in (epoch, best_epoch) and not is_kept(kept, epoch):
+                _remove(figures)
+
+    def forget_after(self, step: int) -> None:
+        """Takes away what was made of steps that the run goes back behind, and what a kill left half-written."""
+        for path in self.path.glob("pair-*/.*"):
+            path.unlink(missing_ok=True)
+        for path in self.path.glob("pair-*/step-*"):
+            if _step_of(path) > step:
+                path.unlink(missing_ok=True)
+
+    def of_step(self, step: int) -> Iterator[tuple[str, Path]]:
+        """Names of the pairs that were kept after a step, and the path of their files but for the ending."""
+        for figures in self._all_figures():
+            if _step_of(figures) == step:
+                yield figures.parent.name, figures.with_suffix("")
+
+    def take_fault(self) -> str | None:
+        """What went wrong since one last asked."""
+        fault, self._fault = self._fault, None
+        return fault
+
+    def _all_figures(self) -> list[Path]:
+        return sorted(self.path.glob("pair-*/step-*.json"))
+
+    def _keep(
+        self,
+        number: int,
+        row: int,
+        result: FusionResult,
+        scene: Scene,
+        diagnosis: Diagnosis,
+        at: dict[str, int],
+    ) -> None:
+        folder = self.path / f"pair-{number + 1}"
+        if not (folder / "pair.json").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._save_sources(folder, self.places[number], scene, row)
+        stem = folder / f"step-{at['step']:08d}"
+        self._save_sound(stem.with_suffix(".flac"), scene.output.waveform[row].float().cpu().numpy())
+        masks = Masks(result.masks.input[row : row + 1], result.masks.target[row : row + 1])
+        self._save_masks(stem.with_suffix(".npz"), masks)
+        facts = {
+            **at,
+            "figures": {name: plain(value) for name, value in diagnosis.rows()[row].as_dict().items()},
+            "masks": {name: plain(value) for name, value in asdict(mask_figures(masks)).items()},
+        }
+        _write_json(stem.with_suffix(".json"), facts)
+
+    def _save_sources(self, folder: Path, place: Example, scene: Scene, row: int) -> None:
+        for name, voice in (("input", scene.input), ("target", scene.target)):
+            self._save_sound(folder / f"{name}.flac", voice.waveform[row].float().cpu().numpy())
+        facts = {
+            "input_name": Path(place.input).name,
+            "input_start_seconds": place.input_start_seconds,
+            "target_name": Path(place.target).name,
+            "target_start_seconds": place.target_start_seconds,
+            "sample_rate": self.codec.sample_rate,
+        }
+        _write_json(folder / "pair.json", facts)
+
+    def _save_sound(self, path: Path, waveform: np.ndarray) -> None:
+        # Equal RMS may well go beyond full scale; correlations do not ask how loud.
+        loudest = max(1.0, float(np.abs(waveform).max(initial=0.0)))
+        audio.save(path, audio.Audio(waveform[None] / loudest, self.codec.sample_rate), encoding="pcm16")
+
+    def _save_masks(self, path: Path, masks: Masks) -> None:
+        arrays: dict[str, Any] = {
+            "input_mask": _coarse(masks.input[0]),
+            "target_mask": _coarse(masks.target[0]),
+            "frame_rate": np.float32(self.codec.frame_rate),
+        }
+        if (bin_hz := self.codec.bin_hz) is not None:
+            arrays["bin_hz"] = bin_hz.cpu().numpy().astype(np.float32)
+        temporary = path.with_name(f".{path.name}")
+        with temporary.open("wb") as handle:
+            np.savez_compressed(handle, **arrays)
+        temporary.replace(path)
+
+
+def show(tracker: Tracker | SilentTracker, pair: str, stem: Path, *, step: int, with_sources: bool) -> None:
+    """Gives TensorBoard a kept example, by the path of its files but for the ending: sounds, and pictures of masks."""
+    output = audio.load(stem.with_suffix(".flac"))
+    rate = output.sample_rate
+    sounds = {f"validation/{pair}/output": (output.samples, rate)}
+    if with_sources:
+        for name in ("input", "target"):
+            source = audio.load(stem.with_name(f"{name}.flac"))
+            sounds[f"validation/{pair}/{name}"] = (source.samples, source.sample_rate)
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as arrays:
+        masks = {name: arrays[f"{name}_mask"].astype(np.float32) for name in ("input", "target")}
+        bin_hz = arrays.get("bin_hz")
+        frame_rate = float(arrays["frame_rate"])
+    rows_hz = np.geomspace(LOWEST_HZ, rate / 2, NUM_ROWS)
+    images = {
+        f"validation/{pair}/{name}_mask": mask_in_colour(mask, name, bin_hz=bin_hz, rows_hz=rows_hz)[::-1]
+        for name, mask in masks.items()
+    }
+    coloured = colour_by_source(
+        input_mask=masks["input"],
+        target_mask=masks["target"],
+        output=output.samples[0],
+        sample_rate=rate,
+        frame_rate=frame_rate,
+        bin_hz=bin_hz,
+        rows_hz=rows_hz,
+    )
+    images[f"validation/{pair}/sources"] = coloured[::-1, ::COLUMNS_APART]
+    tracker.show(step, sounds, images)
+
+
+def is_kept(epoch: int, newest: int) -> bool:
+    """Whether an epoch is one of about eight, evenly spread, once the `newest` is done; the first always is."""
+    stride = 1
+    while newest // stride > MOST_EPOCHS:
+        stride *= 2
+    return epoch == 1 or epoch % stride == 0
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.partition(".")[0].removeprefix("step-"))
+
+
+def _remove(figures: Path) -> None:
+    # The figures first: without them the rest counts for nothing.
+    for suffix in (".json", ".npz", ".flac"):
+        figures.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _coarse(mask: Tensor) -> np.ndarray:
+    """In steps of 1/256, which a picture does not show, and which take half the room."""
+    return np.round(256 * mask.float().cpu().numpy()).astype(np.float16) / np.float16(256)
+
+
+def _write_json(path: Path, facts: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}")
+    # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    os.replace(temporary, path)
