@@ -60,7 +60,7 @@ def test_a_check_is_a_png_of_its_size_and_the_same_each_time(
 ) -> None:
     voices = {"output": clicks + tone, "input": clicks, "target": tone}
     first, second = (check_picture(tmp_path / name, **voices) for name in ("a.png", "b.png"))
-    assert png_size(first) == (1600, 1400)
+    assert png_size(first) == (1600, 1858)
     assert first.read_bytes() == second.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
@@ -75,7 +75,7 @@ def test_only_the_outputs_panels_change_with_the_output(
     assert not rows[:200].any()  # the headline follows the figures, not the waveforms
     changed = np.flatnonzero(rows)
     groups = np.split(changed, np.flatnonzero(np.diff(changed) > 40) + 1)
-    assert len(groups) == 3  # its waveform, its onsets, its chroma
+    assert len(groups) == 4  # its waveform, its spectrogram, its onsets, its chroma
 
 
 def test_only_the_headline_changes_with_the_figures(

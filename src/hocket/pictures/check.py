@@ -10,19 +10,21 @@ from hocket.diagnostics.copying import Figures
 from hocket.diagnostics.wording import delay_words
 from hocket.pictures.canvas import COLOURS, INK, RULE, clock, place, shades, sheet
 from hocket.pictures.headline import HEIGHT, draw_headline, heading, label
+from hocket.pictures.masks import LOWEST_HZ, RANGE_DB, frequency_axis, spectrogram
 from hocket.pictures.traces import chroma_of, envelope, find_attacks, onsets_of, thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH_PIXELS, HEIGHT_PIXELS = 1600, 1400
+WIDTH_PIXELS, HEIGHT_PIXELS = 1600, 1858
 LEFT, PANEL_WIDTH = 130, 1430
 RIGHT = LEFT + PANEL_WIDTH
 # The output stands between its sources, so that its rhythm can be compared upwards and its harmony downwards.
 ROLES = ("input", "output", "target")
 WAVE_TOP, WAVE_HEIGHT = HEIGHT + 42, 92
-ONSET_TOP, ONSET_HEIGHT = WAVE_TOP + 3 * WAVE_HEIGHT + 50, 240
+SPECTRUM_TOP, SPECTRUM_HEIGHT, SPECTRUM_GAP = WAVE_TOP + 3 * WAVE_HEIGHT + 50, 128, 8
+ONSET_TOP, ONSET_HEIGHT = SPECTRUM_TOP + 3 * (SPECTRUM_HEIGHT + SPECTRUM_GAP) + 50, 240
 CHROMA_TOP, CHROMA_HEIGHT, CHROMA_GAP = ONSET_TOP + ONSET_HEIGHT + 50, 156, 10
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # More guides than this would be a grey wall.
@@ -39,7 +41,7 @@ def draw_check(
     figures: Figures,
     title: str,
 ) -> None:
-    """Writes one picture of 1600 x 1400 pixels: verdict and figures, waveforms, onset strength, chroma.
+    """Writes one picture of 1600 x 1858 pixels: verdict and figures, waveforms, spectra, onset strength, chroma.
 
     Waveforms are mono `[samples]`; what is longer than the shortest is cut. They are drawn at equal RMS.
 
@@ -53,6 +55,7 @@ def draw_check(
     with sheet(path, width=WIDTH_PIXELS, height=HEIGHT_PIXELS) as figure:
         draw_headline(figure, figures, title=title, note=delay_words(figures), left=24, width=RIGHT - 24)
         _draw_waveforms(figure, voices, sample_rate)
+        _draw_spectra(figure, voices, sample_rate)
         _draw_onsets(figure, voices, sample_rate)
         _draw_chroma(figure, voices, sample_rate)
 
@@ -75,6 +78,35 @@ def _draw_waveforms(figure: "Figure", voices: Mapping[str, np.ndarray], sample_r
         axes.spines["left"].set_visible(False)
         clock(axes, len(voice) / sample_rate, labelled=False)
         label(figure, role, top=top + WAVE_HEIGHT / 2 - 3)
+
+
+def _draw_spectra(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:
+    heading(
+        figure,
+        "Spectrograms",
+        top=SPECTRUM_TOP - 10,
+        left=LEFT,
+        right=RIGHT,
+        detail=f"{RANGE_DB:.0f} dB from white to the darkest, for each by itself",
+    )
+    rows_hz = np.geomspace(LOWEST_HZ, sample_rate / 2, SPECTRUM_HEIGHT)
+    for row, (role, voice) in enumerate(voices.items()):
+        top = SPECTRUM_TOP + row * (SPECTRUM_HEIGHT + SPECTRUM_GAP)
+        axes = place(figure, left=LEFT, top=top, width=PANEL_WIDTH, height=SPECTRUM_HEIGHT)
+        axes.imshow(
+            spectrogram(voice, sample_rate, rows_hz),
+            extent=(0, len(voice) / sample_rate, 0, SPECTRUM_HEIGHT),
+            cmap=shades(COLOURS[role]),
+            vmin=0.0,
+            vmax=1.0,
+            aspect="auto",
+            origin="lower",
+            interpolation="bilinear",
+        )
+        frequency_axis(axes, rows_hz, most=5)
+        clock(axes, len(voice) / sample_rate, labelled=False)
+        axes.grid(visible=False)
+        label(figure, role, top=top + SPECTRUM_HEIGHT / 2)
 
 
 def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:

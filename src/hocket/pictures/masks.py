@@ -151,7 +151,7 @@ def _draw_spectrogram(figure: "Figure", colours: np.ndarray, seconds: float, row
     axes.imshow(
         colours, extent=(0, seconds, 0, NUM_ROWS), aspect="auto", origin="lower", interpolation="bilinear"
     )
-    _frequency_axis(axes, rows_hz)
+    frequency_axis(axes, rows_hz)
     clock(axes, seconds, labelled=False)
     axes.grid(visible=False)
     label(figure, "output", top=SPECTRUM_TOP + SPECTRUM_HEIGHT / 2)
@@ -179,7 +179,7 @@ def _draw_mask(
         interpolation="antialiased",
     )
     if rows_hz is not None:
-        _frequency_axis(axes, rows_hz)
+        frequency_axis(axes, rows_hz)
     clock(axes, seconds, labelled=row == 1)
     axes.grid(visible=False)
     bar = place(figure, left=LEFT + PANEL_WIDTH + 14, top=top, width=12, height=MASK_HEIGHT)
@@ -188,8 +188,10 @@ def _draw_mask(
     label(figure, role, top=top + MASK_HEIGHT / 2)
 
 
-def _frequency_axis(axes: "Axes", rows_hz: np.ndarray) -> None:
+def frequency_axis(axes: "Axes", rows_hz: np.ndarray, *, most: int = len(TICKS_HZ)) -> None:
+    """Labels an image's rows with their frequencies, of which there are `most` at most."""
     ticks = [hz for hz in TICKS_HZ if rows_hz[0] <= hz <= rows_hz[-1]]
+    ticks = ticks[:: -(-len(ticks) // most)]
     names = [f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz" for hz in ticks]
     places = np.interp(np.log(ticks), np.log(rows_hz), np.arange(len(rows_hz)) + 0.5)
     axes.set_yticks(places, names, fontsize=8)
