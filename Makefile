@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup demo study weights ablations test test-slow lint clean
+.PHONY: setup demo studio study weights ablations test test-slow lint clean
 
 setup: .venv/.ready
 
@@ -17,6 +17,10 @@ setup: .venv/.ready
 
 demo: setup
 	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/demo.sh
+
+# A local web page: fuse two recordings by ear. RUNS=dir follows the runs in a folder.
+studio: setup
+	$(BIN)/hocket studio $(if $(RUNS),--runs "$(RUNS)")
 
 study: setup
 	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/study.sh
@@ -36,7 +40,9 @@ ablations: setup
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
+# Real browser included: installs Chromium where it may, else those tests skip with a reason.
 test-slow: lint
+	bash scripts/install_browser.sh
 	$(TEST_ENV) $(BIN)/python -m pytest
 
 clean:

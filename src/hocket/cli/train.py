@@ -1,6 +1,7 @@
 """`hocket train`: settings from presets, files and flags; progress, diagnosis and checklist on the terminal."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,31 @@ def run(argv: list[str]) -> int:
     # Before anything heavy is loaded: a cluster's warning may come while torch still is.
     with Stopping() as stopping:
         options, config = _parse(argv)
-        outcome = _train(options, config, stopping)
+        outcome, is_first = _train(options, config, stopping)
+    # After the processes have left each other: nobody waits for a page to be drawn.
+    if is_first and outcome.validation is not None and options.report:
+        _report(options.run)
     return _exit_code(outcome, options.strict)
 
 
-def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "Outcome":
+def _report(run: Path) -> None:
+    """Writes the page beside the run; a training that is done is not failed by a picture of it."""
+    from hocket.cli.interruption import terminable
+    from hocket.report.page import write_report
+    from hocket.training.config import RunConfig, flatten
+    from hocket.training.folder import REPORT
+
+    try:
+        with terminable():
+            write_report([run], run / REPORT, defaults=flatten(RunConfig()))
+        print(f"report: {run / REPORT}")
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)
+
+
+def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
+    """How it ended, and whether this is the process that speaks."""
     from hocket.cli.console import Console
     from hocket.data.library import open_library
     from hocket.training import runtime
@@ -59,7 +80,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     finally:
         lock.release()
         started.processes.leave()
-    return outcome
+    return outcome, speaks
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
@@ -87,6 +108,9 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
     )
     own.add_argument("--fresh", action="store_true", help="start over where the folder holds a run")
     own.add_argument("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
+    own.add_argument(
+        "--no_report", dest="report", action="store_false", help="write no RUN_DIR/report.html at the end"
+    )
     own.add_argument("-h", "--help", action="store_true", help="show this message and exit")
     options, rest = own.parse_known_args(joined(underscored(argv), FIELDS))
     if options.help:

@@ -1,1 +1,1 @@
-"""A local web page: fuse two recordings by ear, and follow runs while they train."""
+"""The studio: a local page to fuse two recordings, to hear and see what came of it, and to follow training runs."""

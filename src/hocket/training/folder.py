@@ -29,6 +29,8 @@ from hocket.training.tracker import LOG, TENSORBOARD
 BEST = "best.safetensors"
 CONFIG = "config.toml"
 LOCK = ".lock"
+REPORT = "report.html"
+"""Written by the command line when training has ended."""
 DAMAGED, SUSPECT = ".damaged", ".suspect"
 LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "soundfile", "soxr")
 
@@ -288,7 +290,7 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
         probe.unlink()
         lock.acquire(path)
         if fresh:
-            for name in (BEST, LOG):
+            for name in (BEST, LOG, REPORT):
                 (path / name).unlink(missing_ok=True)
             for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
                 if folder.exists():

@@ -1,0 +1,44 @@
+"""`hocket report`: one page that shows what runs did, with pictures and sound."""
+
+import argparse
+from pathlib import Path
+
+from hocket.errors import HocketError
+
+DEFAULT_NAME = "report.html"
+
+
+def run(argv: list[str]) -> int:
+    """Writes the report and prints where it is."""
+    options = _parser().parse_args(argv)
+    out = options.output or _place(options.runs)
+    if options.output is not None and not out.parent.is_dir():
+        raise HocketError(f"{out} cannot be written, because {out.parent} is not a folder: create it first.")
+    from hocket.report.page import write_report
+    from hocket.training.config import RunConfig, flatten
+
+    write_report(options.runs, out, defaults=flatten(RunConfig()))
+    print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB): open it in a browser, it needs no network")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket report",
+        description="Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
+        "pictures and sound. Works while training goes on. Several runs stand side by side.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.html",
+        help="the page (RUN/report.html; of several runs ./report.html)",
+    )
+    return parser
+
+
+def _place(runs: list[Path]) -> Path:
+    return runs[0] / DEFAULT_NAME if len(runs) == 1 else Path(DEFAULT_NAME)

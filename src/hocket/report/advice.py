@@ -1,0 +1,194 @@
+"""What to do about a run, with the command to type."""
+
+import shlex
+from dataclasses import dataclass
+
+from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
+from hocket.diagnostics.copying import (
+    ARTICULATION_MARGIN,
+    COPYING,
+    HARMONY_MARGIN,
+    RHYTHM_MARGIN,
+)
+from hocket.diagnostics.milestones import MILESTONES
+from hocket.report.judging import Judged, headline
+from hocket.report.loss import MUSICAL, weight_of
+from hocket.report.run import Run, number
+from hocket.report.story import FLAT_VARIANCE, MUCH_WAITING, waiting_share
+
+SHARPER = 1.5
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence, and the command that follows it (empty where there is none to type)."""
+
+    text: str
+    command: str = ""
+
+
+def advice(run: Run) -> list[Advice]:
+    """What to do next, the surest first."""
+    row = headline(run)
+    if row is None:
+        return _unjudged(run)
+    verdict, rung = row.figures.verdict, row.figures.rung
+    if rung is Rung.FUSION:
+        found = _fusion(run)
+    elif _is_early(run, row):
+        found = _early(run, row)
+    elif verdict in COPYING:
+        found = _copying(run, row)
+    else:
+        found = _short_of(run, row)
+    return [*found, *_going_on(run), *_waiting(run)]
+
+
+def train_again(run: Run, name: str, *flags: str) -> str:
+    """A command that trains the same configuration anew in a folder beside the run, with these flags changed."""
+    config = shlex.quote(str(run.path / "config.toml"))
+    return " ".join(["hocket train --config", config, "--run", _beside(run, name), *flags])
+
+
+def _copying(run: Run, row: Judged) -> list[Advice]:
+    """By the loss: first what says the wish itself, then what the milestones call for."""
+    config = run.weights_at(row.step)
+    found = []
+    unsaid = [name for name in MUSICAL[:3] if weight_of(config, name) == 0]
+    if unsaid:
+        found.append(_preset(run))
+    elif row.figures.verdict is Verdict.COPYING_TARGET:
+        weight = weight_of(config, "output_balance_weight")
+        found.append(
+            Advice(
+                "Ask more strongly for both sources in what is heard: output_balance_weight speaks of the output, "
+                f"not of the masks (it is {weight:g}).",
+                train_again(run, "output-balance", f"--output_balance_weight {2 * weight:g}"),
+            )
+        )
+    remedies = [
+        remedy
+        for remedy in remedies_for(row.figures.verdict, epoch=run.num_epochs, num_epochs=run.num_epochs or 1)
+        if remedy.changes(number(config.get(remedy.field, 0.0)))
+    ]
+    if remedies:
+        flags = [f"--{remedy.field} {remedy.value:g}" for remedy in remedies]
+        found.append(
+            Advice(
+                f"Or keep this objective and change what the milestones call for, as {remedies[0].reason}. Look at "
+                "the next milestone again: reconstruction of both sources at 0.3 and 0.7 did not cure the project's "
+                "own collapsed run.",
+                train_again(run, "remedies", *flags),
+            )
+        )
+    return found
+
+
+def _short_of(run: Run, row: Judged) -> list[Advice]:
+    """By what is missing of a fusion; by the preset where the objective does not ask for it."""
+    config, figures = run.weights_at(row.step), row.figures
+    wanted = _missing(figures)
+    if not wanted or any(weight_of(config, name) == 0 for name, _ in wanted):
+        return [_preset(run)]
+    flags = [f"--{name} {SHARPER * weight_of(config, name):g}" for name, _ in wanted]
+    words = " and ".join(words for _, words in wanted)
+    more = [
+        Advice(
+            f"Ask more strongly for what is missing ({words}). The terms trade off, so look at the other margins too.",
+            train_again(run, "sharper", *flags),
+        )
+    ]
+    if row.masks.mask_variance < FLAT_VARIANCE:
+        more.insert(0, Advice("Train for longer: the masks have hardly begun to decide.", _longer(run)))
+    return more
+
+
+def _missing(figures: Figures) -> list[tuple[str, str]]:
+    """The weights that ask for the margins that are too small, and their names in words."""
+    asked = (
+        ("rhythm_weight", "the input's rhythm", figures.rhythm_margin, RHYTHM_MARGIN),
+        ("harmony_weight", "the target's harmony", figures.harmony_margin, HARMONY_MARGIN),
+        (
+            "articulation_weight",
+            "chords struck with the input",
+            figures.articulation_margin,
+            ARTICULATION_MARGIN,
+        ),
+    )
+    return [(name, words) for name, words, margin, least in asked if not margin >= least]
+
+
+def _preset(run: Run) -> Advice:
+    music = shlex.quote(str(run.config.get("music") or "MUSIC_DIR"))
+    return Advice(
+        "Train with an objective that says what is wanted: the preset default asks for both sources in the output, the "
+        "input's rhythm, the target's harmony, and chords struck with the input. In the project's own comparison it "
+        "reached a fusion where the collapsed preset copied.",
+        f"hocket train {music} --run {_beside(run, 'default')} --preset default",
+    )
+
+
+def _fusion(run: Run) -> list[Advice]:
+    if run.state == "training":
+        return [Advice("Nothing to change: let it go on, and listen to the examples below.")]
+    best = shlex.quote(str(run.path / "best"))
+    return [
+        Advice(
+            "Listen to the examples below, then fuse recordings of your own.",
+            f"hocket fuse INPUT TARGET -o fused.wav --checkpoint {best}",
+        )
+    ]
+
+
+def _is_early(run: Run, row: Judged) -> bool:
+    """Whether nothing has fallen due yet: every run begins with flat masks, which are an overlay."""
+    return run.num_epochs > 0 and row.epoch < MILESTONES[0].epoch(run.num_epochs) and run.state != "ended"
+
+
+def _early(run: Run, row: Judged) -> list[Advice]:
+    due = MILESTONES[0].epoch(run.num_epochs)
+    return [
+        Advice(
+            f"Wait: after epoch {row.epoch} nothing is due yet. The first milestone ({MILESTONES[0].wish}) is due at "
+            f"epoch {due}."
+        )
+    ]
+
+
+def _unjudged(run: Run) -> list[Advice]:
+    return [] if run.state == "training" else _going_on(run)
+
+
+def _going_on(run: Run) -> list[Advice]:
+    if run.state != "stopped" or (run.num_steps and run.step >= run.num_steps):
+        return []
+    done = f" of {run.num_steps}" if run.num_steps else ""
+    config, path = shlex.quote(str(run.path / "config.toml")), shlex.quote(str(run.path))
+    return [
+        Advice(
+            f"The run stopped at step {run.step}{done}; the same command continues from its newest checkpoint.",
+            f"hocket train --config {config} --run {path}",
+        )
+    ]
+
+
+def _waiting(run: Run) -> list[Advice]:
+    if waiting_share(run) <= MUCH_WAITING:
+        return []
+    path, config = shlex.quote(str(run.path)), shlex.quote(str(run.path / "config.toml"))
+    return [
+        Advice(
+            "Read music in more processes, so that steps do not wait for it; a run may be continued with this.",
+            f"hocket train --config {config} --run {path} --num_workers 4",
+        )
+    ]
+
+
+def _longer(run: Run) -> str:
+    return train_again(run, "longer", f"--num_epochs {2 * run.num_epochs}")
+
+
+def _beside(run: Run, name: str) -> str:
+    # "." and ".." are folders without a name of their own.
+    path = run.path if run.path.name not in ("", "..") else run.path.resolve()
+    return shlex.quote(str(path.parent / f"{run.name}-{name}"))

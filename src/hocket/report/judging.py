@@ -1,0 +1,175 @@
+"""What a run's validations say, epoch by epoch, by the same rules that training and `hocket check` follow."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+from hocket.diagnostics import (
+    ChecklistItem,
+    Figures,
+    MaskFigures,
+    Remedy,
+    SwapFigures,
+    checklist,
+    milestone_due,
+    remedies_for,
+)
+from hocket.diagnostics.milestones import MILESTONES, Milestone
+from hocket.report.run import Line, Run, number, whole
+
+Kind = TypeVar("Kind", Figures, MaskFigures)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One validation, and what follows from it.
+
+    `remedies` are those that the milestones call for and that still change something; `applied` are those that training
+    did apply after it.
+    """
+
+    epoch: int
+    step: int
+    figures: Figures
+    masks: MaskFigures
+    worst_ratio: float
+    milestone: Milestone | None
+    reached: bool
+    overdue: bool
+    remedies: tuple[Remedy, ...]
+    applied: tuple[Line, ...]
+    losses: dict[str, float]
+    swap: SwapFigures | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has the figures that a verdict needs."""
+        return all(
+            math.isfinite(value)
+            for value in (
+                self.figures.output_input_correlation,
+                self.figures.output_target_correlation,
+                self.figures.overlay_r2,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class MilestoneState:
+    """How a run stands to one milestone (`reached`, `missed`, `not due`, `unknown`), and its figures when due."""
+
+    milestone: Milestone
+    due_epoch: int
+    state: str
+    found: str
+    first_reached: int | None
+
+
+def judged(run: Run) -> list[Judged]:
+    """All validations of a run that have their figures, oldest first."""
+    rows = [_judge(line, run) for line in run.of("validation")]
+    return [row for row in rows if row.is_known]
+
+
+def judged_best(run: Run) -> Judged | None:
+    """The judgement that the run ended with, of its best weights; None while there is none."""
+    if run.end is None or "output_input_correlation" not in run.end:
+        return None
+    row = _judge(run.end, run)
+    return row if row.is_known else None
+
+
+def headline(run: Run) -> Judged | None:
+    """What stands for the run: its best weights once it has ended, until then the newest validation."""
+    best = judged_best(run)
+    if best is not None:
+        return best
+    rows = judged(run)
+    return rows[-1] if rows else None
+
+
+def checklist_of(row: Judged) -> list[ChecklistItem]:
+    """The success checklist, and the swap test where there was one."""
+    items = checklist(row.figures, row.masks)
+    if row.swap is not None:
+        swap = row.swap
+        items.append(
+            ChecklistItem(
+                "swap test: another input changes the rhythm only, another target the harmony only",
+                f"follow {swap.rhythm_follows:.2f} / {swap.harmony_follows:.2f}, "
+                f"stay {swap.harmony_stays:.2f} / {swap.rhythm_stays:.2f}",
+                swap.passed,
+            )
+        )
+    return items
+
+
+def milestones_of(run: Run) -> list[MilestoneState]:
+    """How the run stands to each milestone."""
+    rows = {row.epoch: row for row in judged(run)}
+    return [_milestone(milestone, run.num_epochs, rows) for milestone in MILESTONES] if run.num_epochs else []
+
+
+def _milestone(milestone: Milestone, num_epochs: int, rows: dict[int, Judged]) -> MilestoneState:
+    due = milestone.epoch(num_epochs)
+    first = next((epoch for epoch, row in rows.items() if milestone.reached(row.figures, row.masks)), None)
+    row = rows.get(due)
+    if row is None:
+        passed = max(rows, default=0) > due
+        return MilestoneState(milestone, due, "unknown" if passed else "not due", "", first)
+    state = "reached" if milestone.reached(row.figures, row.masks) else "missed"
+    return MilestoneState(milestone, due, state, found_words(row), first)
+
+
+def found_words(row: Judged) -> str:
+    """Both correlations and the complementarity in few words."""
+    figures = row.figures
+    return (
+        f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}, "
+        f"complementarity {100 * row.masks.complementarity:.0f}\N{NO-BREAK SPACE}%"
+    )
+
+
+def _judge(line: Line, run: Run) -> Judged:
+    is_end = line["kind"] == "end"
+    epoch = whole(line.get("best_epoch" if is_end else "epoch"))
+    # The best weights are old, but what they fall short of is due now.
+    at = run.num_epochs if is_end else epoch
+    figures = _read(line, Figures)
+    masks = _read(line, MaskFigures)
+    milestone = milestone_due(at, run.num_epochs) if run.num_epochs and at else None
+    reached = milestone is not None and milestone.reached(figures, masks)
+    overdue = milestone is not None and not reached and at >= milestone.epoch(run.num_epochs)
+    return Judged(
+        epoch=epoch,
+        step=line["step"],
+        figures=figures,
+        masks=masks,
+        worst_ratio=number(line.get("worst_ratio")),
+        milestone=milestone,
+        reached=reached,
+        overdue=overdue,
+        # A remedy that was applied after this validation is of the same step.
+        remedies=_remedies(figures, at, line["step"] - (not is_end), run),
+        applied=tuple(change for change in run.of("remedy") if change["step"] == line["step"] and not is_end),
+        losses={name[5:]: number(value) for name, value in line.items() if name.startswith("loss/")},
+        swap=_swap(line),
+    )
+
+
+def _remedies(figures: Figures, epoch: int, step: int, run: Run) -> tuple[Remedy, ...]:
+    """What the milestones call for at an epoch, but for what was so already after `step`."""
+    if not run.num_epochs:
+        return ()
+    wished = remedies_for(figures.verdict, epoch=epoch, num_epochs=run.num_epochs)
+    weights = run.weights_at(step)
+    return tuple(remedy for remedy in wished if remedy.changes(number(weights.get(remedy.field, 0.0))))
+
+
+def _swap(line: Line) -> SwapFigures | None:
+    values = {field.name: number(line.get(f"swap/{field.name}")) for field in fields(SwapFigures)}
+    return SwapFigures(**values) if all(map(math.isfinite, values.values())) else None
+
+
+def _read(line: Line, kind: type[Kind]) -> Kind:
+    return kind(**{field.name: number(line.get(field.name)) for field in fields(kind)})

@@ -1,0 +1,254 @@
+"""The report: one HTML file that holds everything it shows."""
+
+import base64
+import hashlib
+import math
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import hocket
+from hocket.diagnostics import ChecklistItem, Rung, Verdict
+from hocket.errors import HocketError
+from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
+from hocket.pictures.headline import Gauge, gauges_of
+from hocket.report import facts, panels
+from hocket.report.advice import Advice, advice
+from hocket.report.chart import Mark, percent, short
+from hocket.report.examples import pairs_of
+from hocket.report.judging import Judged, MilestoneState, checklist_of, headline, judged, milestones_of
+from hocket.report.lanes import time_ticks
+from hocket.report.loss import Share, shares_of
+from hocket.report.marks import marks_of, signs_of
+from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
+from hocket.report.run import Run, read_run
+from hocket.report.story import rung_words, sentences
+from hocket.report.summary import is_alarm, state_words
+
+MOST_PAIRS = 6
+"""On one page, over all runs."""
+
+LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
+PLAIN_VERDICTS = {
+    Verdict.COPYING_TARGET: "It copies the target",
+    Verdict.COPYING_INPUT: "It copies the input",
+    Verdict.OVERLAY: "It lays one source over the other",
+    Verdict.UNRELATED: "It has nothing to do with its sources",
+}
+PLAIN_RUNGS = {
+    Rung.FUSION: "It fuses: the target's harmony in the input's rhythm",
+    Rung.LAYERING: "It mixes, but side by side",
+    Rung.NONE: "It mixes, but is no fusion yet",
+}
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All that the page shows of one run."""
+
+    run: Run
+    state_words: str
+    row: Judged | None
+    gauges: list[Gauge]
+    heading: str
+    tone: str
+    sentences: list[str]
+    advice: list[Advice]
+    checklist: list[ChecklistItem]
+    milestones: list[MilestoneState]
+    judged: list[Judged]
+    marks: list[Mark]
+    signs: list[tuple[str, str]]
+    shares: list[Share]
+    facts: list[tuple[str, str]]
+    songs: list[str]
+    commands: list[tuple[str, str]]
+    changed: list[tuple[str, str, str]]
+    settings: list[tuple[str, str]]
+    pairs: list[PairView]
+    num_pairs: int
+
+
+def write_report(
+    paths: Sequence[str | Path], out: str | Path, *, defaults: Mapping[str, Any] | None = None
+) -> Path:
+    """Writes the report of one or more runs; `defaults` are the flat settings that theirs are held against.
+
+    The file appears whole or not at all. Works while a run trains.
+
+    Raises:
+        CheckpointError: one of the folders is no run's, or its log is empty.
+        HocketError: the file cannot be written.
+    """
+    out = Path(out)
+    text = render(paths, defaults=defaults)
+    if out.is_dir():
+        raise HocketError(f"{out} is a folder: give the name of a file, such as {out / 'report.html'}.")
+    temporary = out.with_name(f".hocket-{secrets.token_hex(8)}.html")
+    try:
+        try:
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+            os.replace(temporary, out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise HocketError(
+            f"{out} cannot be written ({error.strerror}): give another file with -o, in a folder that exists."
+        ) from error
+    return out
+
+
+def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = None) -> str:
+    """The report as text; see `write_report`."""
+    runs = [read_run(path) for path in paths]
+    views = [_view(run, len(runs), defaults or {}) for run in runs]
+    script = _text("report.js")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            runs=views,
+            title=" and ".join(dict.fromkeys(run.name for run in runs)),
+            charts=panels.drawn(runs),
+            differences=_differences(runs) if len(runs) > 1 else [],
+            pair_rows=_pair_rows(views),
+            style=Markup(panels.chart_css() + _text("report.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            drawn_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            version=hocket.__version__,
+            ladder=LADDER,
+        )
+    )
+
+
+def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
+    row = headline(run)
+    rows = judged(run)
+    marks = marks_of(run)
+    views, num_pairs = _pairs(run, num_runs)
+    heading, tone = _heading(run, row)
+    return RunView(
+        run=run,
+        state_words=state_words(run),
+        row=row,
+        gauges=gauges_of(row.figures) if row else [],
+        heading=heading,
+        tone=tone,
+        sentences=sentences(run),
+        advice=advice(run),
+        checklist=checklist_of(row) if row else [],
+        milestones=milestones_of(run),
+        judged=rows,
+        marks=marks,
+        signs=signs_of(marks),
+        shares=shares_of(run, row) if row else [],
+        facts=facts.facts_of(run),
+        songs=facts.songs_of(run),
+        commands=facts.commands_of(run),
+        changed=facts.changed_settings(run.config, defaults),
+        settings=[(name, facts.as_text(value)) for name, value in run.config.items()],
+        pairs=views,
+        num_pairs=num_pairs,
+    )
+
+
+def _heading(run: Run, row: Judged | None) -> tuple[str, str]:
+    """The verdict in plain words, and its tone: good, doubtful, alarm or open."""
+    if row is None:
+        return "No verdict yet", "open"
+    figures = row.figures
+    if figures.rung is Rung.FUSION:
+        return PLAIN_RUNGS[Rung.FUSION], "good"
+    if not is_alarm(figures):
+        return PLAIN_RUNGS[figures.rung], "doubtful"
+    return PLAIN_VERDICTS[figures.verdict], "alarm"
+
+
+def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int]:
+    """The pairs that are shown, and how many there are."""
+    found = pairs_of(run.path)
+    chosen = found[: max(1, MOST_PAIRS // num_runs)]
+    row = headline(run)
+    best_epoch = row.epoch if row is not None and run.end is not None else 0
+    seconds = MOST_SOUND_SECONDS / (num_runs * max(len(chosen), 1))
+    views = [view(pair, best_epoch=best_epoch, most_seconds=seconds) for pair in chosen]
+    return [item for item in views if item is not None], len(found)
+
+
+def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Settings that are not the same in all runs, headed by the presets they agree with."""
+    found = facts.differing_settings([run.config for run in runs])
+    presets = [facts.preset_of(run.config) or "none" for run in runs]
+    return [("preset", presets), *found] if len(set(presets)) > 1 else found
+
+
+def _pair_rows(views: Sequence[RunView]) -> list[list[tuple[RunView, PairView | None]]]:
+    """The pairs of all runs, those of one number side by side."""
+    names = dict.fromkeys(item.pair.name for run in views for item in run.pairs)
+    by_run = [{item.pair.name: item for item in run.pairs} for run in views]
+    return [
+        [(run, found.get(name)) for run, found in zip(views, by_run, strict=True)]
+        for name in sorted(names, key=lambda name: int(name.removeprefix("pair-")))
+    ]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hocket.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": short, "letter": letter, "places": gauge_places, "tone": _tone}
+    environment.globals |= {"rung_words": rung_words, "time_ticks": time_ticks, "verdict_name": _verdict_name}
+    return environment
+
+
+def letter(row: Judged) -> str:
+    """One letter for a verdict: T, I copies; O overlay; U unrelated; M mixes; L layering; F fusion."""
+    if row.figures.rung in (Rung.FUSION, Rung.LAYERING):
+        return str(row.figures.rung)[0].upper()
+    return {
+        Verdict.COPYING_TARGET: "T",
+        Verdict.COPYING_INPUT: "I",
+        Verdict.OVERLAY: "O",
+        Verdict.UNRELATED: "U",
+        Verdict.MIXING: "M",
+    }[row.figures.verdict]
+
+
+def _verdict_name(row: Judged) -> str:
+    rung = row.figures.rung
+    return str(rung) if rung in (Rung.FUSION, Rung.LAYERING) else str(row.figures.verdict)
+
+
+def gauge_places(gauge: Gauge) -> dict[str, str]:
+    """Where the bar of a gauge begins, how wide it is, and where its bound lies, as SVG writes it."""
+
+    def place(value: float) -> float:
+        return min(max((value - gauge.lowest) / (1.0 - gauge.lowest), 0.0), 1.0)
+
+    ends = sorted((place(0.0), place(gauge.value))) if math.isfinite(gauge.value) else (0.0, 0.0)
+    return {
+        "start": percent(ends[0]),
+        "width": percent(ends[1] - ends[0]),
+        "bound": percent(place(gauge.bound)),
+    }
+
+
+def _tone(colour: str) -> str:
+    return {GOOD: "good", ALARM: "alarm", DOUBTFUL: "doubtful"}.get(colour, "plain")
+
+
+def _text(name: str) -> str:
+    return (resources.files("hocket.report") / "templates" / name).read_text(encoding="utf-8")

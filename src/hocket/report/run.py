@@ -1,0 +1,254 @@
+"""A run folder as it is at this moment: half-written, of an older version, or without a single validation."""
+
+import fcntl
+import json
+import struct
+import sys
+import time
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hocket.errors import CheckpointError
+
+LOG, CONFIG, LOCK = "log.jsonl", "config.toml", ".lock"
+QUIET_SECONDS = 600.0
+"""Where nothing else tells, a run whose log has rested for longer is no longer trained."""
+
+MOST_STEPS = 10**12
+"""More than any run has; a larger number is no step."""
+
+MOST_TRAIN_LINES = 10_000
+"""Of a longer run, between half as many steps and so many are read."""
+
+State = Literal["training", "ended", "stopped"]
+Line = dict[str, Any]
+
+_GOING_BACK = ("resume", "rollback")
+_COUNTED = ("train", "validation", "epoch", "timing")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's log and configuration say; lines that a rollback made void are left out.
+
+    Args:
+        path: the folder.
+        config: flat field values; empty where the run has told none.
+        facts: what the last start or resume said of data, versions and machine.
+        lines: all lines of the log that count, in order.
+        state: whether it trains at this moment, came to its end, or stopped before.
+        num_unread: lines that could not be read, without the last one, which may be in writing.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    facts: dict[str, Any]
+    lines: tuple[Line, ...]
+    state: State
+    num_unread: int = 0
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name or str(self.path)
+
+    def of(self, *kinds: str) -> list[Line]:
+        """The lines of these kinds, in order."""
+        return [line for line in self.lines if line["kind"] in kinds]
+
+    @property
+    def end(self) -> Line | None:
+        """The line that ended the run, with the figures of its best weights; None while there is none."""
+        return self.lines[-1] if self.lines and self.lines[-1]["kind"] == "end" else None
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return max((line["step"] for line in self.lines), default=0)
+
+    @property
+    def num_epochs(self) -> int:
+        """Planned epochs; 0 where the configuration does not say."""
+        return whole(self.config.get("num_epochs"))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; 0 where the configuration does not say."""
+        return whole(self.config.get("steps_per_epoch"))
+
+    @property
+    def num_steps(self) -> int:
+        """Planned steps; 0 where the configuration does not say."""
+        return self.num_epochs * self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """The epoch, counted from 1, that the last step belongs to; 0 before the first step."""
+        return -(-self.step // self.steps_per_epoch) if self.steps_per_epoch else 0
+
+    def weights_at(self, step: int) -> dict[str, Any]:
+        """The configuration as it was after `step`, with the remedies that had been applied."""
+        applied = {line.get("field"): line.get("value") for line in self.of("remedy") if line["step"] <= step}
+        return self.config | {name: value for name, value in applied.items() if isinstance(name, str)}
+
+
+def read_run(path: str | Path) -> Run:
+    """Reads a folder; what is missing or not yet whole is left out, and nothing in it is changed.
+
+    Raises:
+        CheckpointError: it is no run's folder, or has not begun to write its log.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise CheckpointError(f"{path} is no folder: give the folder of a run, as in 'hocket train --run'.")
+    try:
+        with (path / LOG).open("rb") as handle:
+            lines, num_unread = _lines(handle)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} holds no {LOG} that can be read ({error.strerror}): give the folder of a run, as in "
+            "'hocket train --run'."
+        ) from error
+    if not lines:
+        raise CheckpointError(f"{path} has an empty {LOG}: the run has only begun, wait for its first step.")
+    facts = _facts(lines)
+    config = facts.get("config")
+    lines = list(_without_void(lines))
+    return Run(
+        path=path,
+        config=config if isinstance(config, dict) and config else _read_config(path / CONFIG),
+        facts=facts,
+        lines=tuple(lines),
+        state=_state(path, lines),
+        num_unread=num_unread,
+    )
+
+
+def number(value: Any) -> float:
+    """A figure of the log: NaN for what is missing or no figure; `"nan"` and `"inf"` are JSON's way round both."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return float("nan")
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return float("nan")
+
+
+def whole(value: Any) -> int:
+    """A count of the log or the configuration; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _lines(parts: Iterable[bytes]) -> tuple[list[Line], int]:
+    """All lines that are whole, and how many before the last are not; of very many steps every second, fourth, ..."""
+    lines: list[Line] = []
+    num_unread = num_steps = 0
+    stride = 1
+    part = left_out = b""
+    for part in filter(bytes.strip, parts):
+        left_out = b""
+        if _is_usual_step(part):
+            num_steps += 1
+            if num_steps % stride:
+                left_out = part
+                continue
+        line = _line(part)
+        if line is None:
+            num_unread += 1
+            continue
+        lines.append(line)
+        if num_steps > MOST_TRAIN_LINES * stride:
+            lines, stride = _halved(lines), 2 * stride
+    # The newest step tells how far the run is; a last line that cannot be read may be in writing.
+    if left_out and (line := _line(left_out)):
+        lines.append(line)
+    return lines, num_unread - (bool(part) and not left_out and _line(part) is None)
+
+
+def _is_usual_step(part: bytes) -> bool:
+    """Whether a line is a step at which nothing happened, told without reading it."""
+    return part.startswith(b'{"kind": "train"') and b'"spiked": 1' not in part and b'"skipped": 1' not in part
+
+
+def _halved(lines: list[Line]) -> list[Line]:
+    """Without every second of the usual steps."""
+    kept, is_even = [], False
+    for line in lines:
+        if (
+            line["kind"] == "train"
+            and not number(line.get("spiked")) > 0
+            and not number(line.get("skipped")) > 0
+        ):
+            is_even = not is_even
+            if is_even:
+                continue
+        kept.append(line)
+    return kept
+
+
+def _line(part: bytes) -> Line | None:
+    try:
+        line = json.loads(part)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict) or not isinstance(line.get("kind"), str):
+        return None
+    step = line.get("step")
+    return line if type(step) is int and 0 <= step <= MOST_STEPS else None
+
+
+def _facts(lines: list[Line]) -> dict[str, Any]:
+    starts = [line for line in lines if line["kind"] in ("start", "resume")]
+    return starts[-1] if starts else {}
+
+
+def _without_void(lines: list[Line]) -> Iterator[Line]:
+    """What was trained and then taken back (by a rollback) never happened to the weights that go on."""
+    back_to = float("inf")
+    kept = []
+    for line in reversed(lines):
+        if line["kind"] in _COUNTED and line["step"] > back_to:
+            continue
+        if line["kind"] in _GOING_BACK:
+            back_to = min(back_to, line["step"])
+        kept.append(line)
+    return reversed(kept)
+
+
+def _state(path: Path, lines: list[Line]) -> State:
+    last = lines[-1]
+    if last["kind"] == "end":
+        return "ended" if last.get("checklist") else "stopped"
+    held = _is_locked(path / LOCK)
+    if held is None:
+        held = time.time() - (path / LOG).stat().st_mtime < QUIET_SECONDS
+    return "training" if held else "stopped"
+
+
+def _is_locked(path: Path) -> bool | None:
+    """Whether another process holds the run's lock, without touching it; None where the lock cannot tell."""
+    # The layout of the kernel's answer is known for Linux only; a file system without locks leaves the file empty.
+    if sys.platform != "linux" or not path.is_file() or path.stat().st_size == 0:
+        return None
+    try:
+        with path.open("rb") as handle:
+            asked = struct.pack("hhlli", fcntl.F_WRLCK, 0, 0, 0, 0)
+            answer = fcntl.fcntl(handle, fcntl.F_GETLK, asked)
+    except OSError:
+        return None
+    return bool(struct.unpack("hhlli", answer)[0] != fcntl.F_UNLCK)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Flat values of a configuration's file; nothing where it is missing or damaged."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        values.update(value if isinstance(value, dict) else {key: value})
+    return values

@@ -1,0 +1,108 @@
+"""A run in a few words and figures, ready for JSON."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from hocket.diagnostics import Figures, Verdict
+from hocket.diagnostics.wording import verdict_words
+from hocket.report.advice import advice
+from hocket.report.examples import Pair, pairs_of
+from hocket.report.facts import facts_of
+from hocket.report.judging import checklist_of, headline, judged, milestones_of
+from hocket.report.run import Run, read_run
+from hocket.report.story import rung_words, sentences
+
+STATE_WORDS = {"training": "training", "ended": "ended", "stopped": "stopped before its planned end"}
+
+
+def summarise(path: str | Path) -> dict[str, Any]:
+    """What a run's folder says at this moment, as plain values.
+
+    What follows from a verdict is None before the first validation, and so is each figure that is not finite.
+
+    Raises:
+        CheckpointError: it is no run's folder, or its log is empty.
+    """
+    run = read_run(path)
+    row = headline(run)
+    return {
+        "name": run.name,
+        "state": run.state,
+        "state_words": state_words(run),
+        "step": run.step,
+        "num_steps": run.num_steps,
+        "epoch": run.epoch,
+        "num_epochs": run.num_epochs,
+        **(_verdict(row.figures) if row else dict.fromkeys(("verdict", "verdict_words", "is_alarm", "rung"))),
+        "figures": _figures(row.figures) if row else None,
+        "sentences": sentences(run),
+        "milestones": [
+            {
+                "wish": item.milestone.wish,
+                "due_epoch": item.due_epoch,
+                "state": item.state if item.state in ("reached", "missed") else "open",
+                "found": item.found,
+            }
+            for item in milestones_of(run)
+        ],
+        "checklist": [vars(item) for item in checklist_of(row)] if row else [],
+        "remedies": [" ".join(filter(None, (item.text, item.command))) for item in advice(run)],
+        "advice": [vars(item) for item in advice(run)],
+        "examples": [_pair(pair) for pair in pairs_of(run.path)],
+        "facts": facts_of(run),
+        "validations": [
+            {"epoch": item.epoch, "step": item.step, **_verdict(item.figures)} for item in judged(run)
+        ],
+    }
+
+
+def state_words(run: Run) -> str:
+    """What the run is at this moment, as in `training, epoch 3 of 10`."""
+    if not run.num_epochs:
+        return f"{STATE_WORDS[run.state]}, step {run.step}"
+    place = f"epoch {min(run.epoch, run.num_epochs)} of {run.num_epochs}, step {run.step} of {run.num_steps}"
+    reason = run.end.get("stopped") if run.end else None
+    if isinstance(reason, str):
+        place += f" ({reason})"
+    return f"{STATE_WORDS[run.state]}, {place}"
+
+
+def is_alarm(figures: Figures) -> bool:
+    """Whether the verdict is one to be warned of."""
+    return figures.verdict is not Verdict.MIXING
+
+
+def _verdict(figures: Figures) -> dict[str, Any]:
+    return {
+        "verdict": str(figures.verdict),
+        "verdict_words": verdict_words(figures),
+        "is_alarm": is_alarm(figures),
+        "rung": str(figures.rung),
+        "rung_words": rung_words(figures),
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    """JSON has no word for what is not finite."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in figures.as_dict().items()
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "pair": pair.name,
+        "input_name": pair.input_name,
+        "target_name": pair.target_name,
+        "steps": [
+            {
+                "step": item.step,
+                "epoch": item.epoch,
+                "verdict": str(item.figures.verdict),
+                "figures": _figures(item.figures),
+            }
+            for item in pair.steps
+        ],
+    }

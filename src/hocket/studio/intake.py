@@ -1,0 +1,107 @@
+"""Taking in a stranger's file: decoded once, by what is in it, in a process of its own that can be lost.
+
+What the decoder makes of it is written down in our own plain WAV; the file itself is never opened again.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from hocket import audio
+from hocket.audio.sound import require_enough
+from hocket.audio.streamed_files import decode
+from hocket.audio.streams import SAMPLE_BYTES, Workspace
+from hocket.data.workers import Failure, run_in_children
+from hocket.errors import AudioError
+from hocket.studio.sound import EXACT, PLAYED, Played, measure
+
+MINIMUM_SECONDS = 0.1
+LIMIT_SECONDS = 120.0
+# For each sample 4 bytes as it is, 4 more while it is worked on, and 2 for players.
+BYTES_A_SAMPLE = 2 * SAMPLE_BYTES + 2
+
+
+def take_in(upload: Path, folder: Path, *, name: str, max_seconds: float, max_bytes: int) -> dict[str, Any]:
+    """Decodes an uploaded file into `folder` and removes it; gives what is known of the recording.
+
+    Raises:
+        AudioError: it is no recording, or too long, too large or silent; the sentence says `name` for the file.
+    """
+    task = {
+        "path": str(upload),
+        "folder": str(folder),
+        "max_seconds": max_seconds,
+        "max_bytes": max_bytes,
+    }
+    try:
+        _require_recording(upload)
+        [(_, outcome)] = run_in_children(decode_upload, [task], jobs=1, limit_seconds=LIMIT_SECONDS)
+    except AudioError as error:
+        outcome = {"refused": str(error)}
+    finally:
+        upload.unlink(missing_ok=True)
+    if isinstance(outcome, Failure):
+        raise AudioError(f"{name} could not be decoded ({outcome.what}): save it anew, best as WAV.")
+    if "refused" in outcome:
+        raise AudioError(in_users_words(outcome["refused"], {upload: name, folder: "the studio's folder"}))
+    facts: dict[str, Any] = outcome
+    return facts
+
+
+def in_users_words(sentence: str, names: dict[Path, str]) -> str:
+    """A sentence with the names that the user gave for the paths that the studio made."""
+    for path, name in names.items():
+        sentence = sentence.replace(str(path), name)
+    return sentence
+
+
+def _require_recording(upload: Path) -> None:
+    """Looks at the first bytes, which costs nothing, before a process is started for it."""
+    from hocket.audio.sniffing import identify
+
+    if upload.stat().st_size == 0:
+        raise AudioError(f"{upload} is empty (0 bytes): give a recording.")
+    with upload.open("rb") as handle:
+        identify(handle, upload)
+
+
+def decode_upload(task: dict[str, Any]) -> dict[str, Any]:
+    """The work of the process: takes and gives plain values, `refused` with a sentence where there is nothing."""
+    try:
+        return _decoded(Path(task["path"]), Path(task["folder"]), task["max_seconds"], task["max_bytes"])
+    except AudioError as error:
+        return {"refused": str(error)}
+
+
+def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> dict[str, Any]:
+    header = audio.info(path)
+    if header.duration_seconds > max_seconds:
+        raise AudioError(
+            f"{path} is {header.duration_seconds / 60:.1f} minutes long and the studio takes at most "
+            f"{max_seconds / 60:g}: cut a part out of it first."
+        )
+    if header.num_samples * header.num_channels * BYTES_A_SAMPLE > max_bytes:
+        raise AudioError(
+            f"{path} would unpack to {header.num_samples * header.num_channels} samples, for which the studio has no "
+            "room: cut a part out of it, or fold it to stereo."
+        )
+    with Workspace(folder) as workspace:
+        recording = decode(path, workspace)
+        peaks, rms, highest = measure(recording)
+        require_enough(
+            path,
+            duration_seconds=recording.duration_seconds,
+            highest=highest,
+            minimum_seconds=MINIMUM_SECONDS,
+        )
+        audio.save(folder / EXACT, recording, encoding="float32")
+        audio.save(folder / PLAYED, Played(recording, highest=highest), encoding="pcm16")
+        return {
+            "seconds": recording.duration_seconds,
+            "sample_rate": recording.sample_rate,
+            "num_channels": recording.num_channels,
+            "num_samples": recording.num_samples,
+            "format": header.format,
+            "rms_db": round(20 * math.log10(max(rms, 1e-9)), 1),
+            "peaks": peaks,
+        }

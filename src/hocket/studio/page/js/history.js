@@ -1,0 +1,82 @@
+/** The fusions of this visit, newest first: kept in the tab, so that a reload loses nothing. */
+
+import * as api from "./api.js";
+import { optionWords } from "./controls.js";
+import { clock, el, visit } from "./dom.js";
+import { titleOf } from "./result.js";
+
+export class Visit {
+  /** Lists into `list`; `onOpen(entry)` is asked to show one, `onEmpty()` hears when the last one went. */
+  constructor(list, { onOpen, onEmpty }) {
+    this.list = list;
+    this.onOpen = onOpen;
+    this.onEmpty = onEmpty;
+    this.entries = visit.get("results", []);
+    this.open = null;
+  }
+
+  /** Adds a fusion that has just been made. */
+  add(result) {
+    this.entries.unshift({
+      id: result.id,
+      number: 1 + Math.max(0, ...this.entries.map((entry) => entry.number)),
+      title: titleOf(result),
+      options: optionWords(result.options),
+      cut: cutWords(result.options),
+      words: result.verdict_words,
+      alarm: result.is_alarm,
+      rung: result.rung,
+    });
+    this.keep();
+  }
+
+  /** Marks the one that is shown. */
+  mark(id) {
+    this.open = id;
+    this.draw();
+  }
+
+  keep() {
+    visit.set("results", this.entries);
+    this.draw();
+  }
+
+  drop(id) {
+    const place = this.entries.findIndex((entry) => entry.id === id);
+    if (place < 0) return;
+    this.entries.splice(place, 1);
+    this.keep();
+    if (!this.entries.length) this.onEmpty();
+    else if (this.open === id) this.onOpen(this.entries[Math.min(place, this.entries.length - 1)]);
+  }
+
+  draw() {
+    this.list.replaceChildren(...this.entries.map((entry) => this.item(entry)));
+  }
+
+  item(entry) {
+    const chosen = entry.id === this.open;
+    const remove = async () => {
+      await api.forgetResult(entry.id).catch(() => {});
+      this.drop(entry.id);
+    };
+    return el(
+      "li",
+      { class: chosen ? "entry chosen" : "entry" },
+      el(
+        "button",
+        { type: "button", class: "open", "aria-current": chosen ? "true" : null, onclick: () => this.onOpen(entry) },
+        el("b", {}, `${entry.number}. ${entry.title}`),
+        el("span", { class: "hint" }, [entry.options, entry.cut].filter(Boolean).join(" · ")),
+        el("span", { class: `entry-verdict ${entry.alarm ? "bad" : entry.rung === "fusion" ? "good" : "doubtful"}` },
+          entry.alarm ? entry.words : `${entry.words}${entry.rung === "none" ? "" : ` · ${entry.rung}`}`),
+      ),
+      el("button", { type: "button", class: "quiet remove", "aria-label": `Remove ${entry.number}. ${entry.title}`, onclick: remove }, "×"),
+    );
+  }
+}
+
+function cutWords({ input_region: input, target_region: target }) {
+  const words = (role, region) => region && `${role} ${clock(region[0])}–${clock(region[1])}`;
+  return [words("input", input), words("target", target)].filter(Boolean).join(", ");
+}

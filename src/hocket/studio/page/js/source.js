@@ -1,0 +1,234 @@
+/** One of the two source cards: choose a file (click, keys, drop), see it, hear it, pick a region. */
+
+import * as api from "./api.js";
+import { announce, bytes, channels, clock, el, hertz, say } from "./dom.js";
+import { Waveform } from "./waveform.js";
+
+const ROLES = {
+  input: { title: "Input", gives: "gives the rhythm", hint: "Drums, percussion, a riff: something with a clear beat." },
+  target: { title: "Target", gives: "gives the harmony", hint: "Strings, pads, piano, a choir: something that rings." },
+};
+
+export class SourceCard {
+  /** Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise. */
+  constructor(section, { about, onChange, onPlay }) {
+    this.role = section.dataset.role;
+    this.about = about;
+    this.onChange = onChange;
+    this.onPlay = onPlay;
+    this.source = null;
+    this.build(section);
+    this.acceptDrops(section);
+  }
+
+  build(section) {
+    const { title, gives, hint } = ROLES[this.role];
+    this.file = el("input", {
+      type: "file",
+      id: `${this.role}-file`,
+      class: "unseen",
+      accept: "audio/*,.wav,.flac,.ogg,.opus,.mp3,.aif,.aiff",
+      "aria-label": `${title}: choose a file`,
+      onchange: () => this.file.files[0] && this.send(this.file.files[0]),
+    });
+    this.drop = el(
+      "label",
+      { class: "drop", for: this.file.id },
+      el("span", { class: "drop-call" }, "Drop a file here, or ", el("u", {}, "choose one")),
+      el("span", { class: "hint" }, hint),
+      el("span", { class: "hint limits" }, this.limits()),
+    );
+    this.progress = el("progress", { max: 1, "aria-label": `Sending the ${this.role}` });
+    this.sending = el(
+      "div",
+      { class: "job", hidden: true },
+      this.progress,
+      (this.sendingText = el("span")),
+      el("button", { type: "button", class: "quiet", onclick: () => this.transfer?.abort() }, "Cancel"),
+    );
+    this.error = el("p", { class: "error", role: "alert", hidden: true });
+    this.loaded = el("div", { class: "loaded", hidden: true });
+    section.append(
+      el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), ` ${gives}`),
+      this.file,
+      this.drop,
+      this.sending,
+      this.error,
+      this.loaded,
+    );
+  }
+
+  limits() {
+    const { formats, max_upload_bytes: most, max_seconds: longest } = this.about;
+    return `${formats.join(", ")}; up to ${bytes(most)} and ${Number((longest / 60).toFixed(1))} minutes`;
+  }
+
+  acceptDrops(section) {
+    let depth = 0;
+    const mark = (change) => {
+      depth = Math.max(0, depth + change);
+      section.classList.toggle("over", depth > 0);
+    };
+    section.addEventListener("dragenter", () => mark(1));
+    section.addEventListener("dragleave", () => mark(-1));
+    section.addEventListener("dragover", (event) => event.preventDefault());
+    section.addEventListener("drop", (event) => {
+      event.preventDefault();
+      mark(-depth);
+      const files = event.dataTransfer.files;
+      if (files.length > 1) say(this.error, `${files.length} files were dropped: give one recording as ${this.role}.`);
+      else if (files.length === 1) this.send(files[0]);
+    });
+  }
+
+  /** Sends a file to the server and shows what it answers. */
+  async send(file) {
+    this.transfer?.abort();
+    say(this.error, this.refusal(file));
+    this.file.value = "";
+    if (!this.error.hidden) return;
+    this.sending.hidden = false;
+    this.progress.value = 0;
+    this.sendingText.textContent = `Sending ${file.name}`;
+    const transfer = (this.transfer = api.upload(file, (share) => {
+      this.progress.value = share;
+      if (share === 1) this.sendingText.textContent = `Reading ${file.name}`;
+    }));
+    try {
+      this.show(await transfer.promise);
+      announce(`${file.name} is the ${this.role}, ${clock(this.source.seconds)} long.`);
+    } catch (error) {
+      if (this.transfer === transfer) say(this.error, error.message);
+    } finally {
+      if (this.transfer === transfer) {
+        this.transfer = null;
+        this.sending.hidden = true;
+      }
+    }
+  }
+
+  /** Why a file need not be sent at all, or nothing. */
+  refusal(file) {
+    const most = this.about.max_upload_bytes;
+    if (file.size === 0) return `${file.name} is empty (0 bytes): give a recording.`;
+    if (file.size > most) return `${file.name} has ${bytes(file.size)}; up to ${bytes(most)} can be sent: cut it or give it as FLAC or MP3.`;
+    return "";
+  }
+
+  /** Shows a source that the server holds, with its region where one is remembered; null empties the card. */
+  show(source) {
+    this.waveform?.destroy();
+    this.waveform = null;
+    this.source = source;
+    this.drop.hidden = Boolean(source);
+    this.loaded.hidden = !source;
+    this.loaded.replaceChildren();
+    say(this.error, "");
+    if (source) {
+      source.region ||= [0, source.seconds];
+      this.fill(source);
+    }
+    this.onChange();
+  }
+
+  fill(source) {
+    const number = (name, index) =>
+      el("input", {
+        type: "number",
+        min: 0,
+        max: source.seconds.toFixed(2),
+        step: 0.01,
+        "aria-label": `${ROLES[this.role].title}: ${name} of the region in seconds`,
+        onchange: () => this.typed(index),
+      });
+    this.fields = [number("start", 0), number("end", 1)];
+    this.whole = el("button", { type: "button", class: "quiet", onclick: () => this.cut(0, source.seconds, true) }, "Whole file");
+    this.play = el("button", { type: "button", class: "play", onclick: () => this.toggle() });
+    const wave = el("div", { class: "wave", "aria-hidden": "true" });
+    this.length = el("span", { class: "hint" });
+    this.loaded.append(
+      el(
+        "div",
+        { class: "source-head" },
+        el("p", { class: "name", title: source.name }, source.name),
+        el("label", { class: "quiet button", for: this.file.id }, "Change"),
+        el("button", { type: "button", class: "quiet", onclick: () => this.remove(), "aria-label": `Remove ${source.name}` }, "Remove"),
+      ),
+      el("p", { class: "hint" }, `${clock(source.seconds)} · ${hertz(source.sample_rate)} · ${channels(source.num_channels)}`),
+      wave,
+      el(
+        "div",
+        { class: "region" },
+        this.play,
+        el("span", { class: "from-to" }, this.fields[0], el("span", {}, "to"), this.fields[1], el("span", {}, "s")),
+        this.length,
+        this.whole,
+      ),
+    );
+    this.waveform = new Waveform(wave, {
+      role: this.role,
+      url: api.sourceAudio(source.id),
+      peaks: source.peaks,
+      seconds: source.seconds,
+      minSeconds: Math.min(this.about.min_seconds, source.seconds),
+      onRegion: (start, end) => this.cut(start, end, false),
+      onPlaying: (playing) => this.playing(playing),
+    });
+    this.playing(false);
+    this.cut(...source.region, true);
+  }
+
+  playing(playing) {
+    this.play.classList.toggle("on", playing);
+    this.play.setAttribute("aria-label", `${playing ? "Pause" : "Play"} the ${this.role}`);
+  }
+
+  toggle() {
+    this.onPlay(this);
+    this.waveform.toggle().catch(() => say(this.error, `${this.source.name} can't be played by this browser; it can still be fused.`));
+  }
+
+  pause() {
+    this.waveform?.pause();
+  }
+
+  /** Takes what the number fields say, moved to where it is possible. */
+  typed(index) {
+    const { seconds } = this.source;
+    const least = Math.min(this.about.min_seconds, seconds);
+    let [start, end] = this.fields.map((field, place) => (field.value === "" ? this.source.region[place] : Number(field.value)));
+    if (index === 0) start = Math.min(Math.max(0, start), end - least, seconds - least);
+    else end = Math.max(Math.min(seconds, end), start + least);
+    start = Math.max(0, start);
+    this.cut(start, Math.min(seconds, Math.max(end, start + least)), true);
+  }
+
+  /** Sets the region; `draw` moves its picture as well. */
+  cut(start, end, draw) {
+    const { source } = this;
+    source.region = [start, end];
+    this.fields[0].value = start.toFixed(2);
+    this.fields[1].value = end.toFixed(2);
+    this.whole.hidden = this.isWhole();
+    this.length.textContent = this.isWhole() ? "the whole file; drag an edge to take a part" : `${clock(end - start, 2)} long`;
+    if (draw) this.waveform.setRegion(start, end);
+    this.onChange();
+  }
+
+  isWhole() {
+    const { region, seconds } = this.source;
+    return region[0] < 0.005 && region[1] > seconds - 0.005;
+  }
+
+  /** The region as the server takes it: null is the whole file. */
+  region() {
+    return this.isWhole() ? null : this.source.region.map((second) => Math.round(second * 1000) / 1000);
+  }
+
+  remove() {
+    const { id } = this.source;
+    this.show(null);
+    api.forgetSource(id).catch(() => {});
+    this.file.focus();
+  }
+}

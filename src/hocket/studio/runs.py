@@ -1,0 +1,255 @@
+"""Training runs below one folder: found, told of, and their kept examples."""
+
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import CheckpointError
+from hocket.studio.store import GoneError
+from hocket.studio.wishes import printable
+
+LOG = "log.jsonl"
+MAX_DEPTH, MAX_RUNS, MAX_FOLDERS = 3, 500, 5_000
+# The log of a run that trains grows all the time, and one that was killed does not say so itself.
+FRESH_SECONDS = 2.0
+GONE = "This run is not here, or no longer: look at the list again."
+GONE_EXAMPLE = "This example is not here, or no longer: older ones are thinned out while a run trains."
+NO_RUNS = "No runs can be read: start the studio with --runs and the folder that holds them."
+MAX_PICTURES = 32
+LISTED = ("state", "step", "num_steps", "verdict")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A summary and what the log was like when it was made."""
+
+    stamp: tuple[int, int]
+    at_seconds: float
+    summary: dict[str, Any]
+
+    def is_fresh(self, now_seconds: float) -> bool:
+        """Whether it still holds: a log that ended stays so, another may be given up without a word."""
+        return self.summary["state"] == "ended" or now_seconds - self.at_seconds < FRESH_SECONDS
+
+
+class Runs:
+    """The runs below `root`, by ids that are made here: nothing that a browser sends becomes part of a path."""
+
+    def __init__(self, root: Path | None) -> None:
+        self.root = None if root is None else root.resolve()
+        self._lock = threading.RLock()
+        self._ids: dict[Path, str] = {}
+        self._seen: dict[Path, _Seen] = {}
+        self._pictures: dict[tuple[Path, int], bytes] = {}
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Id, name, state, step, planned steps and verdict of each run, the newest first.
+
+        Raises:
+            GoneError: the studio was started without a folder of runs.
+        """
+        rows = []
+        for folder in self._find():
+            try:
+                summary = self._summary(folder)
+            except (GoneError, CheckpointError):  # one that has only just begun has nothing to tell yet
+                continue
+            facts = {name: summary[name] for name in LISTED}
+            rows.append({"id": self._id(folder), "name": self._name(folder), **facts})
+        return rows
+
+    def told(self, id: str) -> dict[str, Any]:
+        """The summary of a run, with addresses for the sound and the pictures of its examples.
+
+        Raises:
+            GoneError: there is no such run, or no longer.
+        """
+        folder = self.folder(id)
+        try:
+            summary = self._summary(folder)
+        except CheckpointError as error:
+            raise GoneError(str(error).replace(str(folder), self._name(folder))) from error
+        examples = [self._with_addresses(folder, id, example) for example in summary["examples"]]
+        return {**summary, "id": id, "name": self._name(folder), "examples": examples}
+
+    def curves(self, id: str) -> str:
+        """The curves of a run as a piece of a page.
+
+        Raises:
+            GoneError: see `told`.
+        """
+        from hocket.report import curves
+
+        folder = self.folder(id)
+        try:
+            return curves(folder)
+        except CheckpointError as error:
+            raise GoneError(str(error).replace(str(folder), self._name(folder))) from error
+
+    def folder(self, id: str) -> Path:
+        """The folder of a run.
+
+        Raises:
+            GoneError: see `told`.
+        """
+        with self._lock:
+            folder = next((folder for folder, known in self._ids.items() if known == id), None)
+        if folder is None or not self._is_run(folder):
+            raise GoneError(GONE)
+        return folder
+
+    def sound(self, id: str, pair: str, which: str) -> Path:
+        """The recording of a pair's input or target, or of its output at a step.
+
+        Raises:
+            GoneError: there is none, or it lies outside the run.
+        """
+        folder = self.folder(id)
+        found = _pair(folder, pair)
+        names = {role: found.folder / f"{role}.flac" for role in ("input", "target")}
+        path = names.get(which) or _step(found, which).sound
+        return _inside(path, folder)
+
+    def picture(self, id: str, pair: str, which: str) -> bytes:
+        """The spectrogram of a pair's output at a step in the colours of its sources, a PNG.
+
+        Raises:
+            GoneError: there is none.
+        """
+        from hocket.report.examples import masks_of, sound_of
+        from hocket.studio.pictures import coloured
+
+        folder = self.folder(id)
+        step = _step(_pair(folder, pair), which)
+        path = _inside(step.sound, folder)
+        _inside(step.stem.with_suffix(".npz"), folder)
+        key = path, path.stat().st_mtime_ns
+        if key not in self._pictures:
+            sound, masks = sound_of(path), masks_of(step.stem)
+            if sound is None or masks is None:
+                raise GoneError(GONE_EXAMPLE)
+            if len(self._pictures) >= MAX_PICTURES:
+                self._pictures.clear()
+            self._pictures[key] = coloured(
+                (masks.input, masks.target),
+                sound.samples[0],
+                sample_rate=sound.sample_rate,
+                frame_rate=masks.frame_rate,
+                bin_hz=masks.bin_hz,
+            )
+        return self._pictures[key]
+
+    def _find(self) -> list[Path]:
+        """Folders with a log, at most three levels down, the one that was written to last first."""
+        if self.root is None:
+            raise GoneError(NO_RUNS)
+        found: list[Path] = []
+        waiting, num_seen = [(self.root, 0)], 0
+        while waiting and num_seen < MAX_FOLDERS and len(found) < MAX_RUNS:
+            folder, depth = waiting.pop(0)
+            num_seen += 1
+            if self._is_run(folder):
+                found.append(folder)
+            elif depth < MAX_DEPTH:
+                waiting += [(inner, depth + 1) for inner in _folders(folder)]
+        return sorted(found, key=lambda folder: -_stamp(folder)[0])
+
+    def _is_run(self, folder: Path) -> bool:
+        """Whether a folder has a log, and neither has been led out of the root by a link."""
+        if self.root is None:
+            return False
+        try:
+            log = (folder / LOG).resolve(strict=True)
+        except OSError:
+            return False
+        return log.is_file() and log.parent.is_relative_to(self.root) and folder.resolve() == log.parent
+
+    def _id(self, folder: Path) -> str:
+        with self._lock:
+            return self._ids.setdefault(folder, secrets.token_urlsafe(16))
+
+    def _name(self, folder: Path) -> str:
+        assert self.root is not None
+        within = folder.relative_to(self.root).as_posix()
+        return printable(self.root.name if within == "." else within, 200)
+
+    def _summary(self, folder: Path) -> dict[str, Any]:
+        from hocket.report import summarise
+
+        stamp, now = _stamp(folder), time.monotonic()
+        seen = self._seen.get(folder)
+        if seen is not None and seen.stamp == stamp and seen.is_fresh(now):
+            return seen.summary
+        summary = summarise(folder)
+        self._seen[folder] = _Seen(stamp, now, summary)
+        return summary
+
+    def _with_addresses(self, folder: Path, id: str, example: dict[str, Any]) -> dict[str, Any]:
+        from hocket import audio
+        from hocket.errors import AudioError
+        from hocket.studio.pictures import LOWEST_HZ
+
+        base = f"/api/runs/{id}/examples/{example['pair']}"
+        try:
+            rate: int | None = audio.info(self.sound(id, example["pair"], "input")).sample_rate
+        except (AudioError, GoneError):
+            rate = None
+        rows = None if rate is None else {"lowest_hz": LOWEST_HZ, "highest_hz": rate / 2}
+        steps = [
+            {**step, "audio": f"{base}/{step['step']}", "picture": f"{base}/{step['step']}/sources.png"}
+            for step in example["steps"]
+        ]
+        sources = {role: f"{base}/{role}" for role in ("input", "target")}
+        return {**example, "steps": steps, "audio": sources, "sample_rate": rate, "spectrogram": rows}
+
+
+def _pair(folder: Path, name: str) -> Any:
+    from hocket.report.examples import pairs_of
+
+    for pair in pairs_of(folder):
+        if pair.name == name:
+            return pair
+    raise GoneError(GONE_EXAMPLE)
+
+
+def _step(pair: Any, which: str) -> Any:
+    for step in pair.steps:
+        if str(step.step) == which:
+            return step
+    raise GoneError(GONE_EXAMPLE)
+
+
+def _inside(path: Path, folder: Path) -> Path:
+    """The file itself, behind any links, which has to lie in the run."""
+    try:
+        real = path.resolve(strict=True)
+    except OSError as error:
+        raise GoneError(GONE_EXAMPLE) from error
+    if not real.is_file() or not real.is_relative_to(folder.resolve()):
+        raise GoneError(GONE_EXAMPLE)
+    return real
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder, without hidden ones and links."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            )
+    except OSError:
+        return []
+
+
+def _stamp(folder: Path) -> tuple[int, int]:
+    try:
+        status = (folder / LOG).stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size

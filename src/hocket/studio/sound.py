@@ -1,0 +1,56 @@
+"""Recordings as browsers play and draw them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hocket.audio.streams import Recording
+
+NUM_PEAKS = 1200
+PLAYED, EXACT = "played.wav", "exact.wav"
+"""16 bits for players, and the samples as they are (float32)."""
+
+
+class Played(Recording):
+    """A recording for players: never beyond full scale, more than two channels folded to one."""
+
+    def __init__(self, source: Recording, *, highest: float) -> None:
+        self._source, self._gain = source, np.float32(1.0 / max(highest, 1.0))
+        self.sample_rate, self.num_samples = source.sample_rate, source.num_samples
+        self.num_channels = source.num_channels if source.num_channels <= 2 else 1
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        samples = self._source.read(start, stop) * self._gain
+        return samples if len(samples) <= 2 else samples.mean(axis=0, keepdims=True)
+
+
+class Watched(Recording):
+    """A recording that says whenever it is read, so that who reads it can be stopped."""
+
+    def __init__(self, source: Recording, on_read: Callable[[], None]) -> None:
+        self._source, self._on_read = source, on_read
+        self.sample_rate, self.num_channels = source.sample_rate, source.num_channels
+        self.num_samples = source.num_samples
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        self._on_read()
+        return self._source.read(start, stop)
+
+
+def measure(source: Recording) -> tuple[list[float], float, float]:
+    """What is drawn of a recording, at most 1200 magnitudes in [0, 1]; its root mean square; its peak."""
+    count = min(NUM_PEAKS, source.num_samples)
+    edges = np.linspace(0, source.num_samples, count + 1).astype(int)
+    peaks, energy = np.zeros(count), 0.0
+    for start, stop in source.spans():
+        block = source.read(start, stop)
+        energy += float(np.square(block, dtype=np.float64).sum())
+        magnitude = np.abs(block).max(axis=0)
+        first, last = np.searchsorted(edges, start, "right") - 1, np.searchsorted(edges[:-1], stop)
+        places = np.maximum(edges[first:last] - start, 0)
+        peaks[first:last] = np.maximum(peaks[first:last], np.maximum.reduceat(magnitude, places))
+    highest = float(peaks.max())
+    rms = float(np.sqrt(energy / (source.num_samples * source.num_channels)))
+    return np.round(peaks / max(highest, 1.0), 4).tolist(), rms, highest

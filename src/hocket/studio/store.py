@@ -1,0 +1,188 @@
+"""What the studio keeps on disk: recordings and results, each in its own folder, within a budget and for a time."""
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+Kind = Literal["source", "result"]
+GONE = {
+    "source": "This recording is not here, or no longer: choose the file again.",
+    "result": "This result is not here, or no longer: fuse again.",
+}
+# What was used so lately is not thrown out for something new.
+FRESH_SECONDS = 300.0
+SPARE_BYTES = 64 * 2**20
+
+
+class GoneError(Exception):
+    """What was asked for is not there, or no longer; the message is a sentence."""
+
+
+class FullError(Exception):
+    """There is no room for more; the message is a sentence."""
+
+
+@dataclass(eq=False)
+class Kept:
+    """A recording or a result; `facts` are told to whoever holds the id."""
+
+    kind: Kind
+    id: str
+    folder: Path
+    num_bytes: int
+    facts: dict[str, Any]
+    used_seconds: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Store:
+    """All that is kept, by unguessable ids. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int,
+        max_items: int,
+        expire_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.root = root
+        self._max_bytes, self._max_items, self._expire_seconds = max_bytes, max_items, expire_seconds
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._kept: dict[tuple[Kind, str], Kept] = {}
+        self._claimed_bytes = 0
+
+    def draft(self) -> "Draft":
+        """A new folder for something that is being made.
+
+        Raises:
+            FullError: the disk has no room for it.
+        """
+        folder = self.root / secrets.token_hex(16)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise FullError(f"The studio's disk cannot be written to ({error.strerror}).") from error
+        return Draft(self, folder)
+
+    def get(self, kind: Kind, id: str) -> Kept:
+        """What is kept under an id, which counts as use.
+
+        Raises:
+            GoneError: there is no such thing, or no longer.
+        """
+        with self._lock:
+            self.sweep()
+            kept = self._kept.get((kind, id))
+            if kept is None:
+                raise GoneError(GONE[kind])
+            kept.used_seconds = self._clock()
+            return kept
+
+    def remove(self, kind: Kind, id: str) -> None:
+        """Takes it away.
+
+        Raises:
+            GoneError: it is not there.
+        """
+        with self._lock:
+            kept = self._kept.pop((kind, id), None)
+        if kept is None:
+            raise GoneError(GONE[kind])
+        shutil.rmtree(kept.folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Takes away what was not used for too long."""
+        with self._lock:
+            oldest = self._clock() - self._expire_seconds
+            for kept in [kept for kept in self._kept.values() if kept.used_seconds < oldest]:
+                self.remove(kept.kind, kept.id)
+
+    def claim(self, num_bytes: int) -> None:
+        """Sets bytes aside; what was not used for a while goes, the oldest first, where there are too few.
+
+        Raises:
+            FullError: there are too few all the same.
+        """
+        with self._lock:
+            while self._stored_bytes() + num_bytes > self._max_bytes:
+                self._evict()
+            if shutil.disk_usage(self.root).free < num_bytes + SPARE_BYTES:
+                raise FullError(
+                    "The studio's disk is full: remove results, or set TMPDIR to a folder with room."
+                )
+            self._claimed_bytes += num_bytes
+
+    def release(self, num_bytes: int) -> None:
+        """Gives claimed bytes back."""
+        with self._lock:
+            self._claimed_bytes -= num_bytes
+
+    def add(self, kind: Kind, folder: Path, facts: dict[str, Any]) -> Kept:
+        """Keeps a folder under a new id.
+
+        Raises:
+            FullError: too many things are kept and all were used lately.
+        """
+        num_bytes = sum(path.stat().st_size for path in folder.iterdir())
+        with self._lock:
+            self.sweep()
+            while len(self._kept) >= self._max_items:
+                self._evict()
+            kept = Kept(kind, secrets.token_urlsafe(16), folder, num_bytes, facts, self._clock())
+            self._kept[kind, kept.id] = kept
+            return kept
+
+    def _stored_bytes(self) -> int:
+        return self._claimed_bytes + sum(kept.num_bytes for kept in self._kept.values())
+
+    def _evict(self) -> None:
+        oldest = min(self._kept.values(), key=lambda kept: kept.used_seconds, default=None)
+        if oldest is None or self._clock() - oldest.used_seconds < FRESH_SECONDS:
+            raise FullError("The studio holds as much as it may: remove results or recordings, or wait.")
+        self.remove(oldest.kind, oldest.id)
+
+
+class Draft:
+    """A folder in the making, with the bytes set aside for it; it goes when the block ends, unless it was kept."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.folder = folder
+        self._store = store
+        self._claimed_bytes = 0
+        self._is_kept = False
+
+    def claim(self, num_bytes: int) -> None:
+        """Sets more bytes aside, see `Store.claim`."""
+        self._store.claim(num_bytes)
+        self._claimed_bytes += num_bytes
+
+    def keep(self, kind: Kind, facts: dict[str, Any]) -> Kept:
+        """Makes it a thing of its own, see `Store.add`."""
+        kept = self._store.add(kind, self.folder, facts)
+        self._is_kept = True
+        self.close()
+        return kept
+
+    def close(self) -> None:
+        """Gives the bytes back, and takes the folder away unless it was kept; once more does nothing."""
+        self._store.release(self._claimed_bytes)
+        self._claimed_bytes = 0
+        if not self._is_kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> "Draft":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,145 @@
+"""The page: whole in itself, harmless, small and soon there."""
+
+import itertools
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import run_folders as folders
+
+from hocket.errors import HocketError
+from hocket.report.examples import masks_of, pairs_of
+from hocket.report.page import render, write_report
+
+VOID = {"meta", "link", "br", "input", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """All elements with their attributes; fails where one is not closed in its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), f"{tag} has an attribute twice"
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """500 steps with 50 validations and three pairs of four seconds, each with eight outputs."""
+    folder = tmp_path_factory.mktemp("runs") / "collapsed"
+    lines = [folders.start(num_epochs=50, steps_per_epoch=10)]
+    rng = np.random.default_rng(0)
+    for step in range(1, 501):
+        terms = {
+            f"loss/{name}": float(rng.random()) for name in ("reconstruction_target", "balance", "novelty")
+        }
+        lines.append(
+            folders.train(step, **folders.figures(), **folders.MASKS, **terms, gradient_norm=float(step))
+        )
+        if step % 10 == 0:
+            lines.append(folders.validation(step // 10, steps_per_epoch=10))
+    folders.write(folder, *lines, {**folders.end(), "step": 500, "best_epoch": 50})
+    for number in (1, 2, 3):
+        folders.add_pair(folder, number, steps=range(60, 501, 60), seconds=4.0)
+    return folder
+
+
+def test_a_run_of_500_steps_is_small_and_soon_drawn(run: Path, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    out = write_report([run], tmp_path / "report.html")
+    assert time.monotonic() - begin < 20
+    assert out.stat().st_size < 15e6
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    text = out.read_text(encoding="utf-8")
+    page = Page(text)
+    sounds = [attributes for tag, attributes in page.elements if tag == "audio"]
+    assert len(sounds) == 3 * (2 + 6)
+    assert all(str(sound["src"]).startswith("data:audio/mpeg;base64,") for sound in sounds)
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "data", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:", "#")), f"{tag} {name}={value[:60]}"
+        assert not any(name.startswith("on") for name in attributes), tag
+    assert "@import" not in text and "url(" not in text and "<iframe" not in text
+    policy = next(a["content"] for t, a in page.elements if t == "meta" and "http-equiv" in a)
+    assert policy is not None and policy.startswith("default-src 'none'") and "connect-src" not in policy
+
+
+def test_headings_go_down_by_one(run: Path) -> None:
+    levels = [int(tag[1]) for tag, _ in Page(render([run])).elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_names_of_strangers_are_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>\"'&"
+    lines = [folders.start(music=evil), folders.validation(1), folders.validation(2)]
+    fault = {"kind": "fault", "step": 7, "terms": [evil], "files": [evil]}
+    remedy = {"kind": "remedy", "step": 10, "field": evil, "value": evil, "reason": evil}
+    folder = folders.write(tmp_path / "<b>run</b>".replace("/", "-"), *lines, fault, remedy)
+    folders.add_pair(folder, 1, name=evil)
+    text = render([folder])
+    tags = [tag for tag, _ in Page(text).elements]
+    assert tags.count("script") == 1 and "alert(1)" in text and "<script>alert" not in text
+    assert not any(name == "run" for name in tags) and "<b>run" not in text
+
+
+def test_two_runs_stand_side_by_side_on_the_same_axes(tmp_path: Path) -> None:
+    short = folders.write(
+        tmp_path / "a", folders.start(), folders.train(1), folders.train(20), folders.validation(4)
+    )
+    fused = folders.validation(8, folders.FUSED)
+    long = folders.write(
+        tmp_path / "b", folders.start(rhythm_weight=2.5), folders.train(1), folders.train(40), fused
+    )
+    page = Page(render([short, long]))
+    frames = [
+        tuple(attributes[name] for name in ("data-x0", "data-x1", "data-y0", "data-y1", "data-log"))
+        for tag, attributes in page.elements
+        if tag == "svg" and "hk-plot" in str(attributes.get("class"))
+    ]
+    assert len(frames) > 10 and len(frames) % 2 == 0
+    assert frames[::2] == frames[1::2]
+    assert {frame[1] for frame in frames} == {"40"}
+    assert "rhythm_weight" in render([short, long])
+
+
+def test_vanished_and_damaged_examples_are_left_out(tmp_path: Path) -> None:
+    folder = folders.write(tmp_path / "a", folders.start(), folders.validation(1))
+    for number in (1, 2, 3):
+        folders.add_pair(folder, number)
+    examples = folder / "examples"
+    (examples / "pair-1" / "input.flac").unlink()
+    (examples / "pair-2" / "step-00000010.flac").write_bytes(b"fLaC")
+    (examples / "pair-3" / "step-00000010.npz").write_bytes(b"PK")
+    text = render([folder])
+    assert text.count('class="player"') == 2
+    assert masks_of(pairs_of(folder)[2].steps[-1].stem) is None
+    for path in examples.rglob("*.json"):
+        path.write_text("[")
+    assert "No validation examples are kept" in render([folder])
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    folder = folders.write(tmp_path / "a", folders.start(), folders.train(1))
+    for out in (tmp_path, tmp_path / "none" / "report.html"):
+        with pytest.raises(HocketError, match="give"):
+            write_report([folder], out)

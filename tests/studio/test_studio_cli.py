@@ -1,0 +1,121 @@
+"""`hocket studio` from the shell: faults in a sentence, a quick start, and an end that leaves nothing."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hocket.cli import main
+
+
+def _started(arguments: Sequence[str], temp: Path) -> tuple["subprocess.Popen[str]", str]:
+    studio = subprocess.Popen(
+        [sys.executable, "-m", "hocket", "studio", "--port", "0", "--no-browser", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temp)},
+    )
+    assert studio.stdout is not None
+    line = studio.stdout.readline()
+    found = re.search(r"http://\S+", line)
+    assert found is not None, line + (studio.stderr.read() if studio.stderr else "")
+    return studio, found[0]
+
+
+def _ended(studio: "subprocess.Popen[str]", number: int) -> str:
+    studio.send_signal(number)
+    _, errors = studio.communicate(timeout=30)
+    return errors
+
+
+def test_a_port_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["studio", "--port", str(port), "--no-browser"]) == 2
+    error = capsys.readouterr().err
+    assert f"port {port}" in error and "--port" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--host", "0.0.0.0"], "--share"),
+        (["--share", "--token", "short"], "token"),
+        (["--runs", "/nowhere"], "not a folder"),
+        (["--checkpoint", "/nowhere/best"], "does not exist"),
+        (["--max-minutes", "-1"], "max_seconds"),
+        (["--max-upload-mb", "nan"], "max_upload"),
+        (["--max-minutes", "inf"], "max_seconds"),
+        (["--share", "--host", "no address"], "listen"),
+        (["--num-threads", "0"], "num_threads"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["studio", "--port", "0", "--no-browser", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert word in error and error.count("\n") == 1
+
+
+def test_a_missing_extra_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hocket.cli import studio
+
+    monkeypatch.setattr(studio, "find_spec", lambda name: None)
+    assert main(["studio"]) == 2
+    assert "pip install 'hocket[studio]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_is_there_at_once_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
+    begin = time.perf_counter()
+    studio, url = _started([], tmp_path)
+    with httpx.Client(base_url=url) as client:
+        page = client.get("/")
+        # The bar is 2 s; machines that run tests are busy.
+        assert page.status_code == 200 and time.perf_counter() - begin < 6
+        assert client.post("/api/sources?name=a.wav", content=b"RIFF").status_code == 422
+    assert [path.name[:14] for path in tmp_path.iterdir()] == ["hocket-studio-"]
+    errors = _ended(studio, number)
+    assert studio.returncode == code
+    assert not list(tmp_path.iterdir()) and "Traceback" not in errors
+
+
+def test_what_a_killed_studio_left_goes_with_the_next_start(tmp_path: Path) -> None:
+    studio, url = _started([], tmp_path)
+    assert httpx.get(url).status_code == 200
+    _ended(studio, signal.SIGKILL)
+    [left] = tmp_path.iterdir()
+    studio, url = _started([], tmp_path)
+    assert httpx.get(url).status_code == 200
+    assert not left.exists() and len(list(tmp_path.iterdir())) == 1
+    _ended(studio, signal.SIGTERM)
+
+
+def test_a_shared_studio_prints_an_address_that_opens_it(tmp_path: Path) -> None:
+    studio, url = _started(["--share", "--host", "127.0.0.1"], tmp_path)
+    token = url.partition("?token=")[2]
+    assert len(token) >= 16
+    with httpx.Client() as client:
+        assert client.get(url.partition("/?")[0]).status_code == 401
+        assert client.get(url).status_code == 200
+        assert client.get(url.replace(f"?token={token}", "api/about")).status_code == 200
+    assert token not in _ended(studio, signal.SIGTERM)
+
+
+def test_the_page_is_served_without_torch() -> None:
+    script = "import sys, hocket.studio.app, hocket.studio.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "starlette" in loaded and not {"torch", "matplotlib", "librosa", "scipy"} & loaded

@@ -1,0 +1,129 @@
+"""What is kept, for how long, and what goes first when there is too little room."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hocket.studio import folder as folders
+from hocket.studio.folder import PrivateFolder, remove_stale
+from hocket.studio.store import FRESH_SECONDS, FullError, GoneError, Store
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def _store(root: Path, clock: Clock, *, max_bytes: int = 1000, max_items: int = 10) -> Store:
+    return Store(root, max_bytes=max_bytes, max_items=max_items, expire_seconds=7200.0, clock=clock)
+
+
+def _keep(store: Store, num_bytes: int) -> str:
+    with store.draft() as draft:
+        draft.claim(num_bytes)
+        (draft.folder / "file").write_bytes(bytes(num_bytes))
+        return draft.keep("source", {"bytes": num_bytes}).id
+
+
+def test_a_draft_that_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock())
+    with pytest.raises(RuntimeError), store.draft() as draft:
+        draft.claim(900)
+        (draft.folder / "half").write_bytes(b"x")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    assert store.get("source", _keep(store, 1000)).facts == {"bytes": 1000}, "its bytes are free again"
+
+
+def test_what_nobody_used_expires_and_use_keeps_it(tmp_path: Path) -> None:
+    clock = Clock()
+    store = _store(tmp_path, clock)
+    used, unused = _keep(store, 10), _keep(store, 10)
+    clock.seconds += 7000
+    store.get("source", used)
+    clock.seconds += 7000
+    store.get("source", used)
+    with pytest.raises(GoneError, match="choose the file again"):
+        store.get("source", unused)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_result_is_not_had_by_asking_for_a_recording(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock())
+    with pytest.raises(GoneError):
+        store.get("result", _keep(store, 10))
+
+
+def test_the_oldest_goes_first_where_there_is_too_little_room(tmp_path: Path) -> None:
+    clock = Clock()
+    store = _store(tmp_path, clock)
+    first, second = _keep(store, 400), _keep(store, 400)
+    clock.seconds += 1
+    store.get("source", first)
+    clock.seconds += FRESH_SECONDS
+    third = _keep(store, 400)
+    with pytest.raises(GoneError):
+        store.get("source", second)
+    assert store.get("source", first).id == first and store.get("source", third).id == third
+
+
+def test_what_was_just_used_stays_and_the_new_is_refused(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock(), max_items=2)
+    kept = [_keep(store, 400), _keep(store, 400)]
+    with pytest.raises(FullError, match="as much as it may"):
+        _keep(store, 400)
+    with pytest.raises(FullError):
+        _keep(store, 1)
+    assert [store.get("source", id).id for id in kept] == kept
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_bytes_that_are_only_claimed_count(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock())
+    with store.draft() as one, store.draft() as other:
+        one.claim(600)
+        with pytest.raises(FullError):
+            other.claim(600)
+        one.close()
+        other.claim(600)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_studios_folder_is_its_own_and_goes(tmp_path: Path) -> None:
+    folder = PrivateFolder(tmp_path)
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    (folder.path / "inner").mkdir()
+    folder.remove()
+    folder.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_dead_studios_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    living = PrivateFolder(tmp_path)
+    dead = tmp_path / f"{folders.PREFIX}dead"
+    dead.mkdir()
+    (dead / folders.LOCK).touch()
+    (dead / "music.wav").touch()
+    begun = tmp_path / f"{folders.PREFIX}begun"
+    begun.mkdir()
+    without_lock = tmp_path / f"{folders.PREFIX}old"
+    without_lock.mkdir()
+    os.utime(without_lock, (time.time() - 3600, time.time() - 3600))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / folders.LOCK).touch()
+    (tmp_path / f"{folders.PREFIX}link").symlink_to(elsewhere)
+    remove_stale(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        living.path.name,
+        begun.name,
+        "elsewhere",
+        f"{folders.PREFIX}link",
+    }
+    assert (elsewhere / folders.LOCK).exists()
+    living.remove()

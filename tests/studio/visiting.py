@@ -1,0 +1,46 @@
+"""Recordings to bring to a studio, and a client that does what the page does."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from hocket.audio import Audio
+
+
+def drums(*, seconds: float = 2.5, rate: int = 44_100) -> Audio:
+    """Stereo strokes, four a second, over a little noise."""
+    time_seconds = np.arange(round(seconds * rate)) / rate
+    strokes = np.sin(2 * np.pi * 90 * time_seconds) * np.exp(-((time_seconds % 0.25) * 25))
+    noise = np.random.default_rng(1).standard_normal((2, len(time_seconds)))
+    return Audio((0.5 * strokes + 0.01 * noise).astype(np.float32), rate)
+
+
+def pads(*, seconds: float = 3.2, rate: int = 32_000) -> Audio:
+    """A mono chord that changes once."""
+    time_seconds = np.arange(round(seconds * rate)) / rate
+    bend = np.where(time_seconds < seconds / 2, 1.0, 4 / 3)
+    chord = sum(np.sin(2 * np.pi * hz * bend * time_seconds) for hz in (220.0, 277.2, 329.6))
+    return Audio((0.2 * chord[None]).astype(np.float32), rate)
+
+
+class Visitor(httpx.Client):
+    """A client that does what the page does."""
+
+    def upload(self, path: Path, name: str | None = None) -> dict[str, Any]:
+        """Brings a file and gives what the studio says of it."""
+        answer = self.post("/api/sources", params={"name": name or path.name}, content=path.read_bytes())
+        assert answer.status_code == 201, answer.text
+        facts: dict[str, Any] = answer.json()
+        return facts
+
+    def follow(self, job: dict[str, Any], *, limit_seconds: float = 60.0) -> dict[str, Any]:
+        """Waits for the end of a job."""
+        end_seconds = time.monotonic() + limit_seconds
+        while job["state"] in ("queued", "running"):
+            assert time.monotonic() < end_seconds, job
+            time.sleep(0.05)
+            job = self.get(f"/api/jobs/{job['id']}").json()
+        return job
