@@ -34,4 +34,6 @@ printf 'recordings   %s\n' "$out"/fused/*.wav
 printf 'pictures     %s\n' "$out"/fused/*.png
 printf 'figures      %s\n' "$out/fused/results.csv"
 printf 'training log %s\n' "$out/run/log.jsonl"
+printf 'its report   %s (open it in a browser)\n' "$out/run/report.html"
 printf 'TensorBoard  %s\n' "$bin/tensorboard --logdir $out/run/tensorboard"
+printf 'by ear       %s\n' "$hocket studio --runs $out"

@@ -18,3 +18,4 @@ for preset in collapsed fixed guided default; do
     "$bin/hocket" train "$music" --run "$out/$preset" --preset "$preset" --num-epochs "$epochs" --steps-per-epoch 20 --seed 0
 done
 "$bin/python" scripts/study_table.py "$out" --music "$music" --output docs/results/collapse.md
+"$bin/hocket" report "$out"/{collapsed,fixed,guided,default} -o "$out/report.html"

@@ -40,8 +40,16 @@ def test_every_command_runs(tmp_path) -> None:
         )
         assert result.returncode == 0, f"{shortened}\n{result.stdout}\n{result.stderr}"
         ran.add(words[1])
-    assert ran == {"render", "prepare", "train", "fuse", "check", "evaluate"}
-    for name in ("new.wav", "new.json", "new.png", "fused/000.wav", "fused/results.csv", "samples/000.png"):
+    assert ran == {"render", "prepare", "train", "fuse", "check", "evaluate", "report"}
+    for name in (
+        "new.wav",
+        "new.json",
+        "new.png",
+        "fused/000.wav",
+        "fused/results.csv",
+        "samples/000.png",
+        "runs/mine/report.html",
+    ):
         assert (tmp_path / name).stat().st_size > 0
     (python,) = blocks("python")
     script = python + "\nassert output_audio.shape == input_audio.shape\n"
@@ -73,7 +81,7 @@ def test_the_page_on_training_names_flags_that_exist() -> None:
 
     text = (ROOT / "docs" / "training.md").read_text()
     known = {name.replace("_", "-") for name in FIELDS} | FOREIGN
-    for verb in ("prepare", "train", "slurm", "fuse"):
+    for verb in ("prepare", "train", "slurm", "fuse", "report", "studio"):
         shown = subprocess.run(
             [sys.executable, "-m", "hocket", verb, "--help"], capture_output=True, text=True
         )
