@@ -171,3 +171,45 @@ def test_a_full_disk_costs_the_examples_and_not_the_run(tmp_path, corpus, small,
 def test_none_are_kept_where_none_are_wanted(tmp_path, corpus, small) -> None:
     train(tmp_path, corpus, small | {"num_epochs": 1, "num_examples": 0})
     assert not (tmp_path / "examples").exists()
+
+
+def test_strange_files_among_the_examples_are_left_alone_and_cost_nothing(tmp_path, corpus, small) -> None:
+    fields = small | {"num_epochs": 2, "steps_per_epoch": 1}
+    train(tmp_path, corpus, fields | {"num_epochs": 1})
+    pair = tmp_path / "examples" / "pair-1"
+    (pair / ".ipynb_checkpoints").mkdir()
+    (pair / "step-1 copy.flac").write_bytes(b"mine")
+    (pair / "input.flac").unlink()
+    (pair / ".step-00000009.npz").write_bytes(b"half")
+    listener = Notes()
+    train(tmp_path, corpus, fields | {"num_epochs": 1}, listener)  # a finished run is looked at again
+    assert (pair / ".ipynb_checkpoints").is_dir()
+    assert (pair / "step-1 copy.flac").read_bytes() == b"mine"
+    assert not (pair / ".step-00000009.npz").exists()
+
+
+def test_examples_of_a_run_that_left_no_checkpoint_are_not_taken_for_this_ones(
+    tmp_path, corpus, small
+) -> None:
+    fields = small | {"num_epochs": 1, "steps_per_epoch": 1}
+    train(tmp_path, corpus, fields)
+    for checkpoint in (tmp_path / "checkpoints").iterdir():
+        checkpoint.unlink()
+    train(tmp_path, corpus, fields | {"seed": 5})
+    train(tmp_path / "other", corpus, fields | {"seed": 5})
+    for name in ("pair.json", "input.flac", "target.flac", "step-00000001.flac"):
+        one, other = (folder / "examples" / "pair-1" / name for folder in (tmp_path, tmp_path / "other"))
+        assert one.read_bytes() == other.read_bytes(), name
+
+
+def test_pictures_that_cannot_be_shown_do_not_end_a_run(tmp_path, corpus, small, monkeypatch) -> None:
+    from hocket.errors import AudioError
+
+    def gone(*_: object, **__: object) -> None:
+        raise AudioError("input.flac does not exist: it was here a moment ago.")
+
+    monkeypatch.setattr("hocket.training.trainer.show", gone)
+    listener = Notes()
+    train(tmp_path, corpus, small | {"num_epochs": 1, "steps_per_epoch": 1}, listener)
+    assert any("could not be thinned or shown" in note for note in listener.told)
+    assert (tmp_path / "best.safetensors").is_file()

@@ -29,7 +29,7 @@ def run(argv: list[str]) -> int:
 
 
 def _report(run: Path) -> None:
-    """Writes the page beside the run; a training that is done is not failed by a picture of it."""
+    """Writes the page beside the run; a training that is done is not failed by its page."""
     from hocket.cli.interruption import terminable
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
@@ -39,7 +39,8 @@ def _report(run: Path) -> None:
         with terminable():
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
-    except Exception as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)
 

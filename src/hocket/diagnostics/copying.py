@@ -172,7 +172,8 @@ def rung_of(
         return Rung.COPY
     if verdict is Verdict.OVERLAY:
         return Rung.OVERLAY
-    if rhythm < RHYTHM_MARGIN or harmony < HARMONY_MARGIN:
+    # Said so that a margin that is not a number is not met.
+    if not (rhythm >= RHYTHM_MARGIN and harmony >= HARMONY_MARGIN):
         return Rung.NONE
     return Rung.FUSION if articulation >= ARTICULATION_MARGIN else Rung.LAYERING
 

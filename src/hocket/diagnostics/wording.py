@@ -1,5 +1,7 @@
 """What the figures of one output mean in plain words, the same on the command line and in pictures."""
 
+import math
+
 from hocket.diagnostics.copying import (
     ARTICULATION_MARGIN,
     HARMONY_MARGIN,
@@ -74,4 +76,6 @@ def delay_words(figures: Figures) -> str:
 
 
 def _side(margin: float, least: float, wanted: str, neither: str, other: str) -> str:
+    if math.isnan(margin):
+        return "not known"
     return wanted if margin >= least else other if margin <= -least else neither

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +24,12 @@ from hocket.signal.scene import Scene
 from hocket.training.tracker import SilentTracker, Tracker, plain
 
 EXAMPLES = "examples"
+SOURCES = ("pair.json", "input.flac", "target.flac")
+OF_STEP = re.compile(r"step-(\d{8,})\.(?:flac|npz|json)")
+HALF_WRITTEN = re.compile(r"\.(?:hocket-[0-9a-f]{16}\.flac|step-\d{8,}\.(?:npz|json)|pair\.json)")
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, AudioError)
+"""What is raised by files that somebody else has changed, or that are not there yet on another node's disk."""
+
 # TensorBoard keeps all pictures of a run in one file.
 NUM_ROWS, COLUMNS_APART = 160, 3
 MOST_EPOCHS = 8
@@ -61,12 +69,18 @@ class ExampleShelf:
                 _remove(figures)
 
     def forget_after(self, step: int) -> None:
-        """Takes away what was made of steps that the run goes back behind, and what a kill left half-written."""
-        for path in self.path.glob("pair-*/.*"):
-            path.unlink(missing_ok=True)
-        for path in self.path.glob("pair-*/step-*"):
-            if _step_of(path) > step:
-                path.unlink(missing_ok=True)
+        """Takes away what was made of steps that the run goes back behind, and what a kill left half-written.
+
+        A run that begins has no examples yet: what a killed one left without a checkpoint may be of other music.
+        """
+        try:
+            for path in self.path.glob("pair-*/*"):
+                at = _step_of(path)
+                is_over = step < at if at is not None else step == 0 and path.name in SOURCES
+                if is_over or HALF_WRITTEN.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            self._fault = f"old validation examples could not be removed ({error})"
 
     def of_step(self, step: int) -> Iterator[tuple[str, Path]]:
         """Names of the pairs that were kept after a step, and the path of their files but for the ending."""
@@ -80,7 +94,7 @@ class ExampleShelf:
         return fault
 
     def _all_figures(self) -> list[Path]:
-        return sorted(self.path.glob("pair-*/step-*.json"))
+        return sorted(path for path in self.path.glob("pair-*/step-*.json") if OF_STEP.fullmatch(path.name))
 
     def _keep(
         self,
@@ -176,8 +190,10 @@ def is_kept(epoch: int, newest: int) -> bool:
     return epoch == 1 or epoch % stride == 0
 
 
-def _step_of(path: Path) -> int:
-    return int(path.name.partition(".")[0].removeprefix("step-"))
+def _step_of(path: Path) -> int | None:
+    """The step that a file of ours speaks of; None for anything else that may lie there."""
+    found = OF_STEP.fullmatch(path.name)
+    return int(found[1]) if found else None
 
 
 def _remove(figures: Path) -> None:

@@ -21,7 +21,7 @@ from hocket.signal.scene import Scene
 from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
-from hocket.training.examples import ExampleShelf, is_kept, show
+from hocket.training.examples import UNREADABLE, ExampleShelf, is_kept, show
 from hocket.training.faults import MAX_ROLLBACKS, MAX_SKIPPED_IN_A_ROW, find_fault, highest_usual_loss
 from hocket.training.feeding import Batch, Feeder, reading_faults
 from hocket.training.folder import RunFolder
@@ -87,12 +87,14 @@ class Trainer:
 
     def run(self) -> Outcome:
         """Trains to the planned end, an early stop, or a requested one."""
+        if self.processes.is_first:
+            # Before all meet: the others may write new examples from then on.
+            self.shelf.forget_after(self.state.progress.step)
         self.processes.require_equal(weights_hash(self.state.model), "weights")
         if self.processes.is_first:
             self.folder.prepare()
             progress = self.state.progress
             self.tracker = Tracker(self.folder.path, from_step=progress.step, keep_lines=progress.log_lines)
-            self.shelf.forget_after(progress.step)
         try:
             with reading_faults():
                 validator = Validator(self.feeder.validation_batches(), self.runtime)
@@ -221,6 +223,8 @@ class Trainer:
         for name, value in counted.items():
             setattr(back, name, value + (name == "num_rollbacks"))
         back.batch_offset, back.skipped_in_a_row = at - back.step, 0
+        if self.processes.is_first:
+            self.shelf.forget_after(back.step)
         self._stepped_since_rollback = False
         self.tracker.write("rollback", back.step, {"from_step": progress.step})
         self.listener.on_note(f"went back to step {back.step}, and on with other excerpts")
@@ -295,7 +299,7 @@ class Trainer:
             if self.tracker.has_board and is_kept(epoch, epoch):
                 for name, stem in self.shelf.of_step(step):
                     show(self.tracker, name, stem, step=step, with_sources=epoch == 1)
-        except (OSError, ValueError) as error:
+        except UNREADABLE as error:
             faults.append(f"validation examples could not be thinned or shown ({error})")
         for fault in filter(None, faults):
             self.listener.on_note(fault)
