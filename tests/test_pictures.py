@@ -154,6 +154,17 @@ def test_a_tone_is_bright_at_its_frequency_only(tone: np.ndarray) -> None:
     assert brightness[(rows_hz < 300) | (rows_hz > 600)].max() < 0.3
 
 
+def test_a_click_in_three_minutes_is_seen_wherever_it_is() -> None:
+    rows_hz = np.geomspace(100, 10_000, 60)
+    for place in np.linspace(0.1, 0.9, 7):
+        silence = np.full(180 * RATE_HZ, 1e-6, np.float32)
+        at = int(place * len(silence))
+        silence[at : at + 20] = 1.0
+        seen = spectrogram(silence, RATE_HZ, rows_hz).mean(axis=0)
+        assert abs(int(seen.argmax()) / len(seen) - place) < 0.003
+        assert seen.max() > 0.5
+
+
 def test_envelopes_hold_every_peak() -> None:
     samples = np.zeros(10_007, np.float32)
     samples[[0, 5000, 10_006]] = [0.5, -1.0, 0.25]

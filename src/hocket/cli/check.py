@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         "--target", type=Path, required=True, metavar="B", help="the source that should give the harmony"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw waveforms, spectrograms, onsets and chroma")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw waveforms, spectrograms, onsets and chroma"
+    )
     return parser
 
 

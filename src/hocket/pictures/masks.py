@@ -1,5 +1,6 @@
 """The picture of the masks: which source each place of the output came from, and how loud it is there."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,8 +127,13 @@ def source_share(input_mask: np.ndarray, target_mask: np.ndarray) -> np.ndarray:
 def spectrogram(waveform: np.ndarray, sample_rate: int, rows_hz: np.ndarray) -> np.ndarray:
     """Brightness in [0, 1] of each frequency and moment: 66 dB from black to full, `[rows, columns]`."""
     hop = max(1, len(waveform) // NUM_COLUMNS)
+    # Of a long recording a column is the mean of several spectra: between two that lie far apart nothing would be seen.
+    num_parts = math.ceil(hop / (FFT_SIZE // 2))
     samples = torch.from_numpy(np.array(waveform, dtype=np.float32))
-    energy = power(stft(samples, fft_size=FFT_SIZE, hop=hop)).numpy()
+    energy = power(stft(samples, fft_size=FFT_SIZE, hop=hop // num_parts)).numpy()
+    if num_parts > 1:
+        whole = energy.shape[1] // num_parts * num_parts
+        energy = energy[:, :whole].reshape(len(energy), -1, num_parts).mean(axis=2)
     level_db = 10 * np.log10(energy + 1e-12)
     bins = rows_hz / (sample_rate / FFT_SIZE)
     below = np.minimum(bins.astype(int), len(level_db) - 2)
