@@ -116,13 +116,13 @@ export class FuseTab {
     }
   }
 
-  showJob({ state, position, progress, message, step }) {
+  showJob({ state, position, progress, step }) {
     const bar = byId("job-progress");
     if (state === "running" && progress > 0) bar.value = progress;
     else bar.removeAttribute("value");
     const percent = Math.round(100 * progress);
-    const queued = position > 1 ? `In the queue: ${position - 1} before yours` : "About to begin";
-    byId("job-state").textContent = state === "running" ? `${STEPS[step] || "Fusing"}: ${percent} %` : message || queued;
+    const queued = position > 0 ? `In the queue: place ${position}` : "About to begin";
+    byId("job-state").textContent = state === "running" ? `${STEPS[step] || "Fusing"}: ${percent} %` : queued;
     announce(state === "running" ? `Fusing: ${25 * Math.floor(percent / 25)} %` : queued);
   }
 

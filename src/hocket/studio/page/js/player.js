@@ -3,13 +3,15 @@
  *
  * Up to four minutes the voices are decoded and started together on one clock, and a switch only turns gains: the
  * position is kept to the sample. Longer ones would take too much memory (1 MB a second of three stereo voices), so they
- * are media elements that run together, the silent ones muted and brought back where they drift.
+ * are media elements that run together, the silent ones muted and drawn to where the audible one is (within some hundredths of a second).
  */
 
 import { bytesOf } from "./api.js";
 
 const RAMP_SECONDS = 0.012;
-const DRIFT_SECONDS = 0.02;
+const FAR_SECONDS = 0.25;
+const NEAR_SECONDS = 0.01;
+const ALIGN_MILLISECONDS = 100;
 
 let shared = null;
 
@@ -157,15 +159,19 @@ class Streamed {
     for (const media of Object.values(this.media)) media.currentTime = offset;
     this.turn(voice);
     clearInterval(this.watch);
-    this.watch = setInterval(() => this.align(), 500);
+    this.watch = setInterval(() => this.align(), ALIGN_MILLISECONDS);
     // A pause that comes before the sound does rejects the promise: nothing is wrong then.
     await Promise.allSettled(Object.values(this.media).map((media) => media.play()));
   }
 
+  /** Brings the silent voices to where the audible one is: a little faster or slower, as a jump would make a gap. */
   align() {
     const place = this.position();
-    for (const media of Object.values(this.media)) {
-      if (Math.abs(media.currentTime - place) > DRIFT_SECONDS) media.currentTime = place;
+    for (const [name, media] of Object.entries(this.media)) {
+      const late = name === this.voice ? 0 : place - media.currentTime;
+      const isFar = Math.abs(late) > FAR_SECONDS;
+      if (isFar) media.currentTime = place;
+      media.playbackRate = isFar || Math.abs(late) < NEAR_SECONDS ? 1 : 1 + 2 * late;
     }
   }
 
@@ -179,9 +185,8 @@ class Streamed {
   }
 
   turn(voice) {
-    const place = this.position();
     this.voice = voice;
-    if (Math.abs(this.media[voice].currentTime - place) > DRIFT_SECONDS) this.media[voice].currentTime = place;
+    this.media[voice].playbackRate = 1;
     for (const [name, media] of Object.entries(this.media)) {
       media.muted = name !== voice;
       media.volume = this.loudness[name] ?? 1;

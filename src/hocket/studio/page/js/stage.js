@@ -151,7 +151,7 @@ export class Stage {
   }
 
   idle() {
-    this.readout.textContent = "Point at the picture to read it; click to play from there.";
+    this.readout.textContent = "Point at the picture to read it; click to go there.";
   }
 
   /** Says in words what is under the pointer. */
