@@ -108,6 +108,9 @@ def test_what_is_not_a_number_does_not_mix() -> None:
         (Verdict.MIXING, (0.5, 0.399, 0.9), Rung.NONE),
         (Verdict.UNRELATED, (0.9, 0.9, 0.9), Rung.FUSION),
         (Verdict.UNRELATED, (0.0, 0.0, 0.0), Rung.NONE),
+        (Verdict.MIXING, (float("nan"), 0.9, 0.9), Rung.NONE),
+        (Verdict.MIXING, (0.9, float("nan"), 0.9), Rung.NONE),
+        (Verdict.MIXING, (0.9, 0.9, float("nan")), Rung.NONE),
     ],
 )
 def test_the_rung_follows_from_verdict_and_margins(

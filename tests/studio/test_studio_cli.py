@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -77,7 +77,9 @@ def test_a_missing_extra_is_one_sentence(
     assert "pip install 'hocket[studio]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_it_is_there_at_once_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     begin = time.perf_counter()
     studio, url = _started([], tmp_path)
@@ -119,3 +121,35 @@ def test_the_page_is_served_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "starlette" in loaded and not {"torch", "matplotlib", "librosa", "scipy"} & loaded
+
+
+@pytest.mark.parametrize(
+    "given", ["", "best", "best.safetensors", "latest", "best_model.pt", "none", "checkpoints"]
+)
+def test_a_checkpoint_is_looked_for_as_the_model_will(tmp_path: Path, given: str) -> None:
+    from hocket.errors import CheckpointError
+    from hocket.model.weights import find_checkpoint
+    from hocket.studio.settings import require_checkpoint
+
+    def found(look: Callable[[Path], object]) -> bool:
+        try:
+            look(tmp_path / given)
+        except CheckpointError:
+            return False
+        return True
+
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("checkpoints/step-00000001.safetensors", "best.safetensors"):
+        assert found(require_checkpoint) == found(find_checkpoint)
+        (tmp_path / name).write_bytes(bytes(8) + b"{}")
+    assert found(require_checkpoint) == found(find_checkpoint) == (given not in ("none", "checkpoints"))
+
+
+def test_another_file_than_a_checkpoint_is_told_before_the_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"RIFF" + bytes(99))
+    assert main(["studio", "--port", "0", "--no-browser", "--checkpoint", str(path)]) == 2
+    told = capsys.readouterr()
+    assert "no checkpoint" in told.err and told.err.count("\n") == 1 and not told.out

@@ -1,5 +1,6 @@
 """Who may come in: names, pages, tokens; and what every answer says to browsers."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from hocket.errors import CheckpointError, ConfigError
-from hocket.studio.guard import content_policy
+from hocket.studio.guard import Guard, content_policy
 from hocket.studio.server import serving
 from hocket.studio.settings import Settings
 
@@ -200,3 +201,17 @@ def test_a_studio_does_not_stand_open_by_mistake(values: dict[str, object], word
 def test_a_checkpoint_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not exist"):
         Settings(checkpoint=tmp_path / "best")
+
+
+def test_a_request_that_is_cancelled_by_the_end_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def never_done(scope: object, receive: object, send: object) -> None:
+        raise asyncio.CancelledError
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(Guard(never_done, Settings()))
+        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
+            return await client.get("/api/about")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 503 and "ending" in answer.json()["error"]
+    assert not caplog.text

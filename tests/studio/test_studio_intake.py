@@ -1,17 +1,19 @@
 """Files from strangers: decoded by what is in them, elsewhere, and told of in their owners' words."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from visiting import drums
+from visiting import Visitor, drums
 
 from hocket import audio
 from hocket.audio import Audio
 from hocket.audio.streams import Held
 from hocket.data.workers import Failure
-from hocket.errors import AudioError
+from hocket.errors import AudioError, DataError
 from hocket.studio import intake
 from hocket.studio.sound import EXACT, PLAYED, Played, measure
 
@@ -93,3 +95,28 @@ def test_what_is_played_is_never_beyond_full_scale() -> None:
     samples = np.array([[3.0, -3.0, 0.5]], dtype=np.float32)
     played = Played(Held(samples, 8_000), highest=3.0).read(0, 3)
     assert np.allclose(played, samples / 3) and np.abs(played).max() <= 1.0
+
+
+def test_a_machine_without_processes_is_not_the_files_fault(
+    visitor: Visitor, drums_wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("a child process cannot be started (no memory): give fewer --jobs.")
+
+    monkeypatch.setattr(intake, "run_in_children", refuse)
+    answer = visitor.post("/api/sources?name=a.wav", content=drums_wav.read_bytes())
+    assert answer.status_code == 503 and "--jobs" not in answer.json()["error"]
+
+
+def test_a_decoder_ends_with_what_it_decodes(tmp_path: Path) -> None:
+    upload = tmp_path / "upload"
+    upload.touch()
+    script = (
+        "import sys, time, pathlib; from hocket.studio.intake import end_with; end_with(pathlib.Path(sys.argv[1])); "
+        "print('busy', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(upload)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"busy\n"
+        assert child.poll() is None
+        upload.unlink()
+        assert child.wait(10) == 1

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -180,3 +181,47 @@ def test_a_run_that_goes_on_is_seen_to(tmp_path: Path) -> None:
 def test_without_a_folder_the_page_can_say_how(studio_url: str) -> None:
     answer = httpx.get(f"{studio_url}/api/runs")
     assert answer.status_code == 404 and "--runs" in answer.json()["error"]
+
+
+def test_a_damaged_run_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import hocket.report
+
+    for name in ("good", "strange"):
+        make_run(tmp_path / "runs" / name)
+    runs = Runs(tmp_path / "runs")
+    ids = {row["name"]: row["id"] for row in runs.listed()}
+    assert ids.keys() == {"good", "strange"}
+    real = hocket.report.summarise
+
+    def summarise(path: Path) -> dict[str, Any]:
+        if path.name == "strange":
+            raise KeyError("what")
+        return real(path)
+
+    monkeypatch.setattr(hocket.report, "summarise", summarise)
+    with (tmp_path / "runs" / "strange" / "log.jsonl").open("a") as log:
+        log.write("{}\n")
+    for _ in range(3):
+        assert [row["name"] for row in runs.listed()] == ["good"]
+    assert caplog.text.count("cannot be told of") == 1, "once for a state of the log"
+    with pytest.raises(GoneError, match=r"^strange has a log that cannot be understood: .*\.$"):
+        runs.told(ids["strange"])
+    assert runs.told(ids["good"])["name"] == "good"
+
+
+def test_visitors_are_not_told_where_things_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "al"
+    run = make_run(home / "work" / "runs" / "one")
+    monkeypatch.setattr(Path, "home", lambda: home)
+    lines = (run / "log.jsonl").read_text().splitlines()
+    start = json.loads(lines[0]) | {"command": f"hocket train {home}/music {run} {tmp_path}/alice"}
+    (run / "log.jsonl").write_text("\n".join([json.dumps(start), *lines[1:]]) + "\n")
+    told = {}
+    for is_shared in (False, True):
+        runs = Runs(home / "work" / "runs", is_shared=is_shared)
+        told[is_shared] = json.dumps(runs.told(runs.listed()[0]["id"]), ensure_ascii=False)
+    assert f"{home}/music {run}" in told[False]
+    assert f"hocket train ~/music …/runs/one {tmp_path}/alice" in told[True]
+    assert f"{home}/" not in told[True]

@@ -3,11 +3,16 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from visiting import drums
 
+from hocket import audio
 from hocket.studio import folder as folders
 from hocket.studio.folder import PrivateFolder, remove_stale
+from hocket.studio.results import _borrow, _encoded
+from hocket.studio.sound import EXACT
 from hocket.studio.store import FRESH_SECONDS, FullError, GoneError, Store
 
 
@@ -127,3 +132,60 @@ def test_folders_of_dead_studios_go_and_those_of_living_ones_stay(tmp_path: Path
     }
     assert (elsewhere / folders.LOCK).exists()
     living.remove()
+
+
+def test_a_studio_that_starts_while_another_tidies_up_takes_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+    lost: list[Path] = []
+
+    def open_slowly(path: Any, *arguments: int, **places: Any) -> int:
+        descriptor = real(path, *arguments, **places)
+        if not lost:
+            lost.append(Path(path).parent)
+            remove_stale(tmp_path)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_slowly)
+    folder = PrivateFolder(tmp_path)
+    assert lost[0] != folder.path and not lost[0].exists()
+    monkeypatch.undo()
+    remove_stale(tmp_path)
+    assert folder.path.is_dir()
+    folder.remove()
+
+
+def test_what_is_written_beside_a_result_later_counts(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock())
+    kept = store.get("source", _keep(store, 400))
+    store.claim(600)
+    store.release(600)
+    store.grow(kept, 200)
+    with pytest.raises(FullError):
+        store.claim(500)
+    store.remove("source", kept.id)
+    store.claim(1000)
+
+
+def test_what_a_job_borrows_and_what_is_made_for_a_download_count(tmp_path: Path) -> None:
+    store = _store(tmp_path, Clock(), max_bytes=10**6)
+    with store.draft() as draft:
+        audio.save(draft.folder / EXACT, drums(seconds=0.5), encoding="float32")
+        size = (draft.folder / EXACT).stat().st_size
+        draft.claim(size)
+        kept = draft.keep("source", {})
+    with store.draft() as job:
+        _borrow(job, [kept, kept])
+        store.remove("source", kept.id)
+        with pytest.raises(FullError):
+            store.claim(10**6 - 2 * size + 1)
+        with pytest.raises(GoneError, match="choose the file again"):
+            _borrow(job, [kept, kept])
+        (job.folder / "input.wav").rename(job.folder / EXACT)
+        (job.folder / "target.wav").unlink()
+        result = job.keep("result", {})
+    made = _encoded(store, result, "flac")
+    assert result.num_bytes == size + made.stat().st_size
+    assert _encoded(store, result, "flac") == made and result.num_bytes == size + made.stat().st_size
+    store.claim(10**6 - result.num_bytes)

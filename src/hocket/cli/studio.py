@@ -1,11 +1,15 @@
 """`hocket studio`: a local page to fuse two recordings, and to follow runs while they train."""
 
 import argparse
+import contextlib
 import secrets
+import signal
 import threading
 import webbrowser
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 from hocket.cli.flags import underscored
 from hocket.cli.interruption import terminable
@@ -37,7 +41,7 @@ def run(argv: list[str]) -> int:
     from hocket.studio.app import create_app
     from hocket.studio.server import address, bound, make_server
 
-    with terminable(), bound(settings) as listener:
+    with terminable(), _ended_with_terminal(), bound(settings) as listener:
         url = address(settings, listener)
         server = make_server(create_app(settings))
         print(f"The studio is at {url}  (Ctrl-C ends it)", flush=True)
@@ -46,6 +50,30 @@ def run(argv: list[str]) -> int:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         server.run([listener])
     return 0
+
+
+@contextlib.contextmanager
+def _ended_with_terminal() -> Iterator[None]:
+    """While the block runs, a terminal that is closed (SIGHUP) ends the studio as SIGTERM does.
+
+    Where SIGHUP is ignored, as under nohup, it stays so; where there is none, or elsewhere than in the main thread,
+    nothing is changed.
+    """
+    number = getattr(signal, "SIGHUP", None)
+    is_main = threading.current_thread() is threading.main_thread()
+    if number is None or not is_main or signal.getsignal(number) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(number, _pass_on)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def _pass_on(number: int, frame: FrameType | None) -> None:
+    # Whoever answers to SIGTERM just now, the web server or the command line, knows how to end.
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -173,7 +173,7 @@ def rung_of(
     if verdict is Verdict.OVERLAY:
         return Rung.OVERLAY
     # Said so that a margin that is not a number is not met.
-    if not (rhythm >= RHYTHM_MARGIN and harmony >= HARMONY_MARGIN):
+    if not (rhythm >= RHYTHM_MARGIN and harmony >= HARMONY_MARGIN) or math.isnan(articulation):
         return Rung.NONE
     return Rung.FUSION if articulation >= ARTICULATION_MARGIN else Rung.LAYERING
 

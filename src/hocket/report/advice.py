@@ -1,7 +1,10 @@
 """What to do about a run, with the command to type."""
 
+import math
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
 from hocket.diagnostics.copying import (
@@ -11,10 +14,12 @@ from hocket.diagnostics.copying import (
     RHYTHM_MARGIN,
 )
 from hocket.diagnostics.milestones import MILESTONES
-from hocket.report.judging import Judged, headline
+from hocket.report.happenings import MUCH_WAITING, waiting_share
+from hocket.report.headings import leans, source_of, unmeasured
+from hocket.report.judging import Judged, headline, newest_epoch, num_unknown
 from hocket.report.loss import MUSICAL, weight_of
 from hocket.report.run import Run, number
-from hocket.report.story import FLAT_VARIANCE, MUCH_WAITING, waiting_share
+from hocket.report.story import undecided
 
 SHARPER = 1.5
 
@@ -35,8 +40,8 @@ def advice(run: Run) -> list[Advice]:
     verdict, rung = row.figures.verdict, row.figures.rung
     if rung is Rung.FUSION:
         found = _fusion(run)
-    elif _is_early(run, row):
-        found = _early(run, row)
+    elif _is_early(run):
+        found = _early(run)
     elif verdict in COPYING:
         found = _copying(run, row)
     else:
@@ -53,41 +58,78 @@ def train_again(run: Run, name: str, *flags: str) -> str:
 def _copying(run: Run, row: Judged) -> list[Advice]:
     """By the loss: first what says the wish itself, then what the milestones call for."""
     config = run.weights_at(row.step)
-    found = []
-    unsaid = [name for name in MUSICAL[:3] if weight_of(config, name) == 0]
-    if unsaid:
-        found.append(_preset(run))
-    elif row.figures.verdict is Verdict.COPYING_TARGET:
-        weight = weight_of(config, "output_balance_weight")
-        found.append(
-            Advice(
-                "Ask more strongly for both sources in what is heard: output_balance_weight speaks of the output, "
-                f"not of the masks (it is {weight:g}).",
-                train_again(run, "output-balance", f"--output_balance_weight {2 * weight:g}"),
-            )
+    if row.figures.verdict is Verdict.COPYING_TARGET:
+        asked, found = list(MUSICAL[:3]), _from_target(run, config)
+    else:
+        asked, found = ["harmony_weight", "output_balance_weight"], _from_input(run, config)
+    if not all(weight_of(config, name) > 0 for name in asked):
+        found = [_preset(run)]
+    return [*found, *_remedies(run, row, config)]
+
+
+def _from_target(run: Run, config: Mapping[str, Any]) -> list[Advice]:
+    weight = weight_of(config, "output_balance_weight")
+    return [
+        Advice(
+            "Ask more strongly for both sources in what is heard: output_balance_weight speaks of the output, not of "
+            f"the masks (it is {weight:g}).",
+            train_again(run, "output-balance", f"--output_balance_weight {2 * weight:g}"),
         )
+    ]
+
+
+def _from_input(run: Run, config: Mapping[str, Any]) -> list[Advice]:
+    harmony, balance = (weight_of(config, name) for name in ("harmony_weight", "output_balance_weight"))
+    return [
+        Advice(
+            f"Ask more strongly for the target in what is heard: for its harmony (harmony_weight is {harmony:g}), and "
+            f"for both sources in the output (output_balance_weight is {balance:g}).",
+            train_again(
+                run,
+                "more-target",
+                f"--harmony_weight {SHARPER * harmony:g}",
+                f"--output_balance_weight {2 * balance:g}",
+            ),
+        )
+    ]
+
+
+def _remedies(run: Run, row: Judged, config: Mapping[str, Any]) -> list[Advice]:
+    """What the milestones call for in the end, where it still changes something; it follows another advice."""
+    verdict, epochs = row.figures.verdict, run.num_epochs or 1
     remedies = [
         remedy
-        for remedy in remedies_for(row.figures.verdict, epoch=run.num_epochs, num_epochs=run.num_epochs or 1)
+        for remedy in remedies_for(verdict, epoch=epochs, num_epochs=epochs)
         if remedy.changes(number(config.get(remedy.field, 0.0)))
     ]
-    if remedies:
-        flags = [f"--{remedy.field} {remedy.value:g}" for remedy in remedies]
-        found.append(
-            Advice(
-                f"Or keep this objective and change what the milestones call for, as {remedies[0].reason}. Look at "
-                "the next milestone again: reconstruction of both sources at 0.3 and 0.7 did not cure the project's "
-                "own collapsed run.",
-                train_again(run, "remedies", *flags),
-            )
+    if not remedies:
+        return []
+    why = f"the output leans to the {source_of(row.figures)}" if leans(row.figures) else remedies[0].reason
+    more = (
+        ": reconstruction of both sources at 0.3 and 0.7 did not cure the project's own collapsed run"
+        if verdict is Verdict.COPYING_TARGET
+        else ""
+    )
+    return [
+        Advice(
+            f"Or keep this objective and change what the milestones call for, as {why}. Look at the next milestone "
+            f"again{more}.",
+            train_again(run, "remedies", *(f"--{remedy.field} {remedy.value:g}" for remedy in remedies)),
         )
-    return found
+    ]
 
 
 def _short_of(run: Run, row: Judged) -> list[Advice]:
     """By what is missing of a fusion; by the preset where the objective does not ask for it."""
     config, figures = run.weights_at(row.step), row.figures
     wanted = _missing(figures)
+    if not wanted and (names := unmeasured(figures)):
+        return [
+            Advice(
+                f"Listen to the examples: {' and '.join(names)} could not be measured, as where a source has no onsets "
+                "or no pitch. Validation songs that have both tell more."
+            )
+        ]
     if not wanted or any(weight_of(config, name) == 0 for name, _ in wanted):
         return [_preset(run)]
     flags = [f"--{name} {SHARPER * weight_of(config, name):g}" for name, _ in wanted]
@@ -98,7 +140,7 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
             train_again(run, "sharper", *flags),
         )
     ]
-    if row.masks.mask_variance < FLAT_VARIANCE:
+    if undecided(row.masks):
         more.insert(0, Advice("Train for longer: the masks have hardly begun to decide.", _longer(run)))
     return more
 
@@ -115,7 +157,7 @@ def _missing(figures: Figures) -> list[tuple[str, str]]:
             ARTICULATION_MARGIN,
         ),
     )
-    return [(name, words) for name, words, margin, least in asked if not margin >= least]
+    return [(name, words) for name, words, margin, least in asked if margin < least]
 
 
 def _preset(run: Run) -> Advice:
@@ -140,23 +182,40 @@ def _fusion(run: Run) -> list[Advice]:
     ]
 
 
-def _is_early(run: Run, row: Judged) -> bool:
+def _is_early(run: Run) -> bool:
     """Whether nothing has fallen due yet: every run begins with flat masks, which are an overlay."""
-    return run.num_epochs > 0 and row.epoch < MILESTONES[0].epoch(run.num_epochs) and run.state != "ended"
+    due = MILESTONES[0].epoch(run.num_epochs) if run.num_epochs else 0
+    return newest_epoch(run) < due and run.state != "ended"
 
 
-def _early(run: Run, row: Judged) -> list[Advice]:
+def _early(run: Run) -> list[Advice]:
+    """To wait; a run that stopped has to be continued instead."""
+    if run.state != "training":
+        return []
     due = MILESTONES[0].epoch(run.num_epochs)
     return [
         Advice(
-            f"Wait: after epoch {row.epoch} nothing is due yet. The first milestone ({MILESTONES[0].wish}) is due at "
-            f"epoch {due}."
+            f"Wait: after epoch {newest_epoch(run)} nothing is due yet. The first milestone ({MILESTONES[0].wish}) is "
+            f"due at epoch {due}."
         )
     ]
 
 
 def _unjudged(run: Run) -> list[Advice]:
+    if num_unknown(run):
+        return [*_calmer(run), *_going_on(run)]
     return [] if run.state == "training" else _going_on(run)
+
+
+def _calmer(run: Run) -> list[Advice]:
+    """What keeps an output finite."""
+    rate = number(run.config.get("learning_rate"))
+    flags = [f"--learning_rate {rate / 10:g}"] if 0 < rate < math.inf else []
+    text = f"Train anew with a lower --learning_rate{f' (it is {rate:g})' if flags else ''}"
+    if run.config.get("on_nonfinite") != "rollback":
+        flags.append("--on_nonfinite rollback")
+        text += ", and with --on_nonfinite rollback, which goes back to a checkpoint that was still finite"
+    return [Advice(f"{text}.", train_again(run, "calmer", *flags))]
 
 
 def _going_on(run: Run) -> list[Advice]:

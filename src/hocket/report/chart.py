@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from hocket.report.run import NOT_KNOWN
 from hocket.report.scales import Axis, Point, axis_for, finite_stretches, thinned, tick_text
 
 MOST_DOTS = 60
@@ -115,7 +116,7 @@ def described(chart: Chart) -> str:
 def short(value: float) -> str:
     """A figure with as many places as one reads."""
     if not math.isfinite(value):
-        return str(value)
+        return NOT_KNOWN if math.isnan(value) else str(value)
     size = abs(value)
     if value and (size < 1e-3 or size >= 1e5):
         return f"{value:.1e}"

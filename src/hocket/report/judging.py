@@ -1,7 +1,7 @@
 """What a run's validations say, epoch by epoch, by the same rules that training and `hocket check` follow."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from hocket.diagnostics import (
@@ -15,7 +15,7 @@ from hocket.diagnostics import (
     remedies_for,
 )
 from hocket.diagnostics.milestones import MILESTONES, Milestone
-from hocket.report.run import Line, Run, number, whole
+from hocket.report.run import NOT_KNOWN, Line, Run, fixed, number, whole
 
 Kind = TypeVar("Kind", Figures, MaskFigures)
 
@@ -56,7 +56,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class MilestoneState:
-    """How a run stands to one milestone (`reached`, `missed`, `not due`, `unknown`), and its figures when due."""
+    """How a run stands to one milestone and its figures when due.
+
+    `state` is `reached`, `missed`, `not due`, `unknown` or `cut off`, as is what had not
+    fallen due when training came to a halt.
+    """
 
     milestone: Milestone
     due_epoch: int
@@ -88,9 +92,17 @@ def headline(run: Run) -> Judged | None:
     return rows[-1] if rows else None
 
 
+def num_unknown(run: Run) -> int:
+    """How many validations have no finite figures."""
+    return len(run.of("validation")) - len(judged(run))
+
+
 def checklist_of(row: Judged) -> list[ChecklistItem]:
     """The success checklist, and the swap test where there was one."""
-    items = checklist(row.figures, row.masks)
+    items = [
+        replace(item, found=item.found.replace("nan", NOT_KNOWN))
+        for item in checklist(row.figures, row.masks)
+    ]
     if row.swap is not None:
         swap = row.swap
         items.append(
@@ -107,18 +119,23 @@ def checklist_of(row: Judged) -> list[ChecklistItem]:
 def milestones_of(run: Run) -> list[MilestoneState]:
     """How the run stands to each milestone."""
     rows = {row.epoch: row for row in judged(run)}
-    return [_milestone(milestone, run.num_epochs, rows) for milestone in MILESTONES] if run.num_epochs else []
+    return [_milestone(milestone, run, rows) for milestone in MILESTONES] if run.num_epochs else []
 
 
-def _milestone(milestone: Milestone, num_epochs: int, rows: dict[int, Judged]) -> MilestoneState:
-    due = milestone.epoch(num_epochs)
+def _milestone(milestone: Milestone, run: Run, rows: dict[int, Judged]) -> MilestoneState:
+    due = milestone.epoch(run.num_epochs)
     first = next((epoch for epoch, row in rows.items() if milestone.reached(row.figures, row.masks)), None)
     row = rows.get(due)
     if row is None:
-        passed = max(rows, default=0) > due
-        return MilestoneState(milestone, due, "unknown" if passed else "not due", "", first)
+        ahead = "not due" if run.state == "training" else "cut off"
+        return MilestoneState(milestone, due, "unknown" if newest_epoch(run) >= due else ahead, "", first)
     state = "reached" if milestone.reached(row.figures, row.masks) else "missed"
     return MilestoneState(milestone, due, state, found_words(row), first)
+
+
+def newest_epoch(run: Run) -> int:
+    """The newest epoch that was validated, with or without finite figures; 0 before the first."""
+    return max((whole(line.get("epoch")) for line in run.of("validation")), default=0)
 
 
 def found_words(row: Judged) -> str:
@@ -126,7 +143,7 @@ def found_words(row: Judged) -> str:
     figures = row.figures
     return (
         f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}, "
-        f"complementarity {100 * row.masks.complementarity:.0f}\N{NO-BREAK SPACE}%"
+        f"complementarity {fixed(100 * row.masks.complementarity, 0)}\N{NO-BREAK SPACE}%"
     )
 
 

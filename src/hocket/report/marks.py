@@ -1,6 +1,6 @@
 """What happened while a run trained, as marks on the time axis and as a list."""
 
-from hocket.report.chart import Mark
+from hocket.report.chart import Mark, short
 from hocket.report.run import Line, Run, number
 
 SIGNS = {
@@ -39,7 +39,7 @@ def _mark(line: Line) -> Mark | None:
         terms, files = (", ".join(map(str, _list(line.get(name)))) for name in ("terms", "files"))
         return Mark(step, "F", f"step {step}: not finite: {terms}" + f", with {files}" * bool(files))
     if line["kind"] == "train" and number(line.get("spiked")) > 0:
-        return Mark(step, "S", f"step {step}: loss {number(line.get('loss/total')):.3g}, updated nothing")
+        return Mark(step, "S", f"step {step}: loss {short(number(line.get('loss/total')))}, updated nothing")
     return None
 
 

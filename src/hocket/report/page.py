@@ -24,30 +24,31 @@ from hocket.report import facts, panels
 from hocket.report.advice import Advice, advice
 from hocket.report.chart import Mark, percent, short
 from hocket.report.examples import pairs_of
-from hocket.report.judging import Judged, MilestoneState, checklist_of, headline, judged, milestones_of
+from hocket.report.headings import heading_of
+from hocket.report.judging import (
+    Judged,
+    MilestoneState,
+    checklist_of,
+    headline,
+    judged,
+    judged_best,
+    milestones_of,
+)
 from hocket.report.lanes import time_ticks
 from hocket.report.loss import Share, shares_of
 from hocket.report.marks import marks_of, signs_of
 from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
-from hocket.report.run import Run, read_run
+from hocket.report.run import Run, fixed, read_run
 from hocket.report.story import rung_words, sentences
-from hocket.report.summary import is_alarm, state_words
+from hocket.report.summary import state_words
 
 MOST_PAIRS = 6
 """On one page, over all runs."""
 
+ENDINGS = (".html", ".htm")
+"""Of the file that is written; any other name could be that of a log or of weights."""
+
 LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
-PLAIN_VERDICTS = {
-    Verdict.COPYING_TARGET: "It copies the target",
-    Verdict.COPYING_INPUT: "It copies the input",
-    Verdict.OVERLAY: "It lays one source over the other",
-    Verdict.UNRELATED: "It has nothing to do with its sources",
-}
-PLAIN_RUNGS = {
-    Rung.FUSION: "It fuses: the target's harmony in the input's rhythm",
-    Rung.LAYERING: "It mixes, but side by side",
-    Rung.NONE: "It mixes, but is no fusion yet",
-}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class RunView:
     run: Run
     state_words: str
     row: Judged | None
+    is_best: bool
     gauges: list[Gauge]
     heading: str
     tone: str
@@ -86,12 +88,16 @@ def write_report(
 
     Raises:
         CheckpointError: one of the folders is no run's, or its log is empty.
-        HocketError: the file cannot be written.
+        HocketError: the file cannot be written, or has not the ending of a page.
     """
     out = Path(out)
-    text = render(paths, defaults=defaults)
     if out.is_dir():
         raise HocketError(f"{out} is a folder: give the name of a file, such as {out / 'report.html'}.")
+    if out.suffix.lower() not in ENDINGS:
+        raise HocketError(
+            f"{out} has not the ending of a page: give a name that ends in {' or '.join(ENDINGS)}."
+        )
+    text = render(paths, defaults=defaults)
     temporary = out.with_name(f".hocket-{secrets.token_hex(8)}.html")
     try:
         try:
@@ -135,11 +141,14 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     rows = judged(run)
     marks = marks_of(run)
     views, num_pairs = _pairs(run, num_runs)
-    heading, tone = _heading(run, row)
+    heading, tone = (
+        heading_of(row.figures) if row else ("No verdict" + " yet" * (run.state == "training"), "open")
+    )
     return RunView(
         run=run,
         state_words=state_words(run),
         row=row,
+        is_best=judged_best(run) is not None,
         gauges=gauges_of(row.figures) if row else [],
         heading=heading,
         tone=tone,
@@ -161,24 +170,12 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     )
 
 
-def _heading(run: Run, row: Judged | None) -> tuple[str, str]:
-    """The verdict in plain words, and its tone: good, doubtful, alarm or open."""
-    if row is None:
-        return "No verdict yet", "open"
-    figures = row.figures
-    if figures.rung is Rung.FUSION:
-        return PLAIN_RUNGS[Rung.FUSION], "good"
-    if not is_alarm(figures):
-        return PLAIN_RUNGS[figures.rung], "doubtful"
-    return PLAIN_VERDICTS[figures.verdict], "alarm"
-
-
 def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int]:
     """The pairs that are shown, and how many there are."""
     found = pairs_of(run.path)
     chosen = found[: max(1, MOST_PAIRS // num_runs)]
     row = headline(run)
-    best_epoch = row.epoch if row is not None and run.end is not None else 0
+    best_epoch = row.epoch if row is not None and judged_best(run) is not None else 0
     seconds = MOST_SOUND_SECONDS / (num_runs * max(len(chosen), 1))
     views = [view(pair, best_epoch=best_epoch, most_seconds=seconds) for pair in chosen]
     return [item for item in views if item is not None], len(found)
@@ -209,7 +206,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short, "letter": letter, "places": gauge_places, "tone": _tone}
+    environment.filters |= {
+        "short": short,
+        "letter": letter,
+        "places": gauge_places,
+        "tone": _tone,
+        "fixed": fixed,
+    }
     environment.globals |= {"rung_words": rung_words, "time_ticks": time_ticks, "verdict_name": _verdict_name}
     return environment
 

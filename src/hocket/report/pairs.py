@@ -1,5 +1,6 @@
 """One validation pair to look at and to listen to: pictures of the newest or best output, sound of several."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,11 @@ import numpy as np
 from hocket.audio import Audio
 from hocket.audio.players import mp3
 from hocket.diagnostics import Figures
-from hocket.diagnostics.wording import harmony_words, rhythm_words, verdict_words
+from hocket.diagnostics.wording import harmony_words, rhythm_words
 from hocket.pictures.headline import Gauge, gauges_of
 from hocket.report import lanes
 from hocket.report.examples import Pair, StepOfPair, masks_of, sound_of
+from hocket.report.headings import words_of
 from hocket.report.pictures import LaneGroup, groups_of
 from hocket.report.story import what_it_is
 
@@ -75,7 +77,7 @@ def view(pair: Pair, *, best_epoch: int, most_seconds: float) -> PairView | None
         shown=shown,
         seconds=seconds,
         figures=shown.figures,
-        verdict=verdict_words(shown.figures),
+        verdict=words_of(shown.figures),
         gauges=gauges_of(shown.figures),
         sentences=[_in_short(shown.figures), what_it_is(shown.figures), *_envelopes(voices, rate)],
         sounds=_sounds(pair, shown, voices, rate, most_seconds=most_seconds),
@@ -101,6 +103,13 @@ def _level(waveform: np.ndarray) -> np.ndarray:
 
 def _in_short(figures: Figures) -> str:
     """Whose rhythm, whose harmony."""
+    rhythm, harmony = map(math.isfinite, (figures.rhythm_margin, figures.harmony_margin))
+    if not rhythm and not harmony:
+        return "Whose rhythm and whose harmony it has could not be measured."
+    if not rhythm:
+        return f"It has {harmony_words(figures)}; whose rhythm could not be measured."
+    if not harmony:
+        return f"It has {rhythm_words(figures)}; whose harmony could not be measured."
     return f"It has {rhythm_words(figures)} and {harmony_words(figures)}."
 
 

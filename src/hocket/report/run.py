@@ -1,9 +1,8 @@
 """A run folder as it is at this moment: half-written, of an older version, or without a single validation."""
 
-import fcntl
 import json
-import struct
-import sys
+import math
+import os
 import time
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hocket.errors import CheckpointError
+from hocket.report.lock import is_locked
 
 LOG, CONFIG, LOCK = "log.jsonl", "config.toml", ".lock"
 QUIET_SECONDS = 600.0
@@ -22,6 +22,9 @@ MOST_STEPS = 10**12
 
 MOST_TRAIN_LINES = 10_000
 """Of a longer run, between half as many steps and so many are read."""
+
+NOT_KNOWN = "–"
+"""Stands where a figure is NaN."""
 
 State = Literal["training", "ended", "stopped"]
 Line = dict[str, Any]
@@ -91,8 +94,10 @@ class Run:
 
     def weights_at(self, step: int) -> dict[str, Any]:
         """The configuration as it was after `step`, with the remedies that had been applied."""
-        applied = {line.get("field"): line.get("value") for line in self.of("remedy") if line["step"] <= step}
-        return self.config | {name: value for name, value in applied.items() if isinstance(name, str)}
+        applied = [line for line in self.of("remedy") if line["step"] <= step]
+        return self.config | {
+            line["field"]: line.get("value") for line in applied if isinstance(line.get("field"), str)
+        }
 
 
 def read_run(path: str | Path) -> Run:
@@ -106,14 +111,19 @@ def read_run(path: str | Path) -> Run:
         raise CheckpointError(f"{path} is no folder: give the folder of a run, as in 'hocket train --run'.")
     try:
         with (path / LOG).open("rb") as handle:
+            is_empty = os.fstat(handle.fileno()).st_size == 0
             lines, num_unread = _lines(handle)
     except OSError as error:
         raise CheckpointError(
             f"{path} holds no {LOG} that can be read ({error.strerror}): give the folder of a run, as in "
             "'hocket train --run'."
         ) from error
-    if not lines:
+    if not lines and is_empty:
         raise CheckpointError(f"{path} has an empty {LOG}: the run has only begun, wait for its first step.")
+    if not lines:
+        raise CheckpointError(
+            f"{path / LOG} holds no line that can be read: give the folder of a run, or wait where it has only begun."
+        )
     facts = _facts(lines)
     config = facts.get("config")
     lines = list(_without_void(lines))
@@ -137,9 +147,14 @@ def number(value: Any) -> float:
         return float("nan")
 
 
+def fixed(value: float, places: int = 2) -> str:
+    """A figure with so many places; a dash for one that is not known."""
+    return NOT_KNOWN if math.isnan(value) else f"{value:.{places}f}"
+
+
 def whole(value: Any) -> int:
-    """A count of the log or the configuration; 0 for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A count of the log or the configuration; 0 for what is none, or more than any run has."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_STEPS else 0
 
 
 def _lines(parts: Iterable[bytes]) -> tuple[list[Line], int]:
@@ -222,24 +237,13 @@ def _state(path: Path, lines: list[Line]) -> State:
     last = lines[-1]
     if last["kind"] == "end":
         return "ended" if last.get("checklist") else "stopped"
-    held = _is_locked(path / LOCK)
+    held = is_locked(path / LOCK)
     if held is None:
-        held = time.time() - (path / LOG).stat().st_mtime < QUIET_SECONDS
+        try:
+            held = time.time() - (path / LOG).stat().st_mtime < QUIET_SECONDS
+        except OSError:  # the folder has been removed since its log was read
+            held = False
     return "training" if held else "stopped"
-
-
-def _is_locked(path: Path) -> bool | None:
-    """Whether another process holds the run's lock, without touching it; None where the lock cannot tell."""
-    # The layout of the kernel's answer is known for Linux only; a file system without locks leaves the file empty.
-    if sys.platform != "linux" or not path.is_file() or path.stat().st_size == 0:
-        return None
-    try:
-        with path.open("rb") as handle:
-            asked = struct.pack("hhlli", fcntl.F_WRLCK, 0, 0, 0, 0)
-            answer = fcntl.fcntl(handle, fcntl.F_GETLK, asked)
-    except OSError:
-        return None
-    return bool(struct.unpack("hhlli", answer)[0] != fcntl.F_UNLCK)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

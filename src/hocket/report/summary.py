@@ -4,16 +4,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hocket.diagnostics import Figures, Verdict
-from hocket.diagnostics.wording import verdict_words
+from hocket.diagnostics import Figures
 from hocket.report.advice import advice
 from hocket.report.examples import Pair, pairs_of
 from hocket.report.facts import facts_of
+from hocket.report.headings import heading_of, is_alarm, words_of
 from hocket.report.judging import checklist_of, headline, judged, milestones_of
 from hocket.report.run import Run, read_run
 from hocket.report.story import rung_words, sentences
 
 STATE_WORDS = {"training": "training", "ended": "ended", "stopped": "stopped before its planned end"}
+_FOLLOWS = ("verdict", "verdict_words", "heading", "is_alarm", "rung", "rung_words")
 
 
 def summarise(path: str | Path) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "num_steps": run.num_steps,
         "epoch": run.epoch,
         "num_epochs": run.num_epochs,
-        **(_verdict(row.figures) if row else dict.fromkeys(("verdict", "verdict_words", "is_alarm", "rung"))),
+        **(_verdict(row.figures) if row else dict.fromkeys(_FOLLOWS)),
         "figures": _figures(row.figures) if row else None,
         "sentences": sentences(run),
         "milestones": [
@@ -68,15 +69,11 @@ def state_words(run: Run) -> str:
     return f"{STATE_WORDS[run.state]}, {place}"
 
 
-def is_alarm(figures: Figures) -> bool:
-    """Whether the verdict is one to be warned of."""
-    return figures.verdict is not Verdict.MIXING
-
-
 def _verdict(figures: Figures) -> dict[str, Any]:
     return {
         "verdict": str(figures.verdict),
-        "verdict_words": verdict_words(figures),
+        "verdict_words": words_of(figures),
+        "heading": heading_of(figures)[0],
         "is_alarm": is_alarm(figures),
         "rung": str(figures.rung),
         "rung_words": rung_words(figures),

@@ -23,9 +23,7 @@ class PrivateFolder:
     def __init__(self, parent: Path | None = None) -> None:
         parent = parent or Path(tempfile.gettempdir())
         remove_stale(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        _lock(self._lock)
+        self.path, self._lock = _new_folder(parent)
 
     def remove(self) -> None:
         """Takes it away; once more does nothing."""
@@ -35,27 +33,42 @@ class PrivateFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def _new_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder and its lock, which is ours; another one where a studio that tidied up was faster."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        try:
+            descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
+        # Who takes a folder away holds its lock meanwhile: a lock that was gained on a file without a name came late.
+        if sys.platform == "win32" or (_lock(descriptor) and os.fstat(descriptor).st_nlink > 0):
+            return path, descriptor
+        os.close(descriptor)
+
+
 def remove_stale(parent: Path) -> None:
     """Takes away what studios left that were killed: folders of ours whose lock nobody holds."""
     if sys.platform == "win32":  # without locks of this kind nobody can tell
         return
     for folder in parent.glob(f"{PREFIX}*"):
-        if _is_stale(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove_if_stale(folder)
 
 
-def _is_stale(folder: Path) -> bool:
+def _remove_if_stale(folder: Path) -> None:
     try:
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            return False
+            return
         if time.time() - status.st_mtime < GRACE_SECONDS and not (folder / LOCK).exists():
-            return False
+            return
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
-        return False
+        return
     try:
-        return _lock(descriptor)
+        # Held until all is gone, so that a studio that is just starting there notices.
+        if _lock(descriptor):
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from hocket.studio.loading import with_libraries
 from hocket.studio.sources import served
 from hocket.studio.state import Studio
 
@@ -12,33 +13,37 @@ from hocket.studio.state import Studio
 async def listed(request: Request) -> Response:
     """All runs in a line each."""
     studio: Studio = request.app.state.studio
-    return JSONResponse(await anyio.to_thread.run_sync(studio.runs.listed))
+    return JSONResponse(await anyio.to_thread.run_sync(with_libraries, studio.runs.listed))
 
 
 async def told(request: Request) -> Response:
     """What one run says of itself."""
     studio: Studio = request.app.state.studio
-    return JSONResponse(await anyio.to_thread.run_sync(studio.runs.told, request.path_params["id"]))
+    return JSONResponse(
+        await anyio.to_thread.run_sync(with_libraries, studio.runs.told, request.path_params["id"])
+    )
 
 
 async def curves(request: Request) -> Response:
     """Its curves, to be set into the page."""
     studio: Studio = request.app.state.studio
-    return HTMLResponse(await anyio.to_thread.run_sync(studio.runs.curves, request.path_params["id"]))
+    return HTMLResponse(
+        await anyio.to_thread.run_sync(with_libraries, studio.runs.curves, request.path_params["id"])
+    )
 
 
 async def sound(request: Request) -> Response:
     """A source or an output of one of its examples."""
     studio: Studio = request.app.state.studio
     wanted = (request.path_params[name] for name in ("id", "pair", "which"))
-    return served(await anyio.to_thread.run_sync(studio.runs.sound, *wanted), "audio/flac")
+    return served(await anyio.to_thread.run_sync(with_libraries, studio.runs.sound, *wanted), "audio/flac")
 
 
 async def picture(request: Request) -> Response:
     """An output's spectrogram in the colours of its sources."""
     studio: Studio = request.app.state.studio
     wanted = (request.path_params[name] for name in ("id", "pair", "which"))
-    content = await anyio.to_thread.run_sync(studio.runs.picture, *wanted)
+    content = await anyio.to_thread.run_sync(with_libraries, studio.runs.picture, *wanted)
     return Response(content, media_type="image/png")
 
 

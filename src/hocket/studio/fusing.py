@@ -17,6 +17,7 @@ from hocket.audio.streams import Workspace
 from hocket.errors import AudioError, HocketError
 from hocket.studio.intake import in_users_words
 from hocket.studio.jobs import CancelledError, Job
+from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
 from hocket.studio.settings import Settings
 from hocket.studio.sound import EXACT, Played, Watched, measure
@@ -45,6 +46,7 @@ def load_fuser(settings: Settings) -> "Fuser":
     Raises:
         CheckpointError: there are none, or they are damaged.
     """
+    load_libraries()
     import torch
 
     from hocket.inference import Fuser
@@ -106,6 +108,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
             "options": job.wish.options(),
             "mask_figures": fusion.mask_figures,
             "levels": dict(zip(ROLES, fusion.levels, strict=True)),
+            "shares": _shares(fuser, fusion),
             "spectrogram": {
                 "lowest_hz": LOWEST_HZ,
                 "highest_hz": fusion.output.sample_rate / 2,
@@ -159,6 +162,26 @@ def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
         input=Watched(fusion.input, on_read),
         target=Watched(fusion.target, on_read),
     )
+
+
+def _shares(fuser: "Fuser", fusion: "Fusion") -> list[dict[str, Any]]:
+    """Who gave what in each range of pitch, in words for a page."""
+    from hocket.inference.shares import shares
+
+    return [
+        {
+            "name": share.name.capitalize(),
+            "words": _range_words(share.low_hz, share.high_hz),
+            "input": share.input,
+        }
+        for share in shares(fusion, fuser.model)
+    ]
+
+
+def _range_words(low_hz: float, high_hz: float) -> str:
+    if low_hz == 0:
+        return f"below {high_hz:g} Hz"
+    return f"{low_hz:g} to {high_hz:g} Hz"
 
 
 def _judging_progress(job: Job, seconds: float) -> Callable[[], None]:

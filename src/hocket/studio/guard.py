@@ -1,5 +1,6 @@
 """Who may come in: checks before every request, and headers on every answer."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -54,6 +55,7 @@ LOOKING = ("GET", "HEAD")
 MAX_PATH = 1024
 MAX_HEADER_BYTES = 16 * 1024
 BROKEN = "Something went wrong in the studio itself: try again, and look at its terminal if it comes back."
+ENDING = "The studio is ending: start it again."
 UNKNOWN = (
     "This studio asks for its token: open the whole address that `hocket studio` printed when it started."
 )
@@ -107,6 +109,10 @@ class Guard:
             await self._app(scope, receive, guarded_send)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # Only a server that ends cancels requests: that is no fault, and the last thing that this task does.
+            if not has_begun:
+                await refusal(503, ENDING, is_api=True)(scope, receive, guarded_send)
         except Exception:  # the boundary of a request: the next one must not suffer
             logger.exception("%s %s failed", scope["method"], ascii(scope["path"]))
             if not has_begun:

@@ -4,6 +4,9 @@ What the decoder makes of it is written down in our own plain WAV; the file itse
 """
 
 import math
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from hocket.studio.sound import EXACT, PLAYED, Played, measure
 
 MINIMUM_SECONDS = 0.1
 LIMIT_SECONDS = 120.0
+WATCH_SECONDS = 0.1
 # For each sample 4 bytes as it is, 4 more while it is worked on, and 2 for players.
 BYTES_A_SAMPLE = 2 * SAMPLE_BYTES + 2
 
@@ -26,6 +30,7 @@ def take_in(upload: Path, folder: Path, *, name: str, max_seconds: float, max_by
 
     Raises:
         AudioError: it is no recording, or too long, too large or silent; the sentence says `name` for the file.
+        DataError: no process can be started for it.
     """
     task = {
         "path": str(upload),
@@ -65,8 +70,21 @@ def _require_recording(upload: Path) -> None:
         identify(handle, upload)
 
 
+def end_with(path: Path) -> None:
+    """Has this process end soon after a file is gone: so a studio that ends need not wait for what is decoded."""
+
+    def watch() -> None:
+        while path.exists():
+            time.sleep(WATCH_SECONDS)
+        # Nobody wants the result any more, and what is half done goes with its folder.
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def decode_upload(task: dict[str, Any]) -> dict[str, Any]:
     """The work of the process: takes and gives plain values, `refused` with a sentence where there is nothing."""
+    end_with(Path(task["path"]))
     try:
         return _decoded(Path(task["path"]), Path(task["folder"]), task["max_seconds"], task["max_bytes"])
     except AudioError as error:

@@ -20,7 +20,7 @@ from hocket.studio.jobs import Job
 from hocket.studio.sound import EXACT
 from hocket.studio.sources import served
 from hocket.studio.state import Studio
-from hocket.studio.store import Kept
+from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
 from hocket.studio.wishes import ROLES, parse_wish
 
 DOWNLOADS = {"wav": "audio/wav", "flac": "audio/flac"}
@@ -36,13 +36,27 @@ async def submit(request: Request) -> Response:
         wish.region(role, source.facts["seconds"])
     draft = studio.store.draft()
     try:
-        for role, source in zip(ROLES, sources, strict=True):
-            _second_name(source.folder / EXACT, draft.folder / f"{role}.wav")
+        await anyio.to_thread.run_sync(_borrow, draft, sources)
         job = studio.jobs.submit(wish, (sources[0].facts["name"], sources[1].facts["name"]), draft)
     except BaseException:
         draft.close()
         raise
     return JSONResponse(studio.jobs.view(job), 202)
+
+
+def _borrow(draft: Draft, sources: list[Kept]) -> None:
+    """Puts the sources into a job's folder; they count as the job's, whatever becomes of the recordings.
+
+    Raises:
+        FullError: there is no room.
+        GoneError: one was taken away a moment ago.
+    """
+    try:
+        for role, source in zip(ROLES, sources, strict=True):
+            draft.claim((source.folder / EXACT).stat().st_size)
+            _second_name(source.folder / EXACT, draft.folder / f"{role}.wav")
+    except FileNotFoundError as error:
+        raise GoneError(GONE["source"]) from error
 
 
 def _second_name(path: Path, other: Path) -> None:
@@ -95,18 +109,24 @@ async def picture(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """The output in 24 bits, under a name that says what it is."""
+    studio: Studio = request.app.state.studio
     kept, format = _result(request), request.query_params.get("format", "wav")
     if format not in DOWNLOADS:
         raise HTTPException(422, f"There is no such format: ask for {' or '.join(DOWNLOADS)}.")
     try:
-        path = await anyio.to_thread.run_sync(partial(_encoded, kept, format))
+        path = await anyio.to_thread.run_sync(partial(_encoded, studio.store, kept, format))
     except AudioError as error:
         raise HTTPException(503, "The studio has no room to write this file: try again later.") from error
     return FileResponse(path, media_type=DOWNLOADS[format], filename=_speaking_name(kept, format))
 
 
-def _encoded(kept: Kept, format: str) -> Path:
-    """The file to download, made when it is asked for the first time."""
+def _encoded(store: Store, kept: Kept, format: str) -> Path:
+    """The file to download, made when it is asked for the first time; it counts as a part of the result.
+
+    Raises:
+        AudioError: it cannot be written.
+        FullError: there is no room for it.
+    """
     from hocket import audio
     from hocket.audio.streamed_files import decode
     from hocket.audio.streams import Workspace
@@ -115,8 +135,15 @@ def _encoded(kept: Kept, format: str) -> Path:
     encoding: Literal["pcm24"] = "pcm24"
     with kept.lock:
         if not path.exists():
-            with Workspace(kept.folder) as workspace:
-                audio.save(path, decode(kept.folder / EXACT, workspace), encoding=encoding)
+            # Three bytes a sample instead of the four of the exact file, and never more than that.
+            most_bytes = (kept.folder / EXACT).stat().st_size
+            store.claim(most_bytes)
+            try:
+                with Workspace(kept.folder) as workspace:
+                    audio.save(path, decode(kept.folder / EXACT, workspace), encoding=encoding)
+                store.grow(kept, path.stat().st_size)
+            finally:
+                store.release(most_bytes)
     return path
 
 

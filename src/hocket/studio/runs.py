@@ -1,9 +1,13 @@
 """Training runs below one folder: found, told of, and their kept examples."""
 
+import contextlib
+import logging
 import os
+import re
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,10 @@ GONE = "This run is not here, or no longer: look at the list again."
 GONE_EXAMPLE = "This example is not here, or no longer: older ones are thinned out while a run trains."
 NO_RUNS = "No runs can be read: start the studio with --runs and the folder that holds them."
 MAX_PICTURES = 32
+STRANGE = "{name} has a log that cannot be understood: look at the studio's terminal."
 LISTED = ("state", "step", "num_steps", "verdict")
+
+logger = logging.getLogger("hocket.studio")
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,17 @@ class _Seen:
     summary: dict[str, Any]
 
     def is_fresh(self, now_seconds: float) -> bool:
-        """Whether it still holds: a log that ended stays so, another may be given up without a word."""
-        return self.summary["state"] == "ended" or now_seconds - self.at_seconds < FRESH_SECONDS
+        """Whether it still holds: a log that nobody writes to stays, another may be given up without a word."""
+        return self.summary["state"] != "training" or now_seconds - self.at_seconds < FRESH_SECONDS
 
 
 class Runs:
     """The runs below `root`, by ids that are made here: nothing that a browser sends becomes part of a path."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, *, is_shared: bool = False) -> None:
         self.root = None if root is None else root.resolve()
+        self._hidden = _hidden_places(root) if is_shared and root is not None else []
+        self._complained: set[tuple[Path, tuple[int, int]]] = set()
         self._lock = threading.RLock()
         self._ids: dict[Path, str] = {}
         self._seen: dict[Path, _Seen] = {}
@@ -55,10 +64,13 @@ class Runs:
         rows = []
         for folder in self._find():
             try:
-                summary = self._summary(folder)
-            except (GoneError, CheckpointError):  # one that has only just begun has nothing to tell yet
+                with self._understood(folder):
+                    summary = self._summary(folder)
+                    facts = {name: summary[name] for name in LISTED}
+            except (
+                GoneError
+            ):  # one that has only just begun has nothing to tell yet, a damaged one never will
                 continue
-            facts = {name: summary[name] for name in LISTED}
             rows.append({"id": self._id(folder), "name": self._name(folder), **facts})
         return rows
 
@@ -69,12 +81,11 @@ class Runs:
             GoneError: there is no such run, or no longer.
         """
         folder = self.folder(id)
-        try:
+        with self._understood(folder):
             summary = self._summary(folder)
-        except CheckpointError as error:
-            raise GoneError(str(error).replace(str(folder), self._name(folder))) from error
-        examples = [self._with_addresses(folder, id, example) for example in summary["examples"]]
-        return {**summary, "id": id, "name": self._name(folder), "examples": examples}
+            examples = [self._with_addresses(folder, id, example) for example in summary["examples"]]
+        told: dict[str, Any] = _without(self._hidden, summary)
+        return {**told, "id": id, "name": self._name(folder), "examples": examples}
 
     def curves(self, id: str) -> str:
         """The curves of a run as a piece of a page.
@@ -85,10 +96,25 @@ class Runs:
         from hocket.report import curves
 
         folder = self.folder(id)
+        with self._understood(folder):
+            piece = curves(folder)
+        return piece
+
+    @contextlib.contextmanager
+    def _understood(self, folder: Path) -> Iterator[None]:
+        """Turns whatever goes wrong with a run's files into a GoneError that says so of this run alone."""
         try:
-            return curves(folder)
+            yield
+        except GoneError:
+            raise
         except CheckpointError as error:
             raise GoneError(str(error).replace(str(folder), self._name(folder))) from error
+        except Exception as error:  # the boundary of a run: a strange log must not hide the other runs
+            version = folder, _stamp(folder)
+            if version not in self._complained:  # pages ask every few seconds
+                self._complained.add(version)
+                logger.exception("the run %s cannot be told of", folder)
+            raise GoneError(STRANGE.format(name=self._name(folder))) from error
 
     def folder(self, id: str) -> Path:
         """The folder of a run.
@@ -128,20 +154,23 @@ class Runs:
         path = _inside(step.sound, folder)
         _inside(step.stem.with_suffix(".npz"), folder)
         key = path, path.stat().st_mtime_ns
-        if key not in self._pictures:
+        content = self._pictures.get(key)
+        if content is None:
             sound, masks = sound_of(path), masks_of(step.stem)
             if sound is None or masks is None:
                 raise GoneError(GONE_EXAMPLE)
             if len(self._pictures) >= MAX_PICTURES:
                 self._pictures.clear()
-            self._pictures[key] = coloured(
+            content = coloured(
                 (masks.input, masks.target),
                 sound.samples[0],
                 sample_rate=sound.sample_rate,
                 frame_rate=masks.frame_rate,
                 bin_hz=masks.bin_hz,
             )
-        return self._pictures[key]
+            # Kept here as well, as others may clear what was drawn at any time.
+            self._pictures[key] = content
+        return content
 
     def _find(self) -> list[Path]:
         """Folders with a log, at most three levels down, the one that was written to last first."""
@@ -205,6 +234,28 @@ class Runs:
         ]
         sources = {role: f"{base}/{role}" for role in ("input", "target")}
         return {**example, "steps": steps, "audio": sources, "sample_rate": rate, "spectrogram": rows}
+
+
+def _hidden_places(root: Path) -> list[tuple[re.Pattern[str], str]]:
+    """What strangers need not know of where things lie on this machine, and what is said instead."""
+    places = {str(path): "…" for path in (root.resolve().parent, root.absolute().parent)}
+    places = {str(Path.home()): "~", **places}
+    longest_first = sorted((place for place in places if place != "/"), key=len, reverse=True)
+    # `/home/al` is not the beginning of `/home/alice`.
+    return [(re.compile(re.escape(place) + r"(?![\w-])"), places[place]) for place in longest_first]
+
+
+def _without(hidden: list[tuple[re.Pattern[str], str]], value: Any) -> Any:
+    """The same JSON value with other words for hidden places, in whatever text they stand."""
+    if isinstance(value, str):
+        for place, instead in hidden:
+            value = place.sub(instead, value)
+        return value
+    if isinstance(value, dict):
+        return {name: _without(hidden, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(hidden, inner) for inner in value]
+    return value
 
 
 def _pair(folder: Path, name: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hocket.errors import CheckpointError, ConfigError
 
 LEAST_TOKEN = 16
+HEAD_BYTES = 9
 TOKEN = re.compile(rf"[A-Za-z0-9._~-]{{{LEAST_TOKEN},200}}")
 
 
@@ -74,8 +75,8 @@ class Settings:
             raise ConfigError(f"num_threads is {self.num_threads}: give 1 to 1024")
         if self.runs is not None and not self.runs.is_dir():
             raise ConfigError(f"{self.runs} is not a folder: give the folder that holds your runs.")
-        if self.checkpoint is not None and not any(path.exists() for path in _meant_by(self.checkpoint)):
-            raise CheckpointError(f"{self.checkpoint} does not exist: give a checkpoint such as RUN/best.")
+        if self.checkpoint is not None:
+            require_checkpoint(self.checkpoint)
 
 
 def is_loopback(host: str) -> bool:
@@ -86,5 +87,31 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _meant_by(checkpoint: Path) -> tuple[Path, Path]:
-    return checkpoint, checkpoint.with_name(f"{checkpoint.name}.safetensors")
+def require_checkpoint(path: Path) -> None:
+    """Looks, without torch, for the file that `hocket.model.weights.find_checkpoint` will find.
+
+    A test holds the two together.
+
+    Raises:
+        CheckpointError: there is none, or it is of another kind.
+    """
+    candidates = [path, path / "best.safetensors"]
+    if path.name:
+        candidates.append(path.with_name(f"{path.name}.safetensors"))
+    if path.suffix == ".pt":
+        candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
+    if path.name == "latest":
+        candidates += sorted((path.parent / "checkpoints").glob("step-*.safetensors"), reverse=True)
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"{path} does not exist or is no checkpoint: give RUN/best, RUN/latest or the run folder."
+        )
+    try:
+        with found.open("rb") as handle:
+            head = handle.read(HEAD_BYTES)
+    except OSError as error:
+        raise CheckpointError(f"{found} cannot be read ({error.strerror}): give another one.") from error
+    # Safetensors files begin with a length of 8 bytes and a JSON object.
+    if head[8:] != b"{":
+        raise CheckpointError(f"{found} is damaged or no checkpoint: give another one.")

@@ -1,5 +1,6 @@
 """Recordings: taken in, told of, played, given back."""
 
+import logging
 import os
 from functools import partial
 
@@ -10,9 +11,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hocket import __version__
-from hocket.errors import AudioError
+from hocket.errors import AudioError, HocketError
 from hocket.studio.bodies import receive_file
-from hocket.studio.intake import MINIMUM_SECONDS, take_in
+from hocket.studio.intake import MINIMUM_SECONDS
+from hocket.studio.settings import Settings
 from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio
 from hocket.studio.wishes import OPTIONS, RANGES, printable
@@ -21,6 +23,9 @@ FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 MPEG4 = ("M4A", "AAC")
 MAX_NAME = 120
 NAMELESS = "recording"
+NO_DECODER = "The studio cannot decode files just now: try again in a moment."
+
+logger = logging.getLogger("hocket.studio")
 
 
 async def about(request: Request) -> Response:
@@ -30,7 +35,7 @@ async def about(request: Request) -> Response:
     return JSONResponse(
         {
             "version": __version__,
-            "weights": "default" if settings.checkpoint is None else printable(str(settings.checkpoint), 200),
+            "weights": _weights(settings),
             "max_upload_bytes": int(settings.max_upload_bytes),
             "max_seconds": settings.max_seconds,
             "min_seconds": MINIMUM_SECONDS,
@@ -40,6 +45,13 @@ async def about(request: Request) -> Response:
             "ranges": RANGES,
         }
     )
+
+
+def _weights(settings: Settings) -> str:
+    if settings.checkpoint is None:
+        return "default"
+    # Visitors need not know where things lie.
+    return printable(settings.checkpoint.name if settings.share else str(settings.checkpoint), 200)
 
 
 async def receive(request: Request) -> Response:
@@ -56,18 +68,14 @@ async def receive(request: Request) -> Response:
                 request, draft, max_bytes=settings.max_upload_bytes, idle_seconds=settings.idle_seconds
             )
             studio.prepare()
-            work = partial(
-                take_in,
-                path,
-                draft.folder,
-                name=name,
-                max_seconds=settings.max_seconds,
-                max_bytes=settings.max_stored_bytes // 2,
-            )
+            work = partial(studio.take_in, path, draft.folder, name=name)
             try:
                 facts = await anyio.to_thread.run_sync(work, limiter=studio.decoders)
             except AudioError as error:
                 raise HTTPException(422, str(error)) from error
+            except HocketError as error:  # a fault of this machine, not of the file
+                logger.error("an upload could not be decoded: %s", error)
+                raise HTTPException(503, NO_DECODER) from error
             if await request.is_disconnected():
                 return Response(status_code=204)
             draft.claim(sum(path.stat().st_size for path in draft.folder.iterdir()))

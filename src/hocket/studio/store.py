@@ -141,6 +141,11 @@ class Store:
             self._kept[kind, kept.id] = kept
             return kept
 
+    def grow(self, kept: Kept, num_bytes: int) -> None:
+        """Counts bytes that were written into the folder of something kept after it was added."""
+        with self._lock:
+            kept.num_bytes += num_bytes
+
     def _stored_bytes(self) -> int:
         return self._claimed_bytes + sum(kept.num_bytes for kept in self._kept.values())
 

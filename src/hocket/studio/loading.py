@@ -1,0 +1,30 @@
+"""The heavy libraries, brought in by one thread at a time.
+
+Two threads that import torch and scipy for the first time at the same moment can meet half-made modules.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+
+
+def load_libraries() -> None:
+    """Imports all that the studio's threads import when they need it; waits for another thread that is at it."""
+    with _lock:
+        import hocket.inference.judging
+        import hocket.inference.shares
+        import hocket.pictures.masks
+        import hocket.pictures.png
+        import hocket.report.panels
+        import hocket.report.summary
+        import hocket.studio.pictures  # noqa: F401
+
+
+def with_libraries(action: Callable[..., T], *arguments: str) -> T:
+    """What an action gives, once the libraries are there; for threads."""
+    load_libraries()
+    return action(*arguments)
