@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from small_run import SMALL
+
 # Machines are shared: how long an example takes says nothing about the code.
 settings.register_profile("hocket", deadline=None)
 settings.load_profile("hocket")
@@ -28,25 +30,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_corpus(
         tmp_path_factory.mktemp("rendered") / "corpus", num_songs=8, num_pairs=3, duration_seconds=6.0, seed=3
     )
-
-
-SMALL = {
-    "excerpt_seconds": 1.0,
-    "batch_size": 2,
-    "num_validation_examples": 2,
-    "fft_size": 512,
-    "hop": 128,
-    "model_dim": 16,
-    "num_heads": 2,
-    "num_bands": 8,
-    "num_blocks": 1,
-    "num_epochs": 2,
-    "steps_per_epoch": 3,
-    "warmup_steps": 2,
-    "num_threads": 1,
-    "device": "cpu",
-}
-"""Fields of a run that takes seconds, with every part of it there."""
 
 
 @pytest.fixture

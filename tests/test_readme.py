@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import SMALL
+from small_run import SMALL
 
 ROOT = Path(__file__).parents[1]
 SHORTER = {

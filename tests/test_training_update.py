@@ -68,7 +68,7 @@ def shell(line: str, folder: Path, *more: str, **extra: str) -> subprocess.Compl
 
 
 def short_flags() -> list[str]:
-    from conftest import SMALL
+    from small_run import SMALL
 
     return [f"--{name}={value}" for name, value in {**SMALL, "num_epochs": 1, "steps_per_epoch": 2}.items()]
 

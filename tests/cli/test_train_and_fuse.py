@@ -31,7 +31,7 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], *parts: str) -
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, corpus) -> Path:
     """A run that took a few steps."""
-    from conftest import SMALL
+    from small_run import SMALL
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     flags = [f"--{name}={value}" for name, value in SMALL.items()]

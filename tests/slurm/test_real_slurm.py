@@ -17,7 +17,7 @@ import pytest
 import torch
 from slurm_machine import Slurm, flags_of, wait_until, why_not
 
-from conftest import SMALL
+from small_run import SMALL
 
 pytestmark = pytest.mark.slow
 

@@ -16,6 +16,11 @@ import pytest
 from hocket.cli import main
 
 
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _started(arguments: Sequence[str], temp: Path) -> tuple["subprocess.Popen[str]", str]:
     studio = subprocess.Popen(
         [sys.executable, "-m", "hocket", "studio", "--port", "0", "--no-browser", *arguments],
@@ -23,6 +28,8 @@ def _started(arguments: Sequence[str], temp: Path) -> tuple["subprocess.Popen[st
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(temp)},
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=_heed_signals,
     )
     assert studio.stdout is not None
     line = studio.stdout.readline()

@@ -36,7 +36,7 @@ def train(folder: Path, corpus: Path, fields: dict, listener=None) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, corpus) -> Path:
-    from conftest import SMALL
+    from small_run import SMALL
 
     folder = tmp_path_factory.mktemp("examples")
     train(

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,27 @@ EXIT_UNMET = 3
 def run(argv: list[str]) -> int:
     """Trains; returns 0, 3 where `--strict` meets an unmet checklist, or what stands for the signal that ended it."""
     # Before anything heavy is loaded: a cluster's warning may come while torch still is.
-    with Stopping() as stopping:
-        options, config = _parse(argv)
-        outcome, is_first = _train(options, config, stopping)
+    try:
+        with Stopping() as stopping:
+            options, config = _parse(argv)
+            outcome, is_first = _train(options, config, stopping)
+    except RuntimeError as error:
+        # Torch tells of a dead reading process wherever the main thread is, on the way out of another error too.
+        from hocket.training.feeding import WORKER_DIED, worker_died
+
+        if WORKER_DIED not in str(error):
+            raise
+        raise worker_died() from error
     # After the processes have left each other: nobody waits for a page to be drawn.
     if is_first and outcome.validation is not None and options.report:
         _report(options.run)
     return _exit_code(outcome, options.strict)
+
+
+def _unless_told(failure: threading.ExceptHookArgs) -> None:
+    """TensorBoard's thread dies of a full disk with a traceback, of which the tracker tells in a sentence."""
+    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__name__ == "_AsyncWriterThread"):
+        threading.__excepthook__(failure)
 
 
 def _report(run: Path) -> None:
@@ -54,6 +69,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.training.folder import RunLock, claim
     from hocket.training.trainer import Trainer
 
+    threading.excepthook = _unless_told
     started, lock = runtime.start(config.training), RunLock()
     try:
         speaks = started.processes.is_first

@@ -68,7 +68,7 @@ class Feeder:
                 batch = [next(parts) for _ in range(self.num_parts)]
             except (EOFError, OSError) as error:
                 # A worker that died in the middle of handing over a batch.
-                raise _worker_died() from error
+                raise worker_died() from error
             yield batch
 
     def names(self, batch: int) -> list[str]:
@@ -174,10 +174,11 @@ def reading_faults() -> Iterator[None]:
     except RuntimeError as error:
         if WORKER_DIED not in str(error):
             raise
-        raise _worker_died() from error
+        raise worker_died() from error
 
 
-def _worker_died() -> DataError:
+def worker_died() -> DataError:
+    """What is said where a reading process is gone."""
     return DataError(
         "a process that reads recordings died (killed, or out of memory): "
         "lower --num_workers or --cache_megabytes; the same command continues."
