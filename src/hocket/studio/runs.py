@@ -67,9 +67,8 @@ class Runs:
                 with self._understood(folder):
                     summary = self._summary(folder)
                     facts = {name: summary[name] for name in LISTED}
-            except (
-                GoneError
-            ):  # one that has only just begun has nothing to tell yet, a damaged one never will
+            except GoneError:
+                # One that has only just begun has nothing to tell yet, a damaged one never will.
                 continue
             rows.append({"id": self._id(folder), "name": self._name(folder), **facts})
         return rows
