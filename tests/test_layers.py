@@ -14,7 +14,7 @@ ROOT = Path(hocket.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"studio"},
+    {"studio", "bench"},
     {"report"},
     {"training", "inference", "evaluation", "pictures", "cluster"},
     {"objective", "diagnostics"},

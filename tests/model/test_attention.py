@@ -70,9 +70,9 @@ def test_attention_works_on_other_lengths_and_per_example() -> None:
 def test_the_analyser_reaches_as_far_as_it_says(num_blocks: int, reach_frames: int) -> None:
     torch.manual_seed(0)
     analyser = FrameAnalyser(6, 8, num_blocks, expansion=2).eval().requires_grad_(False)
-    features = torch.randn(1, 6, 121, generator=torch.Generator().manual_seed(1))
+    features = torch.randn(1, 121, 6, generator=torch.Generator().manual_seed(1))
     changed = features.clone()
-    changed[:, :, 60] += 1.0
+    changed[:, 60] += 1.0
     moved = (analyser(features) - analyser(changed)).abs().amax(dim=(0, 2)).gt(1e-7).nonzero().flatten()
     assert (int(moved.min()), int(moved.max())) == (60 - reach_frames, 60 + reach_frames)
 
@@ -80,8 +80,8 @@ def test_the_analyser_reaches_as_far_as_it_says(num_blocks: int, reach_frames: i
 def test_the_analyser_hears_the_same_a_little_later() -> None:
     torch.manual_seed(0)
     analyser = FrameAnalyser(6, 8, 2, expansion=2).eval().requires_grad_(False)
-    features = torch.randn(1, 6, 100, generator=torch.Generator().manual_seed(1))
-    before, after = analyser(features), analyser(features.roll(10, dims=2))
+    features = torch.randn(1, 100, 6, generator=torch.Generator().manual_seed(1))
+    before, after = analyser(features), analyser(features.roll(10, dims=1))
     torch.testing.assert_close(after[:, 30:80], before[:, 20:70], atol=1e-5, rtol=1e-4)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
-from hocket.model.tone import FLAT_BELOW_HZ, MAX_CHANGE_DB, matched_tone
+from hocket.model.tone import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
 
 CODEC = SpectralCodec()
 BANDS = band_matrix(CODEC.band_centres(32), CODEC.dim)
@@ -20,7 +20,8 @@ def latent(waveform: Tensor, *, treble_db: float = 0.0) -> Tensor:
 
 
 def tone(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return matched_tone(mixed, first, second, bands=BANDS, bin_hz=CODEC.bin_hz)[0]
+    powers = [latent.abs().square().mean(dim=1).transpose(1, 2) for latent in (mixed, first, second)]
+    return SourceSpectra.of(powers[1], powers[2], BANDS).matched_tone(powers[0], CODEC.bin_hz)[0]
 
 
 def db(gain: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class Codec(nn.Module, ABC):
     dim: int
     """Latent channels; frequency bins for the spectral codec."""
     num_features: int
-    """Features per latent place that `describe` gives."""
+    """Features of each latent place that `describe` gives."""
 
     @property
     def frame_rate(self) -> float:
@@ -34,10 +34,10 @@ class Codec(nn.Module, ABC):
         """The waveform `[b, length]` of a latent `[b, dim, t]`."""
 
     @abstractmethod
-    def describe(self, latent: Tensor) -> Tensor:
-        """What the agent is shown of a latent: real features `[b, num_features, dim, t]`, each about unit size.
+    def describe(self, power: Tensor) -> tuple[Tensor, ...]:
+        """What the agent is shown of a latent whose squared magnitudes are `[b, t, dim]`.
 
-        The latent is `[b, dim, t]`, or `[b, c, dim, t]` for one description of several channels.
+        Gives `num_features` planes `[b, t, dim]`, each about unit size.
         """
 
     @property

@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hocket.codec.base import Codec
 from hocket.errors import ConfigError
-from hocket.signal.spectrum import istft, power, stft
+from hocket.signal.local_means import local_mean
+from hocket.signal.spectrum import istft, stft
 
 FLOOR_DB = -80.0
 DECIBELS_PER_UNIT = 20.0
@@ -80,25 +80,23 @@ class SpectralCodec(Codec):
         """The waveform `[b, length]` by overlap-add."""
         return istft(latent, fft_size=self.config.fft_size, hop=self.hop, length=length)
 
-    def describe(self, latent: Tensor) -> Tensor:
-        """The configured features of each bin of `[b, dim, t]` or `[b, c, dim, t]`, as `[b, num_features, dim, t]`.
-
-        Several channels count with their mean power, so that channels out of phase are heard.
+    def describe(self, power: Tensor) -> tuple[Tensor, ...]:
+        """The configured features of each place, planes `[b, t, dim]` from its power `[b, t, dim]`.
 
         Level is in units of 20 dB about -40 dBFS. *Transient* is the level against its mean along time (high at
         attacks), *tonal* against its mean along frequency (high at partials).
         """
-        floor = 10 ** (FLOOR_DB / 10)
-        scale = (self.config.fft_size / 4) ** 2
-        energy = power(latent) if latent.ndim == 3 else power(latent).mean(dim=1)
-        level = 10.0 * torch.log10(energy / scale + floor) / DECIBELS_PER_UNIT + 2.0
-        return torch.stack([self._feature(name, level) for name in self.config.features], dim=1)
+        full_scale = (self.config.fft_size / 4) ** 2
+        floor = 10 ** (FLOOR_DB / 10) * full_scale
+        unit = 10.0 / math.log(10.0) / DECIBELS_PER_UNIT
+        level = torch.log(power + floor) * unit + (2.0 - unit * math.log(full_scale))
+        return tuple(self._feature(name, level) for name in self.config.features)
 
     def _feature(self, name: str, level: Tensor) -> Tensor:
         if name == "transient":
-            return level - local_mean(level, self.config.transient_frames)
+            return level - local_mean(level, self.config.transient_frames, -2)
         if name == "tonal":
-            return level - local_mean(level.transpose(1, 2), self.config.tonal_bins).transpose(1, 2)
+            return level - local_mean(level, self.config.tonal_bins, -1)
         return level
 
     @property
@@ -112,10 +110,3 @@ class SpectralCodec(Codec):
         mels = torch.linspace(0.0, float(top_mel), num_bands)
         hertz = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
         return hertz * (self.config.fft_size / self.sample_rate)
-
-
-def local_mean(values: Tensor, length: int) -> Tensor:
-    """Centred moving average over the last axis of `[b, n, k]`, `length` odd; the ends average what is there."""
-    # A window longer than the signal averages over all of it, wherever its centre is.
-    length = min(length, 2 * values.shape[-1] - 1)
-    return F.avg_pool1d(values, length, 1, length // 2, count_include_pad=False)

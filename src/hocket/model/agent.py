@@ -1,6 +1,7 @@
 """The creative agent: reads the sources, and says for each place of the output which voice sounds there."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from hocket.errors import ConfigError
 from hocket.model.layers import CrossAttention, FrameAnalyser
+from hocket.model.places import weigh
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,18 @@ class AgentConfig:
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided: `share` logits `[b, d, t]` and both voices' `gains` logits `[b, 2, bands, t]`."""
+    """What an agent decided: `share` logits `[b, t, d]` and both voices' `gains` logits `[b, t, 2, bands]`."""
 
     share: Tensor
     gains: Tensor
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A source as an agent hears it: features of every place, planes `[b, t, d]`, and their band means `[b, t, k]`."""
+
+    planes: tuple[Tensor, ...]
+    pooled: Tensor
 
 
 class CreativeAgent(nn.Module):
@@ -77,21 +87,17 @@ class CreativeAgent(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, features: list[Tensor]) -> Decision:
-        """Decides from the sources' features, each `[b, num_features, d, t]`; the input's first."""
-        context = self._listen([self._pool(source) for source in features])
-        weights = self.head(self.norm(context)).transpose(1, 2)
-        weights, gains = weights.unflatten(1, (self.num_weights + 3, -1)).split([self.num_weights + 1, 2], 1)
-        per_bin = torch.einsum("bknt,nd->bkdt", weights, self.bands)
-        # unbind, not indexing: the gradient of an index is a tensor of zeros as large as all of them together.
-        *per_feature, share = per_bin.unbind(1)
-        for weight, feature in zip(per_feature, torch.cat(features, dim=1).unbind(1), strict=True):
-            share = torch.addcmul(share, weight, feature)
-        return Decision(share, gains)
+    def hear(self, planes: tuple[Tensor, ...]) -> Heard:
+        """A source's features `[b, t, d]` with the mean of each in each band; the same for agents of one cascade."""
+        return Heard(planes, torch.cat([plane @ self._pooling.T for plane in planes], dim=-1))
 
-    def _pool(self, features: Tensor) -> Tensor:
-        pooled = torch.einsum("bkdt,nd->bknt", features, self._pooling)
-        return pooled.flatten(1, 2)
+    def forward(self, heard: Sequence[Heard]) -> Decision:
+        """Decides from what was heard of each source; the input comes first."""
+        context = self.norm(self._listen([source.pooled for source in heard]))
+        num_bands = len(self.bands)
+        weights, gains = self.head(context).split([(self.num_weights + 1) * num_bands, 2 * num_bands], dim=-1)
+        planes = tuple(plane for source in heard for plane in source.planes)
+        return Decision(weigh(weights, planes, self.bands), gains.unflatten(-1, (2, num_bands)))
 
     def _listen(self, pooled: list[Tensor]) -> Tensor:
         states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from hocket.model.levels import agreement, contrast
 from hocket.model.result import FusionResult, Masks
 
 if TYPE_CHECKING:
@@ -137,8 +136,7 @@ def listen_through(
     for part, fade in _chunks(length, chunk, overlap, hop, model.device):
         result = model(*excerpts(part.start, part.stop))
         parts = Masks(*(mask[..., : len(fade)] * fade for mask in (result.masks.input, result.masks.target)))
-        sources = (latent[..., : len(fade)] for latent in (result.input_latent, result.target_latent))
-        agreed = agreed + agreement(parts, contrast(*sources))
+        agreed = agreed + result.places.between(0, len(fade)).agreement(parts)
         log_tone = log_tone + result.tone.log() * (fade.sum() / (1 + length // hop))
         seam.add(parts, num_open=0 if part.stop == length else overlap // hop)
         if on_chunk:

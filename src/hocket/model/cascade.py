@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from hocket.codec import Codec
 from hocket.errors import ConfigError
 from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
-from hocket.model.levels import agreement, balanced_levels, contrast
+from hocket.model.levels import balanced_levels
+from hocket.model.places import Places
 from hocket.model.result import Masks, Stage
-from hocket.model.tone import matched_tone
+from hocket.model.tone import SourceSpectra
 
 
 @dataclass(frozen=True)
@@ -48,33 +49,34 @@ class Cascade(nn.Module):
             for index in range(config.num_stages)
         )
 
-    def forward(self, input_latent: Tensor, target_latent: Tensor) -> tuple[Stage, ...]:
-        """All stages for latents `[b, c, d, t]`; the masks are one for all channels."""
-        sources = [self.codec.describe(latent) for latent in (input_latent, target_latent)]
-        told_apart = contrast(input_latent, target_latent)
+    def forward(self, places: Places) -> tuple[Stage, ...]:
+        """All stages for what the sources hold at each place; the masks are one for all channels."""
+        listener = self.agents[0]
+        assert isinstance(listener, CreativeAgent)
+        sources = [listener.hear(self.codec.describe(power)) for power in (places.input, places.target)]
+        spectra = SourceSpectra.of(places.input, places.target, listener.bands)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
             assert isinstance(agent, CreativeAgent)
-            drafts = [self.codec.describe(stages[-1].latent)] if stages else []
+            drafts = []
+            if stages:
+                draft = places.mixed(stages[-1].masks, stages[-1].gains)
+                drafts = [agent.hear(self.codec.describe(draft))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
-            masks = self._masks(decision, agent.bands)
-            stages.append(self._mix(masks, told_apart, input_latent, target_latent, agent.bands))
+            stages.append(self._mix(self._masks(decision, agent.bands), places, spectra))
         return tuple(stages)
 
-    def _mix(
-        self, masks: Masks, told_apart: Tensor, input_latent: Tensor, target_latent: Tensor, bands: Tensor
-    ) -> Stage:
+    def _mix(self, masks: Masks, places: Places, spectra: SourceSpectra) -> Stage:
         """Balances the voices, brings the mix to its tone, and balances once more what that changed."""
-        agreed = agreement(masks, told_apart)
-        tone = bands.new_ones(len(masks.input), bands.shape[1])
+        agreed = places.agreement(masks)
+        tone = agreed.new_ones(len(agreed), agreed.shape[-1])
         if self.config.match_tone and self.codec.bin_hz is not None:
             with torch.no_grad():
-                mixed = _sum(masks, self.levels(agreed, tone), tone, input_latent, target_latent)
-                tone = matched_tone(mixed, input_latent, target_latent, bands=bands, bin_hz=self.codec.bin_hz)
-        levels = self.levels(agreed, tone)
-        return Stage(masks, levels, tone, _sum(masks, levels, tone, input_latent, target_latent))
+                mixed = places.mixed(masks, self.levels(agreed, tone)[..., None])
+                tone = spectra.matched_tone(mixed, self.codec.bin_hz)
+        return Stage(masks, self.levels(agreed, tone), tone)
 
     def levels(self, agreed: Tensor, tone: Tensor) -> Tensor:
         """Both voices' levels `[b, 2]` for an agreement `[b, 2, d]` and a tone `[b, d]`."""
@@ -85,18 +87,11 @@ class Cascade(nn.Module):
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
         """Who has a place, times how loud that voice is in its band just now; both are 1 where undecided is 0."""
         offset = -math.log(self.max_gain - 1.0)
-        gains = self.max_gain * torch.sigmoid(decision.gains + offset)
-        gains = torch.einsum("bvnt,nd->bvdt", gains, bands)
+        gains = self.max_gain * torch.sigmoid(decision.gains.float() + offset)
         share = torch.sigmoid(decision.share)
-        return Masks(input=gains[:, 0] * share, target=gains[:, 1] * (1.0 - share))
+        masks = (gains[:, :, 0] @ bands) * share, (gains[:, :, 1] @ bands) * (1.0 - share)
+        return Masks(*(mask.transpose(1, 2) for mask in masks))
 
 
 def _add(decision: Decision, change: Decision) -> Decision:
     return Decision(decision.share + change.share, decision.gains + change.gains)
-
-
-def _sum(masks: Masks, levels: Tensor, tone: Tensor, input_latent: Tensor, target_latent: Tensor) -> Tensor:
-    """The only way from the sources to the output."""
-    gains = (levels[:, :, None] * tone[:, None])[..., None]
-    input_mask, target_mask = masks.input * gains[:, 0], masks.target * gains[:, 1]
-    return input_mask[:, None] * input_latent + target_mask[:, None] * target_latent

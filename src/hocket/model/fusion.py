@@ -1,6 +1,7 @@
 """The whole model, as its block diagram reads: encode, decide, mix, decode."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from hocket.model.agent import AgentConfig
 from hocket.model.arrangement import CHUNK_SECONDS, arrange
 from hocket.model.cascade import Cascade, CascadeConfig
 from hocket.model.mixing import Grid, mix_down
+from hocket.model.places import Places
 from hocket.model.result import FusionResult
 from hocket.model.waveforms import Sources, Waveform
 
@@ -44,11 +46,10 @@ class FusionModel(nn.Module):
 
     def forward(self, input_audio: Tensor, target_audio: Tensor) -> FusionResult:
         """Fuses equally long, equally loud waveforms `[b, c, samples]`, with everything on the way."""
-        input_latent = self._encode(input_audio)
-        target_latent = self._encode(target_audio)
-        stages = self.cascade(input_latent, target_latent)
-        output = self.decode(stages[-1].latent, input_audio.shape[-1])
-        return FusionResult(output, input_latent, target_latent, stages)
+        input_latent, target_latent = self._encode(input_audio), self._encode(target_audio)
+        places = Places.of(input_latent, target_latent)
+        decode = partial(self.decode, length=input_audio.shape[-1])
+        return FusionResult(input_latent, target_latent, places, self.cascade(places), decode)
 
     @torch.inference_mode()
     def inference(

@@ -1,8 +1,14 @@
 """What the model computed: masks, latents and the output, for anyone who wants to look or to judge."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from hocket.model.places import Places
 
 
 @dataclass(frozen=True)
@@ -40,25 +46,33 @@ class Masks:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade: its masks, and the latent `[b, c, d, t]` that they make of the sources.
+    """One stage of the cascade: its masks, and what comes after them.
 
-    After the masks come two faders, `levels` `[b, 2]` of input and target, and a tone control, `tone` `[b, d]`.
+    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `tone` `[b, d]`.
     """
 
     masks: Masks
     levels: Tensor
     tone: Tensor
-    latent: Tensor
+
+    @property
+    def gains(self) -> Tensor:
+        """What each latent channel of both voices is multiplied by after its mask: `[b, 2, d]`."""
+        return self.levels[..., None] * self.tone[:, None]
 
 
 @dataclass(frozen=True)
 class FusionResult:
-    """A fusion whole: the output waveform `[b, c, samples]`, the sources' latents `[b, c, d, t]`, and every stage."""
+    """A fusion whole: the sources' latents `[b, c, d, t]`, what they hold at each place, and every stage.
 
-    output: Tensor
+    What is made of them (`output`, the shares, drafts) is made when it is first asked for: masks are often enough.
+    """
+
     input_latent: Tensor
     target_latent: Tensor
+    places: "Places"
     stages: tuple[Stage, ...]
+    decode: Callable[[Tensor], Tensor]
 
     @property
     def masks(self) -> Masks:
@@ -78,22 +92,38 @@ class FusionResult:
     @property
     def draft(self) -> Tensor:
         """Latent of stage 0, `[b, c, d, t]`."""
-        return self.stages[0].latent
+        return self.latent_of(self.stages[0])
 
-    @property
+    @cached_property
     def refined(self) -> Tensor:
-        """Latent of the last stage, `[b, c, d, t]`, which was decoded to the output."""
-        return self.stages[-1].latent
+        """Latent of the last stage, `[b, c, d, t]`, which is decoded to the output."""
+        return self.input_share + self.target_share
 
-    @property
+    @cached_property
+    def output(self) -> Tensor:
+        """The output waveform, `[b, c, samples]`."""
+        return self.decode(self.refined)
+
+    @cached_property
+    def target_voice(self) -> Tensor:
+        """The part of the output waveform that came from the target, `[b, c, samples]`."""
+        return self.decode(self.target_share)
+
+    @cached_property
     def input_share(self) -> Tensor:
         """The part of the output's latent that came from the input, `[b, c, d, t]`."""
-        return self._share(0, self.masks.input) * self.input_latent
+        return _share(self.stages[-1], 0, self.input_latent)
 
-    @property
+    @cached_property
     def target_share(self) -> Tensor:
         """The part of the output's latent that came from the target, `[b, c, d, t]`."""
-        return self._share(1, self.masks.target) * self.target_latent
+        return _share(self.stages[-1], 1, self.target_latent)
 
-    def _share(self, voice: int, mask: Tensor) -> Tensor:
-        return (self.levels[:, voice, None, None] * self.tone[..., None] * mask)[:, None]
+    def latent_of(self, stage: Stage) -> Tensor:
+        """The latent `[b, c, d, t]` that a stage makes of the sources: the only way from them to an output."""
+        return _share(stage, 0, self.input_latent) + _share(stage, 1, self.target_latent)
+
+
+def _share(stage: Stage, voice: int, latent: Tensor) -> Tensor:
+    mask = (stage.masks.input, stage.masks.target)[voice]
+    return (stage.gains[:, voice, :, None] * mask)[:, None] * latent

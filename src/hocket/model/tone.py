@@ -6,11 +6,10 @@ what lies below. A curve after the masks does it without touching who plays what
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from hocket.signal.spectrum import power
 
 FLAT_BELOW_HZ, FULL_FROM_HZ = 1000.0, 2000.0
 MAX_CHANGE_DB = 12.0
@@ -18,27 +17,36 @@ FLOOR = 1e-5
 """Level under which a place counts as empty, against the mean power of all places: -50 dB."""
 
 
-@torch.no_grad()
-def matched_tone(
-    mixed: Tensor, input_latent: Tensor, target_latent: Tensor, *, bands: Tensor, bin_hz: Tensor
-) -> Tensor:
-    """Gains `[b, d]` in [0.25, 4] that bring a mix to its sources' long-term spectrum; without a gradient.
+@dataclass(frozen=True)
+class SourceSpectra:
+    """The long-term spectrum half-way between the sources', `[b, n]`; `bands` `[n, d]` spread it over bins."""
 
-    Latents are `[b, c, d, t]`, `bands` `[n, d]` with columns that sum to 1, `bin_hz` `[d]`. In each band the mean over
-    time of the logarithm of power is moved to the mean of the sources' (what lies half-way between them on a scale of
-    loudness), fully above 2 kHz, not at all below 1 kHz, and by 12 dB at most.
-    """
+    wanted: Tensor
+    bands: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, input: Tensor, target: Tensor, bands: Tensor) -> "SourceSpectra":
+        """From the sources' powers `[b, t, d]` and bands whose columns sum to 1."""
+        return cls((_spectrum(input, bands) + _spectrum(target, bands)) / 2, bands)
+
+    @torch.no_grad()
+    def matched_tone(self, mixed: Tensor, bin_hz: Tensor) -> Tensor:
+        """Gains `[b, d]` in [0.25, 4] that bring a mix of power `[b, t, d]` to this spectrum; without a gradient.
+
+        In each band the mean over time of the logarithm of power is moved to the mean of the sources' (what lies
+        half-way between them on a scale of loudness), fully above 2 kHz, not at all below 1 kHz, and by 12 dB at most.
+        `bin_hz` is `[d]`.
+        """
+        octaves = torch.log2(bin_hz.to(mixed.device).clamp_min(1.0) / FLAT_BELOW_HZ)
+        reach = (octaves / math.log2(FULL_FROM_HZ / FLAT_BELOW_HZ)).clamp(0.0, 1.0)
+        limit = MAX_CHANGE_DB * math.log(10) / 20
+        change = ((self.wanted - _spectrum(mixed, self.bands)) / 2).clamp(-limit, limit)
+        return ((change @ self.bands) * reach).exp()
+
+
+def _spectrum(power: Tensor, bands: Tensor) -> Tensor:
+    """Mean over time of the natural log of each band's power, relative to the mean power of all places: `[b, n]`."""
     pooling = bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)
-    own, first, second = (_spectrum(latent, pooling) for latent in (mixed, input_latent, target_latent))
-    octaves = torch.log2(bin_hz.to(mixed.device).clamp_min(1.0) / FLAT_BELOW_HZ)
-    reach = (octaves / math.log2(FULL_FROM_HZ / FLAT_BELOW_HZ)).clamp(0.0, 1.0)
-    limit = MAX_CHANGE_DB * math.log(10) / 20
-    change = (((first + second) / 2 - own) / 2).clamp(-limit, limit)
-    return ((change @ bands) * reach).exp()
-
-
-def _spectrum(latent: Tensor, pooling: Tensor) -> Tensor:
-    """Mean over time of the natural log of each band's power, relative to the latent's mean power: `[b, n]`."""
-    energy = power(latent).mean(dim=1)
-    energy = energy / energy.mean(dim=(1, 2), keepdim=True).clamp_min(1e-20)
-    return torch.log(pooling @ energy + FLOOR).mean(dim=-1)
+    mean = power.mean(dim=(1, 2)).clamp_min(1e-20)[:, None, None]
+    return torch.log((power @ pooling.T) / mean + FLOOR).mean(dim=1)

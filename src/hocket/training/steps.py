@@ -39,7 +39,7 @@ def make_scene(
     rate = model.sample_rate
     share = None
     if with_share:
-        share = Voice(model.decode(result.target_share, result.output.shape[-1])[:, 0], rate)
+        share = Voice(result.target_voice[:, 0], rate)
     return Scene(
         output=Voice(result.output[:, 0], rate),
         input=Voice(sources["input"][:, 0], rate),

@@ -1,0 +1,168 @@
+"""Fusing: how fast, in how much memory, what each step takes, and how far above the floor of its transforms."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hocket.bench import floor
+from hocket.bench.children import HOCKET, Child, environment, measured
+from hocket.bench.machine import num_cores
+from hocket.bench.page import Section, Table
+from hocket.bench.plan import Plan, loop
+from hocket.bench.stopwatch import FUSING, INFERENCE, Seams, shares, stopwatch
+from hocket.bench.timing import Timing, Work, ratio, side_by_side, threads
+from hocket.inference import Fuser
+
+RATE_HZ = 44_100
+WATCHED_RUNS = 3
+EXPLANATION = """\
+A rendered pair of {seconds:g} s (drums, chords). `fuse`: stereo at 44.1 kHz, 16-bit WAV files to a 24-bit one, weights
+loaded. `inference`: `model.inference` of mono at 24 kHz in memory. The floor is what of transforms each cannot do
+without (for `fuse`: both sources at the model's rate and at their own, the output back), read twice: as torch's `stft`
+and `istft` with window and overlap-add, and as bare real FFTs of frames that are there already."""
+
+
+def measure(plan: Plan) -> Section:
+    """Fusing a stereo pair from file to file, and `inference` of a mono pair in memory."""
+    fuser, seconds = Fuser.from_checkpoint(), plan.pair_seconds
+    works = _works(fuser, plan)
+    with threads(1):
+        plan.say(f"  one thread, {plan.rounds} rounds")
+        alone = side_by_side(works, rounds=plan.rounds)
+        steps = {
+            "fuse": _shares(works["fuse"], FUSING),
+            "inference": _shares(works["inference"], INFERENCE),
+        }
+    together = None
+    if (cores := num_cores()) > 1:
+        plan.say(f"  {cores} threads")
+        with threads(cores):
+            together = side_by_side(works, rounds=plan.rounds)
+    plan.say("  the whole command, in a process of its own")
+    children = {name: _command(plan, number) for name, number in _thread_choices(plan)}
+    content = (
+        EXPLANATION.format(seconds=seconds),
+        _speed(alone, together, seconds),
+        "Shares of the time, one thread; a step's own time, without what it calls of another step's:",
+        _step_table(steps),
+        "The whole command `hocket fuse` with its start, the diagnosis and the writing, in a process of its own:",
+        _memory(children, seconds),
+    )
+    figures = {
+        "seconds_of_audio": seconds,
+        "one_thread": _raw(alone),
+        "all_threads": _raw(together) if together else None,
+        "shares": steps,
+        "command": {
+            name: {k: v for k, v in asdict(child).items() if k != "output"}
+            for name, child in children.items()
+        },
+    }
+    return Section("Fusing, and the floor under it", content, figures)
+
+
+def _works(fuser: Fuser, plan: Plan) -> dict[str, Work]:
+    seconds, codec, model = plan.pair_seconds, fuser.model.codec, fuser.model
+    input_path, target_path = plan.pair(seconds, sample_rate=RATE_HZ)
+    output = plan.folder / "fused.wav"
+    first, second = (loop(index, seconds, codec.sample_rate) for index in range(2))
+    for_fusing, for_inference = (
+        floor.of_fusing(codec, seconds, RATE_HZ, 2),
+        floor.of_inference(codec, seconds),
+    )
+    return {
+        "fuse": lambda: fuser.fuse_to_file(input_path, target_path, output),
+        "fuse: transforms": floor.transforms(for_fusing),
+        "fuse: FFTs": floor.ffts(for_fusing),
+        "inference": lambda: model.inference(first, second),
+        "inference: transforms": floor.transforms(for_inference),
+        "inference: FFTs": floor.ffts(for_inference),
+    }
+
+
+def _shares(work: Callable[[], object], seams: Seams) -> dict[str, float]:
+    """Each step's share in the quickest of a few runs."""
+    runs = []
+    for _ in range(WATCHED_RUNS):
+        with stopwatch(seams) as watch:
+            begin = time.perf_counter()
+            work()
+            whole = time.perf_counter() - begin
+        runs.append((whole, shares(watch, whole)))
+    return min(runs, key=lambda run: run[0])[1]
+
+
+def _thread_choices(plan: Plan) -> list[tuple[str, int | None]]:
+    choices: list[tuple[str, int | None]] = [("one thread", 1)]
+    if num_cores() > 1 and not plan.quick:
+        choices.append((f"{num_cores()} threads", None))
+    return choices
+
+
+def _command(plan: Plan, num_threads: int | None) -> Child:
+    input_path, target_path = plan.pair(plan.pair_seconds, sample_rate=RATE_HZ)
+    return fused_by_command(input_path, target_path, plan.folder / "command.wav", num_threads=num_threads)
+
+
+def fused_by_command(input_path: Path, target_path: Path, output: Path, *, num_threads: int | None) -> Child:
+    """`hocket fuse` of two files, in a process of its own."""
+    command = [*HOCKET, "fuse", str(input_path), str(target_path), "-o", str(output), "--device", "cpu"]
+    return measured(command, env=environment(num_threads))
+
+
+def _speed(alone: Mapping[str, Timing], together: Mapping[str, Timing] | None, seconds: float) -> Table:
+    rows = []
+    for threads_words, timings in (("1", alone), (f"{num_cores()}", together)):
+        if timings is None:
+            continue
+        for name in ("fuse", "inference"):
+            timing = timings[name]
+            above = [
+                ratio(timing, timings[f"{name}: {reading}"]).words if timings is alone else ""
+                for reading in ("transforms", "FFTs")
+            ]
+            rows.append((f"`{name}`", threads_words, timing.words, f"{seconds / timing.median:.0f}x", *above))
+    for name in ("fuse", "inference"):
+        for reading in ("transforms", "FFTs"):
+            timing = alone[f"{name}: {reading}"]
+            rows.append(
+                (
+                    f"floor of `{name}`, {reading}",
+                    "1",
+                    timing.words,
+                    f"{seconds / timing.median:.0f}x",
+                    "",
+                    "",
+                )
+            )
+    columns = ("", "threads", "time", "real-time factor", "above its transforms", "above its FFTs")
+    return Table(columns, tuple(rows))
+
+
+def _step_table(steps: Mapping[str, Mapping[str, float]]) -> Table:
+    names = list(steps["fuse"])
+    rows = tuple(
+        (f"`{work}`", *(f"{taken[name]:.0%}" if name in taken else "" for name in names))
+        for work, taken in steps.items()
+    )
+    return Table(("", *names), rows)
+
+
+def _memory(children: Mapping[str, Child], seconds: float) -> Table:
+    rows = tuple(
+        (
+            name,
+            f"{child.seconds:.1f} s",
+            f"{child.processor_seconds:.1f} s",
+            f"{seconds / child.seconds:.1f}x",
+            f"{child.peak_megabytes:.0f} MB",
+        )
+        for name, child in children.items()
+    )
+    return Table(("", "time", "processor time", "real-time factor", "peak memory"), rows)
+
+
+def _raw(timings: Mapping[str, Timing]) -> dict[str, Any]:
+    return {name: list(timing.seconds) for name, timing in timings.items()}

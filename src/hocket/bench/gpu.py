@@ -1,0 +1,159 @@
+"""The GPU: precision and compilation, the pace against the memory's bandwidth, and the same sound as the CPU's."""
+
+import math
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from hocket.bench.learning import Trainee, configuration, draw
+from hocket.bench.page import Section, Table
+from hocket.bench.plan import Plan, loop
+from hocket.bench.timing import Ratio, Timing, Work, ratio, side_by_side
+from hocket.inference import Fuser
+from hocket.training.config import RunConfig
+
+COPY_BYTES = 2**28
+TOLERANCE_DB = -60.0
+NOTHING_DB = -200.0
+VARIANTS = {"32": ("32", False), "bf16": ("bf16", False), "bf16, compiled": ("bf16", True)}
+EXPLANATION = """\
+The floor of a step is the pace of a copy for the bytes that it cannot avoid to move: what it keeps for its way back,
+written once and read once, and the weights with their gradients and moments."""
+
+
+def measure(plan: Plan) -> Section:
+    """What there is on a GPU; where there is none, that is said."""
+    if not torch.cuda.is_available():
+        return Section("GPU", ("Not measured: no CUDA device was at hand.",), {"measured": False})
+    return measure_on("cuda", plan)
+
+
+def measure_on(device: str, plan: Plan) -> Section:
+    """The same on a device of any name: training in several precisions, against the bandwidth's floor, and fusing against the CPU."""
+    name = torch.cuda.get_device_name() if device == "cuda" else device
+    bandwidth = copy_bandwidth(device)
+    rows: list[tuple[str, ...]] = []
+    figures = {}
+    for size in (2,) if plan.quick else (4, 16, 64):
+        plan.say(f"  training, batches of {size}")
+        timings, needed = _train(device, plan, size)
+        figures[str(size)] = {"bytes": needed, "seconds": {k: list(t.seconds) for k, t in timings.items()}}
+        rows += _rows(size, timings, needed / bandwidth)
+    plan.say("  fusing")
+    faster, difference_db = compare_fusing(device, plan)
+    agrees = "within" if difference_db < TOLERANCE_DB else "NOT within"
+    columns = ("batch", "precision", "a step", "examples/s", "as fast as 32", "of the floor's pace")
+    content = (
+        f"{name}; a copy moves {bandwidth / 1e9:.0f} GB/s, read and written. {EXPLANATION}",
+        Table(columns, tuple(rows)),
+        f"`inference` of {plan.pair_seconds:g} s: {faster.words} as fast as on the CPU; the outputs differ by "
+        f"{difference_db:.0f} dB, {agrees} {TOLERANCE_DB:g} dB.",
+    )
+    told = {"device": name, "copy_bytes_per_second": bandwidth, "difference_db": difference_db}
+    return Section("GPU", content, {"measured": True, **told, "training": figures})
+
+
+def _train(device: str, plan: Plan, batch_size: int) -> tuple[dict[str, Timing], float]:
+    """Steps of each variant in turns, and the bytes that a step in single precision must move."""
+    works: dict[str, Work] = {}
+    needed = 0.0
+    for name, (precision, compiled) in VARIANTS.items():
+        if compiled and device == "cpu":
+            continue
+        config = configuration(plan, batch_size=batch_size, precision=precision)
+        trainee, batch = _trainee(config, device, compiled=compiled), draw(plan, config, 1)[0]
+        needed = needed or bytes_to_move(trainee, batch)
+        works[name] = _synchronised(trainee, batch, device)
+    return side_by_side(works, rounds=2 if plan.quick else 20, warm_ups=1 if plan.quick else 3), needed
+
+
+def _trainee(config: RunConfig, device: str, *, compiled: bool) -> Trainee:
+    trainee = Trainee.fresh(config, device=device)
+    if compiled:
+        trainee.learner.model.cascade.compile()
+    return trainee
+
+
+def _synchronised(trainee: Trainee, batch: Mapping[str, Tensor], device: str) -> Work:
+    def step() -> None:
+        trainee.step(batch)
+        wait_for(device)
+
+    return step
+
+
+def bytes_to_move(trainee: Trainee, batch: Mapping[str, Tensor]) -> float:
+    """Bytes that a step writes and reads again at least; the step is made."""
+    kept: dict[int, int] = {}
+    alive = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        # Held, so that no other tensor takes its place in memory and is taken for it.
+        alive.append(storage)
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        trainee.step(batch)
+    weights = sum(parameter.nbytes for parameter in trainee.learner.model.parameters())
+    # Weight, gradient and two moments: the gradient is written and read, the others are read and written.
+    return 2.0 * (sum(kept.values()) + 4 * weights)
+
+
+def copy_bandwidth(device: str) -> float:
+    """Bytes a second, read and written, of a copy too large for any cache; the best of a few."""
+    source = torch.ones(COPY_BYTES // 4, device=device)
+    goal = torch.empty_like(source)
+    best = math.inf
+    for _ in range(8):
+        wait_for(device)
+        begin = time.perf_counter()
+        goal.copy_(source)
+        wait_for(device)
+        best = min(best, time.perf_counter() - begin)
+    return 2 * source.nbytes / best
+
+
+def compare_fusing(device: str, plan: Plan) -> tuple[Ratio, float]:
+    """How many times as fast as the CPU a device fuses in memory, and the outputs' difference in dB."""
+    on_cpu, on_device = Fuser.from_checkpoint().model, Fuser.from_checkpoint(device=device).model
+    first, second = (loop(index, plan.pair_seconds, on_cpu.sample_rate) for index in range(2))
+    outputs: dict[str, np.ndarray] = {}
+
+    def work(name: str) -> Work:
+        model = on_cpu if name == "cpu" else on_device
+
+        def run() -> None:
+            outputs[name] = np.asarray(model.inference(first, second))
+
+        return run
+
+    timings = side_by_side({name: work(name) for name in ("cpu", "device")}, rounds=2 if plan.quick else 5)
+    return ratio(timings["cpu"], timings["device"]), difference_db(outputs["device"], outputs["cpu"])
+
+
+def difference_db(output: np.ndarray, reference: np.ndarray) -> float:
+    """Energy of the difference against the reference's, in dB; -200 for equal ones."""
+    energy = float(np.sum((output.astype(np.float64) - reference) ** 2))
+    share = energy / float(np.sum(reference.astype(np.float64) ** 2))
+    return max(10 * math.log10(share), NOTHING_DB) if share > 0 else NOTHING_DB
+
+
+def wait_for(device: str) -> None:
+    """Until what was asked of a GPU is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _rows(size: int, timings: Mapping[str, Timing], floor_seconds: float) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, timing in timings.items():
+        faster = ratio(timings["32"], timing).words if name != "32" else ""
+        pace = f"{size / timing.median:.1f}"
+        rows.append((str(size), name, timing.words, pace, faster, f"{floor_seconds / timing.median:.0%}"))
+    return rows

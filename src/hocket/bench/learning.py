@@ -1,0 +1,238 @@
+"""Training: examples a second, what each part of a step takes, and both against the straightforward version."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hocket.bench.page import Section, Table
+from hocket.bench.plain import plain_copy, plain_step
+from hocket.bench.plan import Plan
+from hocket.bench.stopwatch import Seams, Stopwatch, shares, stopwatch
+from hocket.bench.timing import Timing, Work, ratio, side_by_side, threads
+from hocket.data.library import open_library
+from hocket.model import FusionModel
+from hocket.objective import Adversary, Objective
+from hocket.training.config import RunConfig, build, read_preset
+from hocket.training.distributed import Processes
+from hocket.training.feeding import Feeder
+from hocket.training.runtime import Runtime
+from hocket.training.steps import Learner, train_step
+
+STEP: Seams = {
+    "model": ("hocket.model.fusion:FusionModel.forward", "hocket.training.steps:make_scene"),
+    "objective": ("hocket.objective.composite:Objective.__call__",),
+    "discriminator": (
+        "hocket.objective.adversary:Adversary.loss_of_discriminator",
+        "hocket.objective.adversary:Adversary.judge_output",
+    ),
+    "diagnosis": ("hocket.training.steps:diagnose", "hocket.training.steps:mask_figures"),
+    "backward": ("torch:Tensor.backward",),
+    "optimiser": ("torch.optim:AdamW.step", "torch.nn.utils:clip_grad_norm_"),
+}
+"""The steps of a training step; `data` is timed where it is drawn."""
+
+EXPLANATION = """\
+The default preset: batches of {size} pairs of {seconds:g} s, one thread, CPU. The straightforward version is
+`hocket.bench.plain`: the same weights, terms and updates, written the obvious way (torch's `stft` and `istft`, dense
+products, each term with its own spectra), and held equal to this program's losses and gradients by a test. It does not
+diagnose its batch, as this program's step does."""
+VERSIONS = {
+    "fast": "this program",
+    "plain": "straightforward",
+    "plain, once": "straightforward, no feature twice",
+}
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model of a preset with its optimiser and objective, as `hocket train` makes them, on the CPU or a GPU."""
+
+    config: RunConfig
+    learner: Learner
+    runtime: Runtime
+
+    @classmethod
+    def fresh(cls, config: RunConfig, *, device: str = "cpu", with_adversary: bool = False) -> "Trainee":
+        """Untrained weights of the configuration's seed."""
+        torch.manual_seed(config.training.seed)
+        model = FusionModel(config.model).to(device)
+        adversary = Adversary(config.adversary, device) if with_adversary else None
+        learner = Learner(model, optimizer_of(model, config), Objective(config.objective), adversary)
+        return cls(config, learner, Runtime(torch.device(device), config.training.precision == "bf16"))
+
+    def step(self, batch: Mapping[str, Tensor]) -> float:
+        """One update; the loss before it."""
+        scalars = train_step(
+            runtime=self.runtime,
+            learner=self.learner,
+            batches=[dict(batch)],
+            gradient_clip=self.config.training.gradient_clip,
+        )
+        return float(scalars["loss/total"])
+
+
+def measure(plan: Plan) -> Section:
+    """Steps of the default preset by three versions in turns, on the same batches from the same weights."""
+    config = configuration(plan)
+    rounds = 3 if plan.quick else 24
+    with threads(1):
+        batches = draw(plan, config, rounds + 1)
+        plan.say(f"  {rounds} steps of each version")
+        timings, losses = _race(config, batches, rounds, plan)
+        plan.say("  shares of a step, without and with an adversary")
+        parts = {
+            "default preset": _parts(plan, config, with_adversary=False),
+            "with an adversary": _parts(plan, _with_adversary(config), with_adversary=True),
+        }
+    data = config.data
+    content = (
+        EXPLANATION.format(size=data.batch_size, seconds=data.excerpt_seconds),
+        _pace(timings, data.batch_size),
+        _curves(losses),
+        "Shares of the time of a step:",
+        _part_table(parts),
+    )
+    figures = {
+        "batch_size": data.batch_size,
+        "excerpt_seconds": data.excerpt_seconds,
+        "step_seconds": {name: list(timing.seconds) for name, timing in timings.items()},
+        "losses": losses,
+        "shares": {name: part for name, (part, _) in parts.items()},
+        "watched_step_seconds": {name: seconds for name, (_, seconds) in parts.items()},
+    }
+    return Section("Training", content, figures)
+
+
+def configuration(plan: Plan, **changes: Any) -> RunConfig:
+    """The default preset with changes; in the quick version with small batches."""
+    small = {"excerpt_seconds": 2.0, "batch_size": 2} if plan.quick else {}
+    return build(read_preset("default") | small | changes)
+
+
+def draw(plan: Plan, config: RunConfig, number: int, *, with_real: bool = False) -> list[dict[str, Tensor]]:
+    """The first batches of a run."""
+    return [
+        batch for batch, _ in zip(feed(plan, config, number, with_real=with_real), range(number), strict=True)
+    ]
+
+
+def feed(
+    plan: Plan, config: RunConfig, number: int, *, with_real: bool = False
+) -> Iterator[dict[str, Tensor]]:
+    """The same one by one, as they are read."""
+    library = open_library(
+        plan.music_to_train_on(),
+        excerpt_seconds=config.data.excerpt_seconds * (1 + config.data.max_speed_change),
+        validation_fraction=config.data.validation_fraction,
+        seed=config.training.seed,
+    )
+    feeder = Feeder(config, library, Processes(), with_real=with_real)
+    return (parts[0] for parts in feeder.batches(0, number))
+
+
+def optimizer_of(model: torch.nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    """As `hocket train` has it, but at its full rate from the start."""
+    plan = config.training
+    return torch.optim.AdamW(
+        model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay
+    )
+
+
+def _race(
+    config: RunConfig, batches: list[dict[str, Tensor]], rounds: int, plan: Plan
+) -> tuple[dict[str, Timing], dict[str, list[float]]]:
+    """Each version's time for each step, and its losses; the first step is for warming up and has no time."""
+    trainee = Trainee.fresh(config)
+    losses: dict[str, list[float]] = {name: [] for name in VERSIONS}
+    works: dict[str, Work] = {
+        "fast": lambda: losses["fast"].append(trainee.step(batches[len(losses["fast"])]))
+    }
+    for name in list(VERSIONS)[1:]:
+        works[name] = _plain_work(trainee, batches, losses[name], remembered=name == "plain, once")
+    timings = side_by_side(
+        works,
+        rounds=rounds,
+        on_round=lambda done: plan.say(f"    step {done} of {rounds}") if done % 8 == 0 else None,
+    )
+    return timings, losses
+
+
+def _plain_work(
+    trainee: Trainee, batches: list[dict[str, Tensor]], losses: list[float], *, remembered: bool
+) -> Work:
+    model = plain_copy(trainee.learner.model)
+    optimizer, config = optimizer_of(model, trainee.config), trainee.config
+
+    def step() -> None:
+        loss = plain_step(
+            model,
+            optimizer,
+            batches[len(losses)],
+            config.objective,
+            gradient_clip=config.training.gradient_clip,
+            remembered=remembered,
+        )
+        losses.append(loss)
+
+    return step
+
+
+def _parts(plan: Plan, config: RunConfig, *, with_adversary: bool) -> tuple[dict[str, float], float]:
+    """Each part's share of a few steps after a first one, and the seconds of one step."""
+    rounds = 2 if plan.quick else 6
+    trainee = Trainee.fresh(config, with_adversary=with_adversary)
+    batches = feed(plan, config, rounds + 1, with_real=with_adversary)
+    trainee.step(next(batches))
+    with stopwatch(STEP) as watch:
+        begin = time.perf_counter()
+        for _ in range(rounds):
+            trainee.step(_drawn(watch, batches))
+        whole = time.perf_counter() - begin
+    return shares(watch, whole), whole / rounds
+
+
+def _drawn(watch: Stopwatch, batches: Iterator[dict[str, Tensor]]) -> dict[str, Tensor]:
+    batch: dict[str, Tensor] = watch.timed("data", next)(batches)
+    return batch
+
+
+def _with_adversary(config: RunConfig) -> RunConfig:
+    return replace(config, objective=replace(config.objective, gan_weight=0.1))
+
+
+def _pace(timings: Mapping[str, Timing], batch_size: int) -> Table:
+    rows = []
+    for name, words in VERSIONS.items():
+        timing = timings[name]
+        faster = ratio(timing, timings["fast"]).words if name != "fast" else ""
+        rows.append((words, timing.words, f"{batch_size / timing.median:.2f}", faster))
+    return Table(("", "a step", "examples/s", "this program is faster by"), tuple(rows))
+
+
+def _curves(losses: Mapping[str, list[float]]) -> str:
+    """How far the loss curves are apart, in words."""
+    ours, theirs, again = (losses[name] for name in VERSIONS)
+    apart, noise = distance(ours, theirs), distance(again, theirs)
+    return (
+        f"From the same weights over the same {len(ours)} batches the loss went from {ours[0]:.3f} to {ours[-1]:.3f} "
+        f"here and from {theirs[0]:.3f} to {theirs[-1]:.3f} there; the curves differ by {apart:.2g} of the loss at "
+        f"most. (The two straightforward versions, which differ in the order of sums alone, are {noise:.2g} apart.)"
+    )
+
+
+def distance(first: list[float], second: list[float]) -> float:
+    """The largest difference of two curves, relative to the second."""
+    return max(abs(one - other) / abs(other) for one, other in zip(first, second, strict=True))
+
+
+def _part_table(parts: Mapping[str, tuple[Mapping[str, float], float]]) -> Table:
+    names = ["data", *STEP, "other"]
+    rows = tuple(
+        (name, f"{seconds:.3f} s", *(f"{part.get(step, 0.0):.1%}" for step in names))
+        for name, (part, seconds) in parts.items()
+    )
+    return Table(("", "a step", *names), rows)

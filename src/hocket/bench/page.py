@@ -1,0 +1,80 @@
+"""Tables and the page they stand on, in Markdown."""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import DataError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column names and rows of words."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def markdown(self) -> str:
+        """As lines with bars."""
+        lines = [self.columns, ("---",) * len(self.columns), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a section measured: paragraphs and tables in order, and the raw figures."""
+
+    title: str
+    content: tuple[str | Table, ...]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def markdown(self) -> str:
+        """The section as the page has it."""
+        parts = [part if isinstance(part, str) else part.markdown for part in self.content]
+        return "\n\n".join([f"## {self.title}", *parts])
+
+
+INTRODUCTION = """\
+Speed is told in ratios: what is compared ran in turns in one process, and a ratio is that of the medians, with the
+smallest and the largest of any round behind it. Seconds belong to the machine and to what else it did; ratios mostly
+do not."""
+
+
+def page(sections: Sequence[Section], *, facts: Mapping[str, str], command: str) -> str:
+    """The whole page."""
+    machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    body = "\n\n".join(section.markdown for section in sections)
+    return f"# How fast it is\n\n{INTRODUCTION}\n\n`{command}`\n\n{machine}\n\n{body}\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file, whole or not at all.
+
+    Raises:
+        DataError: the folder is not there or cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error.strerror}): choose another place for it."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raises DataError, before any work, where a file could not be written."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give the name of a file.")
+    if not path.parent.is_dir():
+        raise DataError(f"{path.parent} is not a folder: make it, or choose another place for {path.name}.")
+    if not os.access(path.parent, os.W_OK):
+        raise DataError(f"{path.parent} cannot be written to: choose another place for {path.name}.")

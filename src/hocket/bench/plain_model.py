@@ -1,0 +1,200 @@
+"""The model once more, written the obvious way: what the fast one has to equal, and is measured against.
+
+Every product is dense, every transform is torch's own, and nothing is shared, fused or recomputed. The names of the
+weights are `FusionModel`'s, so that its state loads into this one. Sources are mono, `[b, samples]`, as in training.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hocket.bench.plain_layers import PlainAnalyser, PlainAttention
+from hocket.codec import SpectralConfig
+from hocket.model import ModelConfig
+
+
+def spectrum(waveform: Tensor, fft_size: int, hop: int) -> Tensor:
+    """Complex `[b, bins, frames]` of `[b, samples]`; the ends see zeros."""
+    window = torch.hann_window(fft_size, device=waveform.device)
+    return torch.stft(waveform, fft_size, hop, window=window, pad_mode="constant", return_complex=True)
+
+
+def waveform_of(latent: Tensor, fft_size: int, hop: int, length: int) -> Tensor:
+    """`[b, length]` of a complex `[b, bins, frames]`."""
+    window = torch.hann_window(fft_size, device=latent.device)
+    return torch.istft(latent, fft_size, hop, window=window, length=length)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Output and the target's share of it, `[b, samples]`, and the masks that made them, `[b, d, t]`."""
+
+    output: Tensor
+    target_share: Tensor
+    input_mask: Tensor
+    target_mask: Tensor
+
+
+class PlainModel(nn.Module):
+    """`FusionModel` the obvious way."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.cascade = PlainCascade(config)
+
+    def forward(self, input: Tensor, target: Tensor) -> Fused:
+        """Fuses equally loud waveforms `[b, samples]`."""
+        codec, length = self.config.codec, input.shape[-1]
+        latents = [spectrum(source, codec.fft_size, codec.hop) for source in (input, target)]
+        masks, shares = self.cascade(*latents)
+        output, share = (
+            waveform_of(latent, codec.fft_size, codec.hop, length)
+            for latent in (shares[0] + shares[1], shares[1])
+        )
+        return Fused(output, share, *masks)
+
+
+class PlainCascade(nn.Module):
+    """Each stage adds to the decision of those before it, with their mix in its ears."""
+
+    bands: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("bands", band_triangles(config), persistent=False)
+        self.agents = nn.ModuleList(
+            PlainAgent(config, num_sources=2 if stage == 0 else 3)
+            for stage in range(config.cascade.num_stages)
+        )
+
+    def forward(self, input: Tensor, target: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The last stage's masks `[b, d, t]` and both voices' shares of its mix, complex `[b, d, t]`."""
+        heard = [input, target]
+        decisions: list[tuple[Tensor, Tensor]] = []
+        for agent in self.agents:
+            decisions.append(agent([describe(latent, self.config.codec) for latent in heard], self.bands))
+            logits, gains = (torch.stack(parts).sum(dim=0) for parts in zip(*decisions, strict=True))
+            masks = self.masks(logits, gains)
+            shares = self.shares(masks, input, target)
+            heard = [input, target, shares[0] + shares[1]]
+        return masks, shares
+
+    def masks(self, logits: Tensor, gains: Tensor) -> list[Tensor]:
+        """Who has a place, times how loud that voice is in its band; gains are `[b, 2, bands, t]`."""
+        most = self.config.agent.max_gain
+        loudness = most * torch.sigmoid(gains - math.log(most - 1.0))
+        loudness = torch.einsum("bvnt,nd->bvdt", loudness, self.bands)
+        share = torch.sigmoid(logits)
+        return [loudness[:, 0] * share, loudness[:, 1] * (1.0 - share)]
+
+    def shares(self, masks: list[Tensor], input: Tensor, target: Tensor) -> list[Tensor]:
+        """Masked sources at levels that balance them, brought to their sources' brightness."""
+        masked = [masks[0] * input, masks[1] * target]
+        tone = torch.ones_like(input.real[..., 0])
+        if self.config.cascade.match_tone:
+            with torch.no_grad():
+                levels = self.levels(masked, input, target, tone)
+                mixed = levels[0] * masked[0] + levels[1] * masked[1]
+                tone = self.tone(mixed, input, target)
+        levels = self.levels(masked, input, target, tone)
+        return [level * tone[..., None] * share for level, share in zip(levels, masked, strict=True)]
+
+    def levels(self, masked: list[Tensor], input: Tensor, target: Tensor, tone: Tensor) -> list[Tensor]:
+        """Gains `[b, 1, 1]`, one the inverse of the other, with which the mix agrees equally with both sources."""
+        if not self.config.cascade.balance_levels:
+            return [torch.ones_like(input.real[:, :1, :1])] * 2
+        differences = (input - target, target - input)
+        agreed = [
+            (tone[..., None] * share * difference.conj()).real.sum(dim=(1, 2))
+            for share, difference in zip(masked, differences, strict=True)
+        ]
+        heard = torch.stack(agreed, dim=1)
+        floor = 1e-9 * heard.detach().abs().sum(dim=1, keepdim=True) + 1e-12
+        heard = heard.maximum(floor)
+        level = (heard[:, 1] / heard[:, 0]).clamp(1 / 9, 9.0).sqrt()[:, None, None]
+        return [level, 1.0 / level]
+
+    def tone(self, mixed: Tensor, input: Tensor, target: Tensor) -> Tensor:
+        """Gains `[b, d]`: the mix's mean log spectrum to the mean of its sources', above 1 kHz, by 12 dB at most."""
+        own, first, second = (self.log_bands(latent) for latent in (mixed, input, target))
+        limit = 12.0 * math.log(10) / 20
+        change = (((first + second) / 2 - own) / 2).clamp(-limit, limit)
+        hertz = torch.linspace(0.0, self.config.codec.sample_rate / 2, mixed.shape[1], device=mixed.device)
+        reach = torch.log2(hertz.clamp_min(1.0) / 1000.0).clamp(0.0, 1.0)
+        return torch.exp((change @ self.bands) * reach)
+
+    def log_bands(self, latent: Tensor) -> Tensor:
+        """Mean over time of each band's log power against the mean of all places, `[b, n]`."""
+        energy = latent.abs().square()
+        energy = energy / energy.mean(dim=(1, 2), keepdim=True).clamp_min(1e-20)
+        return torch.log(mean_rows(self.bands) @ energy + 1e-5).mean(dim=-1)
+
+
+class PlainAgent(nn.Module):
+    """Per-frame context weighs per-bin features into logits."""
+
+    def __init__(self, config: ModelConfig, *, num_sources: int) -> None:
+        super().__init__()
+        agent, num_features = config.agent, len(config.codec.features)
+        self.num_weights = num_sources * num_features
+        sources = range(num_sources)
+        self.analysers = nn.ModuleList(PlainAnalyser(agent, num_features) for _ in sources)
+        self.attention = nn.ModuleList(
+            nn.ModuleList(PlainAttention(agent) for _ in sources) for _ in range(agent.num_attention_layers)
+        )
+        self.norm = nn.LayerNorm(num_sources * agent.model_dim)
+        self.head = nn.Linear(num_sources * agent.model_dim, agent.num_bands * (self.num_weights + 3))
+
+    def forward(self, features: list[Tensor], bands: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[b, d, t]` and gain logits `[b, 2, bands, t]` from features `[b, k, d, t]`."""
+        pooled = [
+            torch.einsum("bkdt,nd->bknt", source, mean_rows(bands)).flatten(1, 2) for source in features
+        ]
+        states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]
+        for layer in self.attention:
+            assert isinstance(layer, nn.ModuleList)
+            others = [*states[1:], states[0]]
+            states = [attend(*both) for attend, *both in zip(layer, states, others, strict=True)]
+        weights = self.head(self.norm(torch.cat(states, dim=-1))).transpose(1, 2)
+        weights = weights.unflatten(1, (self.num_weights + 3, -1))
+        per_bin = torch.einsum("bknt,nd->bkdt", weights[:, : self.num_weights + 1], bands)
+        weighted = per_bin[:, :-1] * torch.cat(features, dim=1)
+        return weighted.sum(dim=1) + per_bin[:, -1], weights[:, -2:]
+
+
+def describe(latent: Tensor, codec: SpectralConfig) -> Tensor:
+    """Level in units of 20 dB, and its contrast along time and along frequency, `[b, k, d, t]`."""
+    energy = latent.real.square() + latent.imag.square()
+    level = torch.log10(energy / (codec.fft_size / 4) ** 2 + 1e-8) / 2 + 2.0
+    contrasts = {
+        "level": lambda: level,
+        "transient": lambda: level - local_mean(level, codec.transient_frames),
+        "tonal": lambda: level - local_mean(level.transpose(1, 2), codec.tonal_bins).transpose(1, 2),
+    }
+    return torch.stack([contrasts[name]() for name in codec.features], dim=1)
+
+
+def local_mean(values: Tensor, length: int) -> Tensor:
+    """Centred moving average over the last axis; the ends average what is there."""
+    length = min(length, 2 * values.shape[-1] - 1)
+    return F.avg_pool1d(values, length, 1, length // 2, count_include_pad=False)
+
+
+def band_triangles(config: ModelConfig) -> Tensor:
+    """`[bands, d]`: triangles between centres that are evenly spaced in mel; columns sum to 1."""
+    codec, num_bands = config.codec, config.agent.num_bands
+    mels = np.linspace(0.0, 2595.0 * np.log10(1.0 + codec.sample_rate / 2 / 700.0), num_bands)
+    centres = 700.0 * (10.0 ** (mels / 2595.0) - 1.0) * codec.fft_size / codec.sample_rate
+    bins = np.arange(codec.fft_size // 2 + 1)
+    return torch.tensor(np.stack([np.interp(bins, centres, row) for row in np.eye(num_bands)])).float()
+
+
+def mean_rows(bands: Tensor) -> Tensor:
+    """The same with rows that sum to 1."""
+    return bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)

@@ -1,0 +1,60 @@
+"""The start: how long until there is something to read or to hear."""
+
+import json
+import sys
+import time
+
+from hocket.bench.children import HOCKET, environment, measured
+from hocket.bench.page import Section, Table
+from hocket.bench.plan import Plan
+from hocket.bench.timing import Timing
+
+SECONDS = 3.0
+COMMANDS = {
+    "`python -c pass`": (sys.executable, "-c", "pass"),
+    "`hocket --version`": (*HOCKET, "--version"),
+    "`hocket --help`": (*HOCKET, "--help"),
+    "`hocket fuse --help`": (*HOCKET, "fuse", "--help"),
+    "`hocket train --help`": (*HOCKET, "train", "--help"),
+}
+
+
+def measure(plan: Plan) -> Section:
+    """Commands that only speak, and what passes before the first fusion of a fresh process is done."""
+    rounds = 1 if plan.quick else 5
+    env = environment(1)
+    # The last one loads torch, which the stages below tell of.
+    commands = dict(list(COMMANDS.items())[:-1]) if plan.quick else COMMANDS
+    timings: dict[str, list[float]] = {name: [] for name in commands}
+    stages: dict[str, list[float]] = {}
+    for number in range(rounds):
+        plan.say(f"  round {number + 1} of {rounds}")
+        for name, command in commands.items():
+            timings[name].append(measured(command, env=env).seconds)
+        for name, seconds in _first_fusion(plan).items():
+            stages.setdefault(name, []).append(seconds)
+    spoken = {name: Timing(tuple(taken)) for name, taken in timings.items()}
+    passed = {name: Timing(tuple(taken)) for name, taken in stages.items()}
+    content = (
+        "Each in a process of its own, one thread, files already in the system's cache.",
+        Table(("command", "time"), tuple((name, timing.words) for name, timing in spoken.items())),
+        f"From the start of a process to its first fusion, of a pair of {SECONDS:g} s:",
+        Table(("", "time"), tuple((name, timing.words) for name, timing in passed.items())),
+    )
+    return Section("The start", content, {"commands": timings, "first_fusion": stages})
+
+
+def _first_fusion(plan: Plan) -> dict[str, float]:
+    """Seconds of each stage of a fresh process."""
+    paths = [str(path) for path in plan.pair(SECONDS)]
+    command = (
+        sys.executable,
+        "-m",
+        "hocket.bench.first_fusion",
+        repr(time.time()),
+        *paths,
+        str(plan.folder / "first.wav"),
+    )
+    said = measured(command, env=environment(1)).output
+    seconds: dict[str, float] = json.loads(said.splitlines()[-1])
+    return seconds

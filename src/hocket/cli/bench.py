@@ -1,0 +1,113 @@
+"""`hocket bench`: how fast the program is on this machine, as ratios that other machines share."""
+
+import argparse
+import difflib
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hocket.cli.flags import underscored
+from hocket.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hocket.bench.page import Section
+
+
+def run(argv: list[str]) -> int:
+    """Measures, prints each table when it is there, and writes the page at the end; progress goes to stderr."""
+    arguments = _parser().parse_args(underscored(argv))
+    from hocket.bench.page import page, require_writable, write_whole
+    from hocket.bench.sections import SECTIONS
+
+    usual = [name for name, entry in SECTIONS.items() if entry.in_quick or not arguments.quick]
+    names = _chosen(arguments.only, known=list(SECTIONS), usual=usual)
+    _check(arguments)
+    for path in filter(None, (arguments.output, arguments.json)):
+        require_writable(path)
+    from hocket.bench.machine import machine_facts
+
+    facts, command = machine_facts(), shlex.join(["hocket", "bench", *argv])
+    for name, value in facts.items():
+        _say(f"{name}: {value}")
+    sections = _measure(names, arguments)
+    if arguments.output is not None:
+        write_whole(arguments.output, page(list(sections.values()), facts=facts, command=command))
+        _say(f"written: {arguments.output}")
+    if arguments.json is not None:
+        figures = {name: section.figures for name, section in sections.items()}
+        raw = {"command": command, "machine": facts, "sections": figures}
+        write_whole(arguments.json, json.dumps(raw, indent=1) + "\n")
+        _say(f"written: {arguments.json}")
+    return 0
+
+
+def _measure(names: list[str], arguments: argparse.Namespace) -> "dict[str, Section]":
+    from hocket.bench.plan import Plan
+    from hocket.bench.sections import measure
+
+    sections = {}
+    with tempfile.TemporaryDirectory(prefix="hocket-bench-") as folder:
+        plan = Plan(
+            folder=Path(folder),
+            quick=arguments.quick,
+            long=arguments.long,
+            music=arguments.music,
+            pairs=arguments.pairs,
+            time_limit=arguments.time_limit,
+            say=_say,
+        )
+        for name, section in zip(names, measure(names, plan), strict=True):
+            print(section.markdown + "\n", flush=True)
+            sections[name] = section
+    return sections
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hocket bench", description=__doc__, allow_abbrev=False)
+    parser.add_argument("-o", "--output", type=Path, metavar="PAGE.md", help="write the page there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there as well")
+    parser.add_argument("--only", metavar="NAMES", help="these sections, with commas between: fuse,training")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes and few rounds, no training to the criterion: a minute",
+    )
+    parser.add_argument("--long", action="store_true", help="recordings of ten minutes and an hour as well")
+    parser.add_argument("--music", type=Path, metavar="DIR", help="train on these recordings (rendered ones)")
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help="compare on these pairs (rendered ones)")
+    parser.add_argument(
+        "--time_limit",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="the most that training to the criterion may take (600)",
+    )
+    return parser
+
+
+def _chosen(only: str | None, *, known: list[str], usual: list[str]) -> list[str]:
+    if only is None:
+        return usual
+    names = [name.strip() for name in only.split(",")]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}."
+            raise ConfigError(f"there is no section '{name}': {hint}")
+    return [name for name in known if name in names]
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if not arguments.time_limit > 0:
+        raise ConfigError(f"--time_limit is {arguments.time_limit:g}: give a number of seconds above 0.")
+    if arguments.music is not None and not arguments.music.exists():
+        raise ConfigError(f"{arguments.music} does not exist: give a folder of recordings.")
+    if arguments.pairs is not None and not arguments.pairs.is_file():
+        raise ConfigError(f"{arguments.pairs} is no file: give a CSV with the columns input and target.")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,132 @@
+"""What two sources hold at each place, without their phases: all that the agent hears and the levels weigh.
+
+A place of a mix `u I + v T` with real gains has the power `u² |I|² + v² |T|² + 2 u v Re(I T*)`, so that drafts can be
+heard, and voices balanced, without ever making a complex spectrum of them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hocket.model.result import Masks
+
+
+@dataclass(frozen=True)
+class Places:
+    """Powers of `input` and `target` and what they share, means over channels, `[b, t, d]` each: frames before bins."""
+
+    input: Tensor
+    target: Tensor
+    shared: Tensor
+
+    @classmethod
+    def of(cls, input_latent: Tensor, target_latent: Tensor) -> "Places":
+        """From latents `[b, c, d, t]`, complex or real."""
+        input, target = input_latent.transpose(-1, -2), target_latent.transpose(-1, -2)
+        return cls(_product(input, input), _product(target, target), _product(input, target))
+
+    def between(self, first: int, last: int) -> "Places":
+        """The places of some frames."""
+        return Places(*(plane[:, first:last] for plane in (self.input, self.target, self.shared)))
+
+    def agreement(self, masks: Masks) -> Tensor:
+        """How much more each voice's share agrees with its own source than with the other: `[b, 2, d]`, per channel.
+
+        Sums over time of mask times <I, I - T> and <T, T - I>; additive over time, so that parts may be added up.
+        """
+        return torch.stack(
+            [
+                (masks.input.transpose(1, 2) * (self.input - self.shared)).sum(dim=1),
+                (masks.target.transpose(1, 2) * (self.target - self.shared)).sum(dim=1),
+            ],
+            dim=1,
+        )
+
+    def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
+        """The power `[b, t, d]` of the masked sources' sum; `gains` `[b, 2, d]` come after the masks."""
+        power: Tensor = _MixedPower.apply(
+            masks.input.transpose(1, 2) * gains[:, None, 0],
+            masks.target.transpose(1, 2) * gains[:, None, 1],
+            self.input,
+            self.target,
+            self.shared,
+        )
+        return power
+
+
+class _MixedPower(torch.autograd.Function):
+    """`u² I + v² T + 2 u v S`; keeps for the way back what is cheaper to keep than to make again."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, v: Tensor, input: Tensor, target: Tensor, shared: Tensor) -> Tensor:
+        to_input = torch.mul(u, input).addcmul_(v, shared)
+        to_target = torch.mul(v, target).addcmul_(u, shared)
+        ctx.save_for_backward(u, v, to_input, to_target)
+        return torch.mul(u, to_input).addcmul_(v, to_target)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        u, v, to_input, to_target = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            2.0 * to_input * gradient if wanted[0] else None,
+            2.0 * to_target * gradient if wanted[1] else None,
+            u.square() * gradient if wanted[2] else None,
+            v.square() * gradient if wanted[3] else None,
+            2.0 * u * v * gradient if wanted[4] else None,
+        )
+
+
+def weigh(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
+    """`sum_k weight[k, band(d), t] * plane[k, t, d] + bias[band(d), t]`, as `[b, t, d]`.
+
+    `weights` `[b, t, (k + 1) * n]` has the bands of each plane one after the other and the bias at the end; `bands`
+    `[n, d]` spreads them over the bins. No plane of weights is ever kept: the way back makes them again.
+    """
+    weighed: Tensor = _Weigh.apply(weights.float(), bands, *planes)
+    return weighed
+
+
+class _Weigh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, bands: Tensor, *planes: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, bands, *planes)
+        with torch.autocast(weights.device.type, enabled=False):
+            *slots, bias = _slots(weights, len(bands))
+            total = torch.mm(bias, bands)
+            spread = torch.empty_like(total)
+            for slot, plane in zip(slots, planes, strict=True):
+                torch.mm(slot, bands, out=spread)
+                total.addcmul_(spread, plane.reshape(spread.shape))
+        return total.view(*weights.shape[:2], -1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        weights, bands, *planes = ctx.saved_tensors
+        gradient = gradient.reshape(-1, bands.shape[1])
+        to_weights, spread = torch.empty_like(weights), torch.empty_like(gradient)
+        *slots, bias = _slots(to_weights, len(bands))
+        torch.mm(gradient, bands.T, out=bias)
+        to_planes: list[Tensor | None] = []
+        for slot, weight, plane, wanted in zip(
+            slots, _slots(weights, len(bands)), planes, ctx.needs_input_grad[2:], strict=False
+        ):
+            torch.mul(gradient, plane.reshape(gradient.shape), out=spread)
+            torch.mm(spread, bands.T, out=slot)
+            to_planes.append(torch.mm(weight, bands).mul_(gradient).view(plane.shape) if wanted else None)
+        return to_weights, None, *to_planes
+
+
+def _slots(weights: Tensor, num_bands: int) -> tuple[Tensor, ...]:
+    """Views `[rows, n]` of `[b, t, k * n]`."""
+    return weights.view(-1, weights.shape[-1]).split(num_bands, dim=1)
+
+
+def _product(first: Tensor, second: Tensor) -> Tensor:
+    """Real inner product at each place, mean over channels: `[b, c, t, d]` twice to `[b, t, d]`."""
+    product = (first * second.conj()).real if first.is_complex() else first * second
+    return product.mean(dim=1) if product.shape[1] > 1 else product[:, 0].contiguous()

@@ -1,0 +1,59 @@
+"""Centred moving averages along one axis, at the price of a few additions whatever their length."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def local_mean(values: Tensor, length: int, dim: int) -> Tensor:
+    """Moving average over `length` (odd) neighbours along `dim` (-1 or -2) of `[..., m, n]`; the ends average less.
+
+    A window longer than the signal averages over all of it, wherever its centre is.
+    """
+    length = min(length, 2 * values.shape[dim] - 1)
+    means: Tensor = _LocalMean.apply(values, length, dim)
+    return means
+
+
+class _LocalMean(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, length: int, dim: int) -> Tensor:
+        ctx.length, ctx.dim = length, dim
+        return _running_sum(values, length, dim).mul_(_shares(values, length, dim))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        # The window is symmetric, so the adjoint is the same sum.
+        scaled = gradient * _shares(gradient, ctx.length, ctx.dim)
+        return _running_sum(scaled, ctx.length, ctx.dim), None, None
+
+
+def _running_sum(values: Tensor, length: int, dim: int) -> Tensor:
+    """Sums of `length` neighbours, zeros beyond the ends: sums of 1, 2, 4, ... that `length` is in binary."""
+    size, reach = values.shape[dim], length // 2
+    margins = (reach, reach) if dim == -1 else (0, 0, reach, reach)
+    part, width, start = F.pad(values, margins), 1, 0
+    total: Tensor | None = None
+    while True:
+        if length & width:
+            taken = part.narrow(dim, start, size)
+            total = taken.clone() if total is None else total.add_(taken)
+            start += width
+        if 2 * width > length:
+            assert total is not None
+            return total
+        kept = part.shape[dim] - width
+        part = part.narrow(dim, 0, kept) + part.narrow(dim, width, kept)
+        width *= 2
+
+
+def _shares(values: Tensor, length: int, dim: int) -> Tensor:
+    """One over the number of neighbours that each place has, in a shape that fits `dim`."""
+    size, reach = values.shape[dim], length // 2
+    places = torch.arange(size, device=values.device)
+    counts = (places + reach + 1).clamp(max=size) - (places - reach).clamp(min=0)
+    shares = counts.to(values.dtype).reciprocal()
+    return shares if dim == -1 else shares[:, None]
