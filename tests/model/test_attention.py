@@ -12,9 +12,23 @@ def states(num_frames: int, *, dim: int = 16, seed: int = 0) -> torch.Tensor:
     return torch.randn(1, num_frames, dim, generator=torch.Generator().manual_seed(seed))
 
 
-def make_attention(seed: int = 0) -> CrossAttention:
+def make_attention(seed: int = 0, stride: int = 1) -> CrossAttention:
     torch.manual_seed(seed)
-    return CrossAttention(16, num_heads=2, expansion=2).eval().requires_grad_(False)
+    return CrossAttention(16, num_heads=2, expansion=2, stride=stride).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("num_frames", [1, 3, 4, 41])
+def test_a_source_that_stands_still_is_heard_the_same_at_any_stride(num_frames: int) -> None:
+    still = states(1, seed=2).expand(-1, num_frames, -1)
+    x = states(num_frames, seed=1)
+    torch.testing.assert_close(make_attention(stride=4)(x, still), make_attention()(x, still))
+
+
+def test_the_middle_of_so_many_frames_is_where_they_are_heard() -> None:
+    x = states(12)[:, None]
+    torch.testing.assert_close(
+        rotate(x[:, :, :4], stride=3), rotate(x[:, :, :4].repeat_interleave(3, 2))[:, :, 1::3]
+    )
 
 
 def test_rotation_keeps_lengths_and_the_first_frame() -> None:
@@ -34,14 +48,17 @@ def test_only_distances_in_time_count() -> None:
     assert abs(float(turned[0][0] @ turned[1][0] - turned[0][0] @ turned[1][5])) > 1e-3
 
 
-def test_attention_is_the_same_wherever_the_excerpt_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    attend, x, other = make_attention(), states(40, seed=1), states(40, seed=2)
+@pytest.mark.parametrize("stride", [1, 4])
+def test_attention_is_the_same_wherever_the_excerpt_begins(
+    monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
+    attend, x, other = make_attention(stride=stride), states(40, seed=1), states(40, seed=2)
     expected = attend(x, other)
     offset = 500
 
-    def rotate_later(part: torch.Tensor) -> torch.Tensor:
-        front = part.new_zeros(*part.shape[:-2], offset, part.shape[-1])
-        return rotate(torch.cat([front, part], dim=-2))[..., offset:, :]
+    def rotate_later(part: torch.Tensor, *, stride: int = 1) -> torch.Tensor:
+        front = part.new_zeros(*part.shape[:-2], offset // stride, part.shape[-1])
+        return rotate(torch.cat([front, part], dim=-2), stride=stride)[..., offset // stride :, :]
 
     monkeypatch.setattr(layers, "rotate", rotate_later)
     torch.testing.assert_close(attend(x, other), expected, atol=1e-4, rtol=1e-4)
@@ -87,7 +104,7 @@ def test_the_analyser_hears_the_same_a_little_later() -> None:
 
 def test_bands_share_every_bin_without_loss() -> None:
     centres = torch.tensor([0.0, 1.5, 4.0, 10.0, 20.0])
-    matrix = band_matrix(centres, 21)
+    matrix = band_matrix(centres, torch.arange(21.0))
     torch.testing.assert_close(matrix.sum(dim=0), torch.ones(21))
     assert float(matrix.min()) >= 0.0
     # A triangle: all of a bin at a centre, half of one in the middle between two.

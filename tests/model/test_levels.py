@@ -7,17 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hocket.codec import SpectralCodec
+from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model.levels import MAX_LEVEL, balanced_levels
 from hocket.model.places import Places
 from hocket.model.result import Masks
 from hocket.signal import pearson
 
-CODEC = SpectralCodec()
+CODEC = SpectralCodec(SpectralConfig(place_width=0.0))
 
 
 def latents(*waveforms: Tensor) -> list[Tensor]:
     return [CODEC.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2]) for waveform in waveforms]
+
+
+def places_of(first: Tensor, second: Tensor) -> Places:
+    return Places.of(first, second, CODEC.grouping)
 
 
 def levelled(agreed: Tensor) -> Tensor:
@@ -32,20 +36,20 @@ def constant_masks(like: Tensor, input: float, target: float) -> Masks:
 def test_agreement_is_what_a_source_has_in_common_with_itself_and_not_with_the_other() -> None:
     first, second = latents(noise(seed=1, channels=2), noise(seed=2, channels=2))
     all_of_it = constant_masks(first, 1.0, 1.0)
-    agreed = Places.of(first, second).agreement(all_of_it)
+    agreed = places_of(first, second).agreement(all_of_it)
     for voice, (own, other) in enumerate(((first, second), (second, first))):
         expected = (own.conj() * (own - other)).real.mean(dim=1).sum(dim=-1)
         torch.testing.assert_close(agreed[:, voice], expected, atol=1e-3, rtol=1e-4)
     assert agreed.shape == (1, 2, CODEC.dim)
-    assert float(Places.of(first, first).agreement(all_of_it).abs().max()) == 0.0
+    assert float(places_of(first, first).agreement(all_of_it).abs().max()) == 0.0
 
 
 @given(input=st.floats(0.35, 1.0), target=st.floats(0.35, 1.0))
 def test_flat_masks_are_levelled_to_equal_correlations(input: float, target: float) -> None:
     """With flat masks the levels have an answer by hand: each the inverse root of its mask's share."""
     first, second = latents(noise(seed=1), noise(seed=2))
-    levels = levelled(Places.of(first, second).agreement(constant_masks(first, input, target)))[0]
-    energies = Places.of(first, second).agreement(constant_masks(first, 1.0, 1.0)).sum(dim=2)[0]
+    levels = levelled(places_of(first, second).agreement(constant_masks(first, input, target)))[0]
+    energies = places_of(first, second).agreement(constant_masks(first, 1.0, 1.0)).sum(dim=2)[0]
     expected = float((target * energies[1] / (input * energies[0])) ** 0.5)
     assert float(levels[0]) == pytest.approx(expected, rel=1e-3)
     assert float(levels[0] * levels[1]) == pytest.approx(1.0, rel=1e-5)
@@ -70,7 +74,7 @@ def test_a_decided_models_output_agrees_equally_with_both_sources(seed: int) -> 
 
 def test_no_fader_moves_further_than_its_end_and_nothing_divides_by_zero() -> None:
     first, second = latents(noise(seed=1), noise(seed=2))
-    told = Places.of(first, second)
+    told = places_of(first, second)
     for masks in (constant_masks(first, 1.0, 0.001), constant_masks(first, 0.0, 1.0)):
         levels = levelled(told.agreement(masks))
         assert float(levels.max()) == pytest.approx(MAX_LEVEL) and float(levels.min()) == pytest.approx(
@@ -78,14 +82,14 @@ def test_no_fader_moves_further_than_its_end_and_nothing_divides_by_zero() -> No
         )
     for masks in (constant_masks(first, 0.0, 0.0),):
         assert levelled(told.agreement(masks)).tolist() == [[1.0, 1.0]]
-    same = levelled(Places.of(first, first).agreement(constant_masks(first, 0.7, 0.2)))
+    same = levelled(places_of(first, first).agreement(constant_masks(first, 0.7, 0.2)))
     assert same.tolist() == [[1.0, 1.0]]
 
 
 def test_agreement_adds_up_over_parts() -> None:
     first, second = latents(noise(seed=1), noise(seed=2))
     masks = Masks(torch.rand(1, *first.shape[2:]), torch.rand(1, *first.shape[2:]))
-    places = Places.of(first, second)
+    places = places_of(first, second)
     whole = places.agreement(masks)
     num_frames = first.shape[-1]
     parts = [

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
+from hocket.model.places import Places
 from hocket.model.tone import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
 
 CODEC = SpectralCodec()
-BANDS = band_matrix(CODEC.band_centres(32), CODEC.dim)
+BANDS = band_matrix(CODEC.band_centres(32), CODEC.grouping.centres)
+PLACE_HZ = CODEC.grouping.centres * CODEC.bin_hz[1]
 
 
 def latent(waveform: Tensor, *, treble_db: float = 0.0) -> Tensor:
@@ -20,8 +22,10 @@ def latent(waveform: Tensor, *, treble_db: float = 0.0) -> Tensor:
 
 
 def tone(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    powers = [latent.abs().square().mean(dim=1).transpose(1, 2) for latent in (mixed, first, second)]
-    return SourceSpectra.of(powers[1], powers[2], BANDS).matched_tone(powers[0], CODEC.bin_hz)[0]
+    """The gain of each bin, `[d]`."""
+    spectra = SourceSpectra.of(Places.of(first, second, CODEC.grouping), BANDS)
+    power = Places.of(mixed, mixed, CODEC.grouping).input
+    return CODEC.grouping.spread(spectra.matched_tone(power, PLACE_HZ))[0]
 
 
 def db(gain: Tensor) -> Tensor:

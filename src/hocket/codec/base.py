@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from hocket.signal.grouping import Grouping, Segment
+
 
 class Codec(nn.Module, ABC):
     """Audio to latent and back, without parameters that learn.
@@ -33,11 +35,16 @@ class Codec(nn.Module, ABC):
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """The waveform `[b, length]` of a latent `[b, dim, t]`."""
 
+    @property
+    def grouping(self) -> Grouping:
+        """Which latent channels are one place to the agent: each alone, unless a codec knows better."""
+        return Grouping((Segment(0, 1, self.dim),))
+
     @abstractmethod
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """What the agent is shown of a latent whose squared magnitudes are `[b, t, dim]`.
+        """What the agent is shown of places whose mean squared magnitudes are `[b, t, places]`.
 
-        Gives `num_features` planes `[b, t, dim]`, each about unit size.
+        Gives `num_features` planes `[b, t, places]`, each about unit size.
         """
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hocket.codec.base import Codec
 from hocket.errors import ConfigError
+from hocket.signal.grouping import Grouping
 from hocket.signal.local_means import local_mean
 from hocket.signal.spectrum import istft, stft
 
@@ -19,13 +20,21 @@ FEATURES = ("level", "transient", "tonal")
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """The transform: rate in Hz, window and hop in samples, and the reach of the local means that features use."""
+    """The transform: rate in Hz, window and hop in samples, and what the agent is shown of it.
+
+    Args:
+        transient_frames: reach of the mean along time that a place is told apart from, an odd number of frames.
+        tonal_bins: the same along frequency, in places.
+        place_width: the largest part of its frequency that a place may span: neighbouring bins are taken together
+            where they are closer than that. 0 makes each bin a place.
+    """
 
     sample_rate: int = 24_000
     fft_size: int = 1024
     hop: int = 256
     transient_frames: int = 17
     tonal_bins: int = 17
+    place_width: float = 1 / 64
     features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
@@ -40,6 +49,10 @@ class SpectralConfig:
         for name in ("transient_frames", "tonal_bins"):
             if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number of at least 3")
+        if not 0 <= self.place_width <= 0.25:
+            raise ConfigError(
+                f"place_width is {self.place_width}: give 0 to 0.25, such as 0.0156 for 27 cents"
+            )
         # TOML and JSON have lists only.
         object.__setattr__(self, "features", tuple(self.features))
         if (
@@ -62,6 +75,7 @@ class SpectralCodec(Codec):
         self.hop = self.config.hop
         self.dim = self.config.fft_size // 2 + 1
         self.num_features = len(self.config.features)
+        self._grouping = Grouping.finer_than(self.config.place_width, self.dim)
 
     def at_rate(self, sample_rate: int) -> "SpectralCodec":
         """A codec of about the same window and hop in seconds for recordings of another rate, with a fast FFT."""
@@ -80,8 +94,13 @@ class SpectralCodec(Codec):
         """The waveform `[b, length]` by overlap-add."""
         return istft(latent, fft_size=self.config.fft_size, hop=self.hop, length=length)
 
+    @property
+    def grouping(self) -> Grouping:
+        """Bins in places that are never wider than `place_width` of their frequency."""
+        return self._grouping
+
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """The configured features of each place, planes `[b, t, dim]` from its power `[b, t, dim]`.
+        """The configured features of each place, planes `[b, t, places]` from its power `[b, t, places]`.
 
         Level is in units of 20 dB about -40 dBFS. *Transient* is the level against its mean along time (high at
         attacks), *tonal* against its mean along frequency (high at partials).

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hocket.codec import Codec
 from hocket.errors import ConfigError
 from hocket.model.layers import CrossAttention, FrameAnalyser
 from hocket.model.places import weigh
@@ -14,18 +15,25 @@ from hocket.model.places import weigh
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Sizes of the agent; `max_gain` is the most by which a mask may raise a place above 1."""
+    """Sizes of the agent.
+
+    Args:
+        attention_stride: frames of the other source that are heard as one.
+        max_gain: the most by which a mask may raise a place above 1.
+    """
 
     model_dim: int = 96
     num_heads: int = 4
     num_bands: int = 32
     num_blocks: int = 2
     num_attention_layers: int = 1
+    attention_stride: int = 4
     expansion: int = 2
     max_gain: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("model_dim", "num_heads", "num_blocks", "num_attention_layers", "expansion"):
+        counts = ("model_dim", "num_heads", "num_blocks", "num_attention_layers", "attention_stride")
+        for name in (*counts, "expansion"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
         if self.num_bands < 2:
@@ -40,7 +48,7 @@ class AgentConfig:
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided: `share` logits `[b, t, d]` and both voices' `gains` logits `[b, t, 2, bands]`."""
+    """What an agent decided: `share` logits `[b, t, places]` and both voices' `gains` logits `[b, t, 2, bands]`."""
 
     share: Tensor
     gains: Tensor
@@ -48,7 +56,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Heard:
-    """A source as an agent hears it: features of every place, planes `[b, t, d]`, and their band means `[b, t, k]`."""
+    """A source as an agent hears it: its features, planes `[b, t, places]`, and their band means `[b, t, k]`."""
 
     planes: tuple[Tensor, ...]
     pooled: Tensor
@@ -64,21 +72,25 @@ class CreativeAgent(nn.Module):
     bands: Tensor
     _pooling: Tensor
 
-    def __init__(self, config: AgentConfig, *, num_sources: int, num_features: int, bands: Tensor) -> None:
-        """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, d]` has columns that sum to 1."""
+    def __init__(self, config: AgentConfig, *, num_sources: int, codec: Codec, bands: Tensor) -> None:
+        """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, places]` has columns that sum to 1."""
         super().__init__()
-        dim = config.model_dim
+        dim, num_features = config.model_dim, codec.num_features
         self.num_weights = num_sources * num_features
         self.register_buffer("bands", bands, persistent=False)
         # A band narrower than a bin may hold none: it then hears nothing, rather than 0 / 0.
-        pooling = bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        weights = bands * codec.grouping.sizes
+        pooling = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
         self.register_buffer("_pooling", pooling, persistent=False)
         self.analysers = nn.ModuleList(
             FrameAnalyser(num_features * config.num_bands, dim, config.num_blocks, config.expansion)
             for _ in range(num_sources)
         )
         self.attention = nn.ModuleList(
-            nn.ModuleList(CrossAttention(dim, config.num_heads, config.expansion) for _ in range(num_sources))
+            nn.ModuleList(
+                CrossAttention(dim, config.num_heads, config.expansion, config.attention_stride)
+                for _ in range(num_sources)
+            )
             for _ in range(config.num_attention_layers)
         )
         self.norm = nn.LayerNorm(num_sources * dim)
@@ -88,7 +100,7 @@ class CreativeAgent(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def hear(self, planes: tuple[Tensor, ...]) -> Heard:
-        """A source's features `[b, t, d]` with the mean of each in each band; the same for agents of one cascade."""
+        """Features `[b, t, places]` with the mean of each in each band; the same for all agents of a cascade."""
         return Heard(planes, torch.cat([plane @ self._pooling.T for plane in planes], dim=-1))
 
     def forward(self, heard: Sequence[Heard]) -> Decision:
@@ -111,13 +123,13 @@ class CreativeAgent(nn.Module):
         return torch.cat(states, dim=-1)
 
 
-def band_matrix(centres: Tensor, dim: int) -> Tensor:
-    """Triangles between band centres (in latent channels) as `[num_bands, dim]`; every column sums to 1."""
-    places = torch.arange(dim, dtype=torch.float32).clamp(float(centres[0]), float(centres[-1]))
+def band_matrix(centres: Tensor, places: Tensor) -> Tensor:
+    """Triangles between band centres, at places in latent channels: `[num_bands, places]`, columns sum to 1."""
+    places = places.clamp(float(centres[0]), float(centres[-1]))
     upper = torch.searchsorted(centres, places).clamp(1, len(centres) - 1)
     fraction = (places - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
-    matrix = torch.zeros(len(centres), dim)
-    columns = torch.arange(dim)
+    matrix = torch.zeros(len(centres), len(places))
+    columns = torch.arange(len(places))
     matrix[upper - 1, columns] = 1.0 - fraction
     matrix[upper, columns] += fraction
     return matrix

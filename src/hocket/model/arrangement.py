@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hocket.model.result import FusionResult, Masks
+from hocket.signal.grouping import Grouping
 
 if TYPE_CHECKING:
     from hocket.model.fusion import FusionModel
@@ -131,18 +132,27 @@ def listen_through(
     # Equally long ones: what is left over would be a short chunk that hears little of the music.
     count = -(-(length - overlap) // (chunk - overlap))
     chunk = max(2 * overlap, overlap + -(-(length - overlap) // (count * hop)) * hop)
-    seam = _Seam(on_masks)
+    seam = _Seam(lambda masks: on_masks(_of_channels(masks, model.codec.grouping)))
     agreed, log_tone = torch.zeros(()), torch.zeros(())
     for part, fade in _chunks(length, chunk, overlap, hop, model.device):
         result = model(*excerpts(part.start, part.stop))
-        parts = Masks(*(mask[..., : len(fade)] * fade for mask in (result.masks.input, result.masks.target)))
-        agreed = agreed + result.places.between(0, len(fade)).agreement(parts)
-        log_tone = log_tone + result.tone.log() * (fade.sum() / (1 + length // hop))
+        last, num_frames = result.stages[-1], len(fade)
+        parts = Masks(
+            *(mask[..., :num_frames] * fade for mask in (last.place_masks.input, last.place_masks.target))
+        )
+        agreed = agreed + result.places.between(0, num_frames).agreement(parts)
+        log_tone = log_tone + last.place_tone.log() * (fade.sum() / (1 + length // hop))
         seam.add(parts, num_open=0 if part.stop == length else overlap // hop)
         if on_chunk:
             on_chunk(result, part.stop / length)
     tone = log_tone.exp()
-    return model.cascade.levels(agreed, tone), tone
+    return model.cascade.levels(agreed, tone), model.codec.grouping.spread(tone)
+
+
+def _of_channels(masks: Masks, grouping: Grouping) -> Masks:
+    """Masks of all latent channels from those of places."""
+    both = (masks.input, masks.target)
+    return Masks(*(grouping.spread(mask.transpose(1, 2)).transpose(1, 2) for mask in both))
 
 
 class _Seam:

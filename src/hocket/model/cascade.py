@@ -41,11 +41,9 @@ class Cascade(nn.Module):
         self.config = config
         self.max_gain = agent.max_gain
         self.codec = codec
-        bands = band_matrix(codec.band_centres(agent.num_bands), codec.dim)
+        bands = band_matrix(codec.band_centres(agent.num_bands), codec.grouping.centres)
         self.agents = nn.ModuleList(
-            CreativeAgent(
-                agent, num_sources=2 if index == 0 else 3, num_features=codec.num_features, bands=bands
-            )
+            CreativeAgent(agent, num_sources=2 if index == 0 else 3, codec=codec, bands=bands)
             for index in range(config.num_stages)
         )
 
@@ -54,14 +52,14 @@ class Cascade(nn.Module):
         listener = self.agents[0]
         assert isinstance(listener, CreativeAgent)
         sources = [listener.hear(self.codec.describe(power)) for power in (places.input, places.target)]
-        spectra = SourceSpectra.of(places.input, places.target, listener.bands)
+        spectra = SourceSpectra.of(places, listener.bands)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
             assert isinstance(agent, CreativeAgent)
             drafts = []
             if stages:
-                draft = places.mixed(stages[-1].masks, stages[-1].gains)
+                draft = places.mixed(stages[-1].place_masks, stages[-1].place_gains)
                 drafts = [agent.hear(self.codec.describe(draft))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
@@ -75,11 +73,17 @@ class Cascade(nn.Module):
         if self.config.match_tone and self.codec.bin_hz is not None:
             with torch.no_grad():
                 mixed = places.mixed(masks, self.levels(agreed, tone)[..., None])
-                tone = spectra.matched_tone(mixed, self.codec.bin_hz)
-        return Stage(masks, self.levels(agreed, tone), tone)
+                tone = spectra.matched_tone(mixed, self.place_hz)
+        return Stage(masks, self.levels(agreed, tone), tone, places.grouping)
+
+    @property
+    def place_hz(self) -> Tensor:
+        """Frequency in Hz of each place, `[places]`, for codecs whose channels have one."""
+        assert self.codec.bin_hz is not None
+        return self.codec.bin_hz[1] * self.codec.grouping.centres
 
     def levels(self, agreed: Tensor, tone: Tensor) -> Tensor:
-        """Both voices' levels `[b, 2]` for an agreement `[b, 2, d]` and a tone `[b, d]`."""
+        """Both voices' levels `[b, 2]` for an agreement `[b, 2, places]` and a tone `[b, places]`."""
         if self.config.balance_levels:
             return balanced_levels(agreed, tone)
         return agreed.new_ones(len(agreed), 2)

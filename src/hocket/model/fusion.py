@@ -47,7 +47,7 @@ class FusionModel(nn.Module):
     def forward(self, input_audio: Tensor, target_audio: Tensor) -> FusionResult:
         """Fuses equally long, equally loud waveforms `[b, c, samples]`, with everything on the way."""
         input_latent, target_latent = self._encode(input_audio), self._encode(target_audio)
-        places = Places.of(input_latent, target_latent)
+        places = Places.of(input_latent, target_latent, self.codec.grouping)
         decode = partial(self.decode, length=input_audio.shape[-1])
         return FusionResult(input_latent, target_latent, places, self.cascade(places), decode)
 

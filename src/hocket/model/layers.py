@@ -56,12 +56,13 @@ class CrossAttention(nn.Module):
     """One source listens to another: queries from `x`, keys and values from `other`, both `[b, t, dim]`.
 
     Positions enter by rotating queries and keys (Su et al. 2021), so that only distances in time count and any length
-    works.
+    works. With a `stride` above 1 the other source is heard as means of so many frames: context is slow, and what is
+    quick reaches each frame by other ways.
     """
 
-    def __init__(self, dim: int, num_heads: int, expansion: int) -> None:
+    def __init__(self, dim: int, num_heads: int, expansion: int, stride: int = 1) -> None:
         super().__init__()
-        self.num_heads = num_heads
+        self.num_heads, self.stride = num_heads, stride
         self.norm_own, self.norm_other, self.norm_out = (
             nn.LayerNorm(dim),
             nn.LayerNorm(dim),
@@ -75,8 +76,9 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
         """`x` with what it heard in `other`."""
         query = self._heads(self.query(self.norm_own(x)))
+        other = _thinned(other, self.stride)
         key, value = map(self._heads, self.key_value(self.norm_other(other)).chunk(2, dim=-1))
-        heard = F.scaled_dot_product_attention(rotate(query), rotate(key), value)
+        heard = F.scaled_dot_product_attention(rotate(query), rotate(key, stride=self.stride), value)
         x = x + self.out(heard.transpose(1, 2).flatten(2))
         return x + self.feed_forward(self.norm_out(x))
 
@@ -84,11 +86,22 @@ class CrossAttention(nn.Module):
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
 
-def rotate(x: Tensor, *, base: float = 10_000.0) -> Tensor:
-    """Rotates pairs of channels of `[b, heads, t, head_dim]` by an angle that grows with the frame's number."""
+def rotate(x: Tensor, *, stride: int = 1, base: float = 10_000.0) -> Tensor:
+    """Rotates pairs of channels of `[b, heads, t, head_dim]` by an angle that grows with the frame's number.
+
+    With a `stride` each stands for so many frames, and its number is that of their middle.
+    """
     half = x.shape[-1] // 2
     frequencies = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angles = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32)[:, None] * frequencies
+    frames = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32) * stride + (stride - 1) / 2
+    angles = frames[:, None] * frequencies
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x[..., :half], x[..., half:]
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+def _thinned(x: Tensor, stride: int) -> Tensor:
+    """Means of `stride` frames of `[b, t, dim]`; the last one of those that are left."""
+    if stride == 1:
+        return x
+    return F.avg_pool1d(x.transpose(1, 2), stride, stride, ceil_mode=True).transpose(1, 2)

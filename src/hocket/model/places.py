@@ -11,41 +11,52 @@ import torch
 from torch import Tensor
 
 from hocket.model.result import Masks
+from hocket.signal.grouping import Grouping
 
 
 @dataclass(frozen=True)
 class Places:
-    """Powers of `input` and `target` and what they share, means over channels, `[b, t, d]` each: frames before bins."""
+    """Powers of `input` and `target` and what they share, `[b, t, places]` each: frames before places.
+
+    A place is a group of latent channels at one frame; powers are means over its channels and those of the recording.
+    Masks that are one for all channels of a place make all sums over channels exact.
+    """
 
     input: Tensor
     target: Tensor
     shared: Tensor
+    grouping: Grouping
 
     @classmethod
-    def of(cls, input_latent: Tensor, target_latent: Tensor) -> "Places":
+    def of(cls, input_latent: Tensor, target_latent: Tensor, grouping: Grouping) -> "Places":
         """From latents `[b, c, d, t]`, complex or real."""
         input, target = input_latent.transpose(-1, -2), target_latent.transpose(-1, -2)
-        return cls(_product(input, input), _product(target, target), _product(input, target))
+        return cls(
+            _product(input, input, grouping),
+            _product(target, target, grouping),
+            _product(input, target, grouping),
+            grouping,
+        )
 
     def between(self, first: int, last: int) -> "Places":
         """The places of some frames."""
-        return Places(*(plane[:, first:last] for plane in (self.input, self.target, self.shared)))
+        input, target, shared = (plane[:, first:last] for plane in (self.input, self.target, self.shared))
+        return Places(input, target, shared, self.grouping)
 
     def agreement(self, masks: Masks) -> Tensor:
-        """How much more each voice's share agrees with its own source than with the other: `[b, 2, d]`, per channel.
+        """How much more each voice's share agrees with its own source than with the other: `[b, 2, places]`.
 
-        Sums over time of mask times <I, I - T> and <T, T - I>; additive over time, so that parts may be added up.
+        Sums over time and a place's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, places, t]`;
+        additive over time, so that parts may be added up.
         """
-        return torch.stack(
-            [
-                (masks.input.transpose(1, 2) * (self.input - self.shared)).sum(dim=1),
-                (masks.target.transpose(1, 2) * (self.target - self.shared)).sum(dim=1),
-            ],
-            dim=1,
-        )
+        agreed = [
+            (masks.input.transpose(1, 2) * (self.input - self.shared)).sum(dim=1),
+            (masks.target.transpose(1, 2) * (self.target - self.shared)).sum(dim=1),
+        ]
+        return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input.device)
 
     def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
-        """The power `[b, t, d]` of the masked sources' sum; `gains` `[b, 2, d]` come after the masks."""
+        """The power `[b, t, places]` of the masked sources' sum; `gains` `[b, 2, places]` come after the masks."""
         power: Tensor = _MixedPower.apply(
             masks.input.transpose(1, 2) * gains[:, None, 0],
             masks.target.transpose(1, 2) * gains[:, None, 1],
@@ -81,12 +92,12 @@ class _MixedPower(torch.autograd.Function):
 
 
 def weigh(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
-    """`sum_k weight[k, band(d), t] * plane[k, t, d] + bias[band(d), t]`, as `[b, t, d]`.
+    """`sum_k weight[k, band(d), t] * plane[k, t, d] + bias[band(d), t]`, as `[b, t, d]`, d places.
 
     `weights` `[b, t, (k + 1) * n]` has the bands of each plane one after the other and the bias at the end; `bands`
     `[n, d]` spreads them over the bins. No plane of weights is ever kept: the way back makes them again.
     """
-    weighed: Tensor = _Weigh.apply(weights.float(), bands, *planes)
+    weighed: Tensor = _Weigh.apply(weights.to(bands.dtype), bands, *planes)
     return weighed
 
 
@@ -126,7 +137,12 @@ def _slots(weights: Tensor, num_bands: int) -> tuple[Tensor, ...]:
     return weights.view(-1, weights.shape[-1]).split(num_bands, dim=1)
 
 
-def _product(first: Tensor, second: Tensor) -> Tensor:
-    """Real inner product at each place, mean over channels: `[b, c, t, d]` twice to `[b, t, d]`."""
-    product = (first * second.conj()).real if first.is_complex() else first * second
-    return product.mean(dim=1) if product.shape[1] > 1 else product[:, 0].contiguous()
+def _product(first: Tensor, second: Tensor, grouping: Grouping) -> Tensor:
+    """Inner product at each place, mean over its channels and `c`: `[b, c, t, d]` twice to `[b, t, places]`."""
+    if first.is_complex():
+        # A complex product would make an imaginary part that nobody asks for.
+        parts = (torch.view_as_real(first) * torch.view_as_real(second)).flatten(-2)
+    else:
+        parts = first * second
+    product = grouping.means(parts, parts.shape[-1] // first.shape[-1])
+    return product.mean(dim=1) if product.shape[1] > 1 else product[:, 0]

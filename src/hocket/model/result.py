@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from hocket.signal.grouping import Grouping
+
 if TYPE_CHECKING:
     from hocket.model.places import Places
 
@@ -46,18 +48,35 @@ class Masks:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade: its masks, and what comes after them.
+    """One stage of the cascade: its masks over places `[b, places, t]`, and what comes after them.
 
-    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `tone` `[b, d]`.
+    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `place_tone` `[b, places]`.
     """
 
-    masks: Masks
+    place_masks: Masks
     levels: Tensor
-    tone: Tensor
+    place_tone: Tensor
+    grouping: Grouping
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The masks of all latent channels, `[b, d, t]`."""
+        both = (self.place_masks.input, self.place_masks.target)
+        return Masks(*(self.grouping.spread(mask.transpose(1, 2)).transpose(1, 2) for mask in both))
+
+    @cached_property
+    def tone(self) -> Tensor:
+        """The gain of each latent channel, for both voices: `[b, d]`."""
+        return self.grouping.spread(self.place_tone)
+
+    @property
+    def place_gains(self) -> Tensor:
+        """What each place of both voices is multiplied by after its mask: `[b, 2, places]`."""
+        return self.levels[..., None] * self.place_tone[:, None]
 
     @property
     def gains(self) -> Tensor:
-        """What each latent channel of both voices is multiplied by after its mask: `[b, 2, d]`."""
+        """The same for each latent channel: `[b, 2, d]`."""
         return self.levels[..., None] * self.tone[:, None]
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hocket.model.places import Places
+
 FLAT_BELOW_HZ, FULL_FROM_HZ = 1000.0, 2000.0
 MAX_CHANGE_DB = 12.0
 FLOOR = 1e-5
@@ -19,34 +21,38 @@ FLOOR = 1e-5
 
 @dataclass(frozen=True)
 class SourceSpectra:
-    """The long-term spectrum half-way between the sources', `[b, n]`; `bands` `[n, d]` spread it over bins."""
+    """The long-term spectrum half-way between the sources', `[b, n]`; `bands` `[n, places]` spread it over places."""
 
     wanted: Tensor
     bands: Tensor
+    sizes: Tensor
 
     @classmethod
     @torch.no_grad()
-    def of(cls, input: Tensor, target: Tensor, bands: Tensor) -> "SourceSpectra":
-        """From the sources' powers `[b, t, d]` and bands whose columns sum to 1."""
-        return cls((_spectrum(input, bands) + _spectrum(target, bands)) / 2, bands)
+    def of(cls, places: Places, bands: Tensor) -> "SourceSpectra":
+        """From what the sources hold, and bands whose columns sum to 1."""
+        sizes = places.grouping.sizes.to(bands.device)
+        spectra = [_spectrum(power, bands, sizes) for power in (places.input, places.target)]
+        return cls((spectra[0] + spectra[1]) / 2, bands, sizes)
 
     @torch.no_grad()
-    def matched_tone(self, mixed: Tensor, bin_hz: Tensor) -> Tensor:
-        """Gains `[b, d]` in [0.25, 4] that bring a mix of power `[b, t, d]` to this spectrum; without a gradient.
+    def matched_tone(self, mixed: Tensor, place_hz: Tensor) -> Tensor:
+        """Gains `[b, places]` in [0.25, 4] that bring a mix `[b, t, places]` to this spectrum; without a gradient.
 
         In each band the mean over time of the logarithm of power is moved to the mean of the sources' (what lies
         half-way between them on a scale of loudness), fully above 2 kHz, not at all below 1 kHz, and by 12 dB at most.
-        `bin_hz` is `[d]`.
+        `place_hz` is `[places]`.
         """
-        octaves = torch.log2(bin_hz.to(mixed.device).clamp_min(1.0) / FLAT_BELOW_HZ)
+        octaves = torch.log2(place_hz.to(mixed.device).clamp_min(1.0) / FLAT_BELOW_HZ)
         reach = (octaves / math.log2(FULL_FROM_HZ / FLAT_BELOW_HZ)).clamp(0.0, 1.0)
         limit = MAX_CHANGE_DB * math.log(10) / 20
-        change = ((self.wanted - _spectrum(mixed, self.bands)) / 2).clamp(-limit, limit)
+        change = ((self.wanted - _spectrum(mixed, self.bands, self.sizes)) / 2).clamp(-limit, limit)
         return ((change @ self.bands) * reach).exp()
 
 
-def _spectrum(power: Tensor, bands: Tensor) -> Tensor:
+def _spectrum(power: Tensor, bands: Tensor, sizes: Tensor) -> Tensor:
     """Mean over time of the natural log of each band's power, relative to the mean power of all places: `[b, n]`."""
-    pooling = bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)
-    mean = power.mean(dim=(1, 2)).clamp_min(1e-20)[:, None, None]
+    weights = bands * sizes
+    pooling = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
+    mean = (power @ (sizes / sizes.sum())).mean(dim=1).clamp_min(1e-20)[:, None, None]
     return torch.log((power @ pooling.T) / mean + FLOOR).mean(dim=1)

@@ -174,12 +174,15 @@ def model_config(values: Any, path: Path) -> ModelConfig:
     """
     kinds = {"codec": SpectralConfig, "agent": AgentConfig, "cascade": CascadeConfig}
     try:
+        # What older checkpoints do not know was so.
+        values["codec"].setdefault("place_width", 0.0)
+        values["agent"].setdefault("attention_stride", 1)
         for group, kind in kinds.items():
             for field in fields(kind):
                 # Not a default: what a checkpoint was trained with is not what is usual today.
                 values[group][field.name]
         return ModelConfig(**{group: kind(**values[group]) for group, kind in kinds.items()})
-    except (TypeError, KeyError, ConfigError) as error:
+    except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise CheckpointError(
             f"{path} holds a model configuration that this version cannot use ({error})."
         ) from error

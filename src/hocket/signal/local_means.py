@@ -34,19 +34,21 @@ class _LocalMean(torch.autograd.Function):
 def _running_sum(values: Tensor, length: int, dim: int) -> Tensor:
     """Sums of `length` neighbours, zeros beyond the ends: sums of 1, 2, 4, ... that `length` is in binary."""
     size, reach = values.shape[dim], length // 2
-    margins = (reach, reach) if dim == -1 else (0, 0, reach, reach)
-    part, width, start = F.pad(values, margins), 1, 0
+    part = F.pad(values, (reach, reach) if dim == -1 else (0, 0, reach, reach))
+    kept, width, start = part.shape[dim], 1, 0
+    spare = torch.empty_like(part)
     total: Tensor | None = None
     while True:
         if length & width:
             taken = part.narrow(dim, start, size)
+            if 2 * width > length:
+                return taken.add_(total) if total is not None else taken.clone()
             total = taken.clone() if total is None else total.add_(taken)
             start += width
-        if 2 * width > length:
-            assert total is not None
-            return total
-        kept = part.shape[dim] - width
-        part = part.narrow(dim, 0, kept) + part.narrow(dim, width, kept)
+        kept -= width
+        longer = spare.narrow(dim, 0, kept)
+        torch.add(part.narrow(dim, 0, kept), part.narrow(dim, width, kept), out=longer)
+        part, spare = spare, part
         width *= 2
 
 
