@@ -16,11 +16,11 @@ LAYERS = (
     {"cli"},
     {"studio", "bench"},
     {"report"},
-    {"training", "inference", "evaluation", "pictures", "cluster"},
+    {"training", "inference", "evaluation", "pictures", "cluster", "export"},
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
-    {"errors"},
+    {"errors", "memory"},
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from hocket import __version__
 from hocket.errors import HocketError, ToldElsewhereError
+from hocket.memory import keep_freed_memory
 
 VERBS = {
     "prepare": "look through folders of music and split them by song, ready to train on",
@@ -18,6 +19,7 @@ VERBS = {
     "evaluate": "score fusions with independent estimators, beside methods that need no training",
     "report": "write one page that shows what runs did, with pictures and sound",
     "studio": "serve a local page to fuse two recordings and to follow runs",
+    "export": "write the agent and the cascade as ONNX, checked against what trained them",
     "bench": "measure how fast fusing and training are, against the floor and against peers",
     "slurm": "print or submit the batch script that trains on a SLURM cluster",
     "render": "render a corpus of simple music whose true fusions are known",
@@ -40,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _top_parser()
     verb = parser.parse_args(arguments[:1]).verb
+    keep_freed_memory()
     module = importlib.import_module(f"hocket.cli.{verb}")
     try:
         return int(module.run(arguments[1:]))

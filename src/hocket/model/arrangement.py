@@ -83,8 +83,10 @@ def arrange(
     num_frames = 1 + length // model.codec.hop
     # Half precision (-66 dB) for long recordings, whose masks would take gigabytes.
     kind = torch.float16 if length / model.sample_rate > HALF_PRECISION_SECONDS else torch.float32
-    shape = (len(input), model.codec.dim, num_frames)
-    whole = Masks(*(torch.zeros(shape, dtype=kind, device=input.device) for _ in range(2)))
+    shape = (len(input), num_frames, model.codec.dim)
+    # Frames before bins in memory, as the model makes them.
+    planes = (torch.zeros(shape, dtype=kind, device=input.device).transpose(1, 2) for _ in range(2))
+    whole = Masks(*planes)
     done = 0
 
     def keep(masks: Masks) -> None:

@@ -43,7 +43,7 @@ class Masks:
     @property
     def variance(self) -> Tensor:
         """Variance of the two masks over places, averaged, per example `[b]`; 0 is a flat mask."""
-        return (self.input.var(dim=(1, 2), correction=0) + self.target.var(dim=(1, 2), correction=0)) / 2
+        return (_variance(self.input) + _variance(self.target)) / 2
 
 
 @dataclass(frozen=True)
@@ -146,3 +146,8 @@ class FusionResult:
 def _share(stage: Stage, voice: int, latent: Tensor) -> Tensor:
     mask = (stage.masks.input, stage.masks.target)[voice]
     return (stage.gains[:, voice, :, None] * mask)[:, None] * latent
+
+
+def _variance(mask: Tensor) -> Tensor:
+    """Over all places, `[b]`; torch's own takes several times as long."""
+    return (mask - mask.mean(dim=(1, 2), keepdim=True)).square().mean(dim=(1, 2))

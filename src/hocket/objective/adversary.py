@@ -47,7 +47,7 @@ class Adversary:
         self.config, self._add_up = config, add_up
         self.network = MultiResolutionDiscriminator(config.gan_fft_sizes, config.gan_channels).to(device)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=config.gan_learning_rate, betas=(0.5, 0.9)
+            self.network.parameters(), lr=config.gan_learning_rate, betas=(0.5, 0.9), fused=True
         )
 
     def loss_of_discriminator(self, *, output: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -385,7 +385,11 @@ def _fresh_state(config: RunConfig, runtime_: Runtime) -> TrainingState:
     plan, objective = config.training, config.objective
     model = FusionModel(config.model).to(runtime_.device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay
+        model.parameters(),
+        lr=plan.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=plan.weight_decay,
+        fused=True,
     )
     adversary = None
     if objective.gan_weight > 0 or objective.feature_matching_weight > 0:

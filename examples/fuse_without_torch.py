@@ -1,0 +1,99 @@
+"""Fuses two recordings with numpy, onnxruntime and soundfile alone: neither torch nor hocket is needed.
+
+    hocket export -o model.onnx
+    python fuse_without_torch.py model.onnx drums.wav chords.wav fused.wav
+
+Of longer recordings it fuses the first 24 s, the longest that the model is meant to hear at once.
+"""
+
+import sys
+
+import numpy as np
+import onnxruntime
+import soundfile
+
+MOST_SECONDS = 24.0
+MAX_PEAK = 0.98
+
+
+def main(model: str, input_path: str, target_path: str, output_path: str) -> None:
+    """Reads both recordings, asks the model who has which place of the spectrum, and writes the output."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    facts = session.get_modelmeta().custom_metadata_map
+    rate, fft_size, hop = (int(facts[name]) for name in ("sample_rate", "fft_size", "hop"))
+
+    sources = [read(path, rate) for path in (input_path, target_path)]
+    length = min(*(source.shape[1] for source in sources), round(MOST_SECONDS * rate))
+    input, target = np.broadcast_arrays(*(source[:, :length] for source in sources))
+    loudness = rms(input)
+    spectra = [
+        stft(at_level(source, float(facts["target_rms"])), fft_size, hop) for source in (input, target)
+    ]
+
+    planes = [plane_of(*spectra, first, second) for first, second in ((0, 0), (1, 1), (0, 1))]
+    names = ("input_power", "target_power", "shared")
+    input_mask, target_mask, levels, tone = session.run(None, dict(zip(names, planes, strict=True)))
+    of_input = levels[0, 0] * tone[0] * input_mask[0] * spectra[0]
+    of_target = levels[0, 1] * tone[0] * target_mask[0] * spectra[1]
+
+    output = at_level(istft(of_input + of_target, fft_size, hop, length), loudness)
+    output *= MAX_PEAK / max(MAX_PEAK, float(np.abs(output).max()))
+    soundfile.write(output_path, output.T, rate, subtype="FLOAT")
+
+
+def read(path: str, rate: int) -> np.ndarray:
+    """A recording at the model's rate, `[channels, samples]`."""
+    samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    if own_rate != rate:
+        import soxr
+
+        samples = soxr.resample(samples, own_rate, rate)
+    return samples.T
+
+
+def rms(waveform: np.ndarray) -> float:
+    """Root mean square over channels and samples."""
+    return float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
+
+
+def at_level(waveform: np.ndarray, level: float) -> np.ndarray:
+    """The waveform brought to an RMS."""
+    return waveform * np.float32(level / rms(waveform))
+
+
+def plane_of(input: np.ndarray, target: np.ndarray, first: int, second: int) -> np.ndarray:
+    """The inner product of two spectra `[channels, frames, bins]` at each place, as the model takes it."""
+    both = (input, target)
+    return np.mean((both[first] * both[second].conj()).real, axis=0, dtype=np.float32)[None]
+
+
+def hann(length: int) -> np.ndarray:
+    """A periodic Hann window."""
+    return np.float32(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length))
+
+
+def stft(waveform: np.ndarray, fft_size: int, hop: int) -> np.ndarray:
+    """Spectra `[channels, frames, bins]`, centred on multiples of the hop, with zeros beyond the ends."""
+    padded = np.pad(waveform, ((0, 0), (fft_size // 2, fft_size // 2)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, fft_size, axis=1)[:, ::hop]
+    return np.fft.rfft(frames * hann(fft_size)).astype(np.complex64)
+
+
+def istft(spectra: np.ndarray, fft_size: int, hop: int, length: int) -> np.ndarray:
+    """The waveform `[channels, length]`: windowed frames, overlapped, divided by what the squared windows add up to."""
+    window = hann(fft_size)
+    frames = np.fft.irfft(spectra, n=fft_size) * window
+    total = np.zeros((len(spectra), fft_size + hop * (spectra.shape[1] - 1) + hop), dtype=np.float32)
+    envelope = np.zeros(total.shape[1], dtype=np.float32)
+    for index in range(spectra.shape[1]):
+        span = slice(index * hop, index * hop + fft_size)
+        total[:, span] += frames[:, index]
+        envelope[span] += window**2
+    kept = slice(fft_size // 2, fft_size // 2 + length)
+    return total[:, kept] / envelope[kept]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit("usage: python fuse_without_torch.py MODEL.onnx INPUT TARGET OUT.wav")
+    main(*sys.argv[1:])

@@ -1,0 +1,57 @@
+"""`hocket export`: the model as an ONNX file, checked against PyTorch."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hocket.cli.flags import underscored
+
+if TYPE_CHECKING:
+    from hocket.export import Exported
+
+
+def run(argv: list[str]) -> int:
+    """Writes the file and prints what it holds and how it compared; a failed check writes nothing."""
+    options = _parser().parse_args(underscored(argv))
+    from hocket.export import export_model
+
+    print(_in_words(export_model(options.output, options.run)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hocket export",
+        description="Writes agent and cascade as ONNX: planes of power of two recordings in, masks, levels and tone "
+        "out, with any number of frames. What was written is run beside PyTorch first, on random and on rendered "
+        "musical input, and must agree within 1e-4.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        metavar="RUN",
+        help="a run folder or a checkpoint, such as RUN/best (the weights that come with hocket)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    return parser
+
+
+def _in_words(exported: "Exported") -> str:
+    facts = exported.metadata
+    bins = int(facts["fft_size"]) // 2 + 1
+    plane = f"[batch, frames, {bins}]"
+    lines = [
+        f"{exported.path}  {exported.num_bytes / 1e6:.1f} MB, opset {facts['opset']}",
+        f"  weights  {facts['weights']}",
+        f"  works at {facts['sample_rate']} Hz, FFT {facts['fft_size']}, hop {facts['hop']}",
+        f"  takes    input_power, target_power, shared {plane}",
+        f"  gives    input_mask, target_mask {plane}, levels [batch, 2], tone [batch, {bins}]",
+        "  largest differences from PyTorch      masks   levels     tone",
+    ]
+    lines += [
+        f"    {found.name:<33} {found.masks:8.1e} {found.levels:8.1e} {found.tone:8.1e}"
+        for found in exported.comparisons
+    ]
+    return "\n".join(lines)

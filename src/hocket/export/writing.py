@@ -1,0 +1,90 @@
+"""From a checkpoint to an ONNX file: made, checked, and only then written."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hocket.errors import HocketError
+from hocket.model import FusionModel, load_model
+
+if TYPE_CHECKING:
+    from hocket.export.checking import Comparison
+
+SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written where, what it says of itself, and how it compared with PyTorch."""
+
+    path: Path
+    num_bytes: int
+    metadata: dict[str, str]
+    comparisons: list["Comparison"]
+
+
+def require_onnx() -> None:
+    """Raises HocketError, with the command that installs them, where onnx or onnxruntime is missing."""
+    for name in ("onnx", "onnxruntime"):
+        try:
+            found = find_spec(name) is not None
+        except ValueError:  # what find_spec says of a module that was set to None
+            found = False
+        if not found:
+            raise HocketError(
+                f"export needs {name}, not installed here: get it by pip install 'hocket[onnx]'"
+            )
+
+
+def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
+    """Writes the model of a checkpoint (None: the one that comes with the program) as ONNX.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+        HocketError: onnx is missing, the file cannot be written, or the graph does not compute what PyTorch does; then
+            nothing is written, and an older file is still there.
+    """
+    require_onnx()
+    _require_place(output)
+    model, _ = load_model(checkpoint)
+    return write_model(model, output)
+
+
+def write_model(model: FusionModel, output: Path) -> Exported:
+    """The same for a model at hand."""
+    # Not above: this module must be there, to say what is missing, where onnx is not.
+    from hocket.export.cascade import metadata, to_onnx
+    from hocket.export.checking import compare, require_equal
+
+    payload = to_onnx(model).SerializeToString()
+    comparisons = compare(model, payload)
+    require_equal(comparisons, output)
+    _write(output, payload)
+    return Exported(output, len(payload), metadata(model), comparisons)
+
+
+def _require_place(output: Path) -> None:
+    if output.suffix.lower() != SUFFIX:
+        raise HocketError(f"{output} does not end in {SUFFIX}: give the model such a name, as model{SUFFIX}.")
+    if output.is_dir():
+        raise HocketError(f"{output} is a folder: give the name of a file.")
+    if not output.parent.is_dir():
+        raise HocketError(
+            f"{output} cannot be written, because {output.parent} is not a folder: create it first."
+        )
+
+
+def _write(path: Path, payload: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(payload)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise HocketError(
+            f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
