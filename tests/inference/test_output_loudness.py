@@ -5,8 +5,10 @@ import pyloudnorm
 import pytest
 from timed_sounds import clicks, noise, tone
 
-from hocket.audio import Audio, streams
-from hocket.inference.loudness import finish, k_weighting, loudness_lufs, true_peak_db
+from hocket.audio import Audio
+from hocket.inference import true_peak
+from hocket.inference.loudness import finish, k_weighting, loudness_lufs
+from hocket.inference.true_peak import true_peak_db
 
 
 def test_the_filters_are_those_that_the_standard_tabulates() -> None:
@@ -95,8 +97,8 @@ def test_the_true_peak_is_between_the_samples() -> None:
 def test_parts_do_not_show_in_the_true_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = noise(seconds=3.0, rate_hz=44_100, channels=2)
     whole = true_peak_db(recording)
-    monkeypatch.setattr(streams, "BLOCK_SECONDS", 0.25)
-    assert true_peak_db(recording) == pytest.approx(whole, abs=1e-3)
+    monkeypatch.setattr(true_peak, "PART_SAMPLES", 11_000)
+    assert true_peak_db(recording) == pytest.approx(whole, abs=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 8])

@@ -25,6 +25,7 @@ from hocket.signal.loudness import TARGET_RMS
 SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
 # Samples, over all channels, that are mixed at once: 10 s of 8 channels at 48 kHz.
 MOST_AT_ONCE = 2**22
+RUN_SAMPLES = 4096
 
 Progress = Callable[[float], None]
 
@@ -68,9 +69,16 @@ class Level:
         """Measured part by part."""
         energy, highest = 0.0, 0.0
         for block in source.blocks():
-            energy += sum(float(np.dot(channel, channel)) for channel in block.astype(np.float64))
+            energy += sum(map(_energy, block))
             highest = max(highest, peak(block))
         return cls(math.sqrt(energy / max(1, source.num_samples * source.num_channels)), highest)
+
+
+def _energy(channel: np.ndarray) -> float:
+    """Sum of squares: a few thousand at a time in single precision, and all of them in double."""
+    whole = len(channel) // RUN_SAMPLES * RUN_SAMPLES
+    runs, rest = channel[:whole].reshape(-1, RUN_SAMPLES), channel[whole:]
+    return float(np.einsum("rs,rs->r", runs, runs).sum(dtype=np.float64)) + float(np.dot(rest, rest))
 
 
 @torch.inference_mode()
@@ -174,14 +182,16 @@ def _sounding(source: Recording, name: str, *, folded: int = 1) -> Level:
 def _excerpts(model: FusionModel, sources: Sequence[Recording]) -> Excerpts:
     def read(start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
         first, second = (
-            torch.from_numpy(np.require(source.read(start, stop), requirements=["C", "W"]))[None].to(
-                model.device
-            )
-            for source in sources
+            torch.from_numpy(_readable(source.read(start, stop)))[None].to(model.device) for source in sources
         )
         return first, second
 
     return read
+
+
+def _readable(samples: np.ndarray) -> np.ndarray:
+    """The same, copied where torch cannot take it as it is."""
+    return samples if samples.flags.writeable and min(samples.strides) >= 0 else samples.copy()
 
 
 def _with_controls(

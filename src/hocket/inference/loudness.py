@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.signal import lfilter
 
-from hocket import audio
 from hocket.audio import Audio
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
+from hocket.inference.true_peak import true_peak_db
 from hocket.inference.views import Resampled
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
@@ -24,8 +26,11 @@ OFFSET_DB = -0.691
 SURROUND_WEIGHT = 1.41
 LEAST_RATE_HZ = 8_000
 
-OVERSAMPLING = 4
-OVERLAP_SAMPLES = 512
+RUN_SAMPLES = 64
+PART_SAMPLES = 2**18
+"""What is filtered at once, in samples over all channels: it stays in the cache."""
+
+FORGOTTEN = 1e-12
 
 
 def finish(output: Audio, *, sources: Sequence[Audio]) -> Audio:
@@ -47,27 +52,11 @@ def finishing_gain(output: Audio | Recording, *, sources: Sequence[Audio | Recor
     return float(10 ** (min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output)) / 20))
 
 
-def true_peak_db(sound: Audio | Recording) -> float:
-    """The largest magnitude of the waveform between its samples as well, in dBTP; minus infinity for silence.
-
-    Measured on four times the rate (ITU-R BS.1770-5, annex 2), in parts of 10 s, so that an hour needs little memory.
-    """
-    recording, highest = as_recording(sound), 0.0
-    for start, stop in recording.spans():
-        first = max(0, start - OVERLAP_SAMPLES)
-        part = recording.read(first, min(stop + OVERLAP_SAMPLES, recording.num_samples))
-        # Only the ratio counts, and these two rates are always allowed.
-        finer = audio.resample(part, from_hz=48_000, to_hz=48_000 * OVERSAMPLING)
-        finer = finer[:, (start - first) * OVERSAMPLING : (stop - first) * OVERSAMPLING]
-        highest = max(highest, float(finer.max()), -float(finer.min()))
-    return 20 * math.log10(highest) if highest > 0 else -math.inf
-
-
 def loudness_lufs(sound: Audio | Recording) -> float:
     """Integrated loudness by ITU-R BS.1770-5 in LUFS; minus infinity for silence.
 
     Under 0.4 s, or where all of it is under the gate of -70 LUFS, everything counts, without gates. Four and five
-    channels are L, R, C, Ls, Rs; more have no agreed order, and their mean power counts. Works in parts of 10 s.
+    channels are L, R, C, Ls, Rs; more have no agreed order, and their mean power counts.
     """
     powers = _subblock_powers(as_recording(sound))
     if len(powers) == 0:
@@ -100,12 +89,15 @@ def _subblock_powers(recording: Recording) -> np.ndarray:
     edges = (np.arange(whole_tenths + 1) * SUBBLOCK_SECONDS * rate).astype(int)
     if whole_tenths < SUBBLOCKS:
         edges = np.unique([0, recording.num_samples])
+    weights = _channel_weights(recording.num_channels)
     energy, done, parts = 0.0, 0, [0.0]
     for block in _filtered(recording):
-        running = energy + np.cumsum(_channel_weights(recording.num_channels) @ block**2)
-        inside = edges[(edges > done) & (edges <= done + len(running))]
-        parts.extend(running[inside - done - 1])
-        energy, done = float(running[-1]), done + len(running)
+        num_samples = block.shape[1]
+        inside = edges[(edges > done) & (edges <= done + num_samples)] - done
+        starts = np.concatenate([[0], inside[inside < num_samples]])
+        running = energy + np.cumsum(weights @ np.add.reduceat(np.square(block), starts, axis=1))
+        parts.extend(running[: len(inside)])
+        energy, done = float(running[-1]), done + num_samples
     return np.asarray(np.diff(parts) / np.diff(edges))
 
 
@@ -117,13 +109,65 @@ def _channel_weights(num_channels: int) -> np.ndarray:
 
 def _filtered(recording: Recording) -> Iterator[np.ndarray]:
     """The K-weighted samples, part by part, with the filters' state carried on."""
-    filters = k_weighting(recording.sample_rate)
-    states = [np.zeros((recording.num_channels, 2)) for _ in filters]
-    for samples in recording.blocks():
-        block = samples.astype(np.float64)
-        for index, (numerator, denominator) in enumerate(filters):
-            block, states[index] = lfilter(numerator, denominator, block, zi=states[index])
-        yield block
+    runs = _Runs.of(recording.sample_rate)
+    state = np.zeros((recording.num_channels, 1, runs.step.shape[0]))
+    size = max(1, PART_SAMPLES // recording.num_channels // RUN_SAMPLES) * RUN_SAMPLES
+    for start in range(0, recording.num_samples, size):
+        samples = recording.read(start, min(start + size, recording.num_samples))
+        filtered, state = runs.filter(samples, state)
+        yield filtered
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The K-weighting of `RUN_SAMPLES` samples at a time, as products with matrices: three times as fast as one by one.
+
+    A run's output is `samples @ response + state @ ringing`, the state after it `samples @ excitation + state @ step`.
+    """
+
+    response: np.ndarray
+    ringing: np.ndarray
+    excitation: np.ndarray
+    step: np.ndarray
+
+    @classmethod
+    @lru_cache(maxsize=8)
+    def of(cls, sample_rate: int) -> "_Runs":
+        """What the filters make of each single sample and of each single state."""
+        filters = k_weighting(sample_rate)
+        order = 2 * len(filters)
+
+        def run(samples: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            after = np.empty_like(states)
+            for index, (numerator, denominator) in enumerate(filters):
+                own = slice(2 * index, 2 * index + 2)
+                samples, after[:, own] = lfilter(numerator, denominator, samples, zi=states[:, own])
+            return samples, after
+
+        response, excitation = run(np.eye(RUN_SAMPLES), np.zeros((RUN_SAMPLES, order)))
+        ringing, step = run(np.zeros((order, RUN_SAMPLES)), np.eye(order))
+        # States of unit length that ring each in its own way: nothing cancels out, and single precision is enough.
+        ringing, mix = np.linalg.qr(ringing.T)
+        ringing, excitation = ringing.T, excitation @ mix.T
+        step = np.linalg.solve(mix.T, step) @ mix.T
+        response, ringing, excitation = (part.astype(np.float32) for part in (response, ringing, excitation))
+        return cls(response, ringing, excitation, step)
+
+    def filter(self, samples: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Filters float32 `[channels, samples]` from a state `[channels, 1, n]`; whole runs, unless it is the end."""
+        num_samples = samples.shape[1]
+        if num_samples % RUN_SAMPLES:
+            samples = np.pad(samples, ((0, 0), (0, -num_samples % RUN_SAMPLES)))
+        samples = samples.reshape(len(samples), -1, RUN_SAMPLES)
+        states = np.concatenate([state, samples @ self.excitation], axis=1)
+        # Each state is heard in all later ones: by doubling, until it is forgotten.
+        step, reach = self.step, 1
+        while reach < states.shape[1] and np.abs(step).max() > FORGOTTEN:
+            states[:, reach:] += states[:, :-reach] @ step
+            step, reach = step @ step, 2 * reach
+        filtered = samples @ self.response
+        filtered += states[:, :-1].astype(np.float32) @ self.ringing
+        return filtered.reshape(len(filtered), -1)[:, :num_samples], states[:, -1:]
 
 
 def k_weighting(sample_rate: int) -> list[tuple[np.ndarray, np.ndarray]]:

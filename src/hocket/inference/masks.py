@@ -24,39 +24,44 @@ class MaskStore:
         self._array = np.empty((num_frames, 2, dim), dtype=self._kind) if held else None
         self._file = None if held else workspace.file()
         self._done = 0
-        self._sums = np.zeros(5)
+        self._totals, self._products = np.zeros(2), np.zeros(3)
 
     def add(self, masks: Masks) -> None:
         """The next frames."""
-        both = torch.stack([masks.input[0], masks.target[0]]).cpu()
-        flat = both.flatten(1).double()
-        self._sums += [
-            *flat.sum(dim=1).tolist(),
-            *flat.square().sum(dim=1).tolist(),
-            float(flat[0] @ flat[1]),
-        ]
-        rows = np.ascontiguousarray(both.permute(2, 0, 1).numpy(), dtype=self._kind)
+        rows = np.empty((masks.input.shape[-1], 2, self._dim), dtype=np.float32)
+        for voice, mask in enumerate((masks.input, masks.target)):
+            torch.from_numpy(rows)[:, voice].copy_(mask[0].T)
+        for place, (first, second) in enumerate(((0, 0), (1, 1), (0, 1))):
+            # Frame by frame in single precision, and all frames in double.
+            products = np.einsum("td,td->t", rows[:, first], rows[:, second])
+            self._products[place] += products.sum(dtype=np.float64)
+        self._totals += rows.sum(axis=2).sum(axis=0, dtype=np.float64)
         if self._array is not None:
             self._array[self._done : self._done + len(rows)] = rows
         else:
             assert self._file is not None and self._folder is not None
-            write_at(self._file, self._done * self._row_bytes, rows, folder=self._folder)
+            kept = rows.astype(self._kind, copy=False)
+            write_at(self._file, self._done * self._row_bytes, kept, folder=self._folder)
         self._done += len(rows)
 
     def read(self, first: int, last: int) -> np.ndarray:
-        """Both masks of some frames, `[2, d, last - first]`, in the precision that they are kept in."""
+        """Both masks of some frames, `[2, d, last - first]`, in the precision that they are kept in.
+
+        Not to be written to; in memory the bins of a frame stand together.
+        """
         if self._array is not None:
             rows = self._array[first:last]
         else:
             assert self._file is not None
             rows = np.empty((last - first, 2, self._dim), dtype=self._kind)
             read_at(self._file, first * self._row_bytes, rows)
-        return np.ascontiguousarray(rows.transpose(1, 2, 0))
+        return rows.transpose(1, 2, 0)
 
     def figures(self) -> dict[str, float]:
         """Means, complementarity and variance over all places."""
         num_places = self._done * self._dim
-        first, second, first_square, second_square, product = self._sums / num_places
+        first, second = self._totals / num_places
+        first_square, second_square, product = self._products / num_places
         return {
             "input_mask_mean": float(first),
             "target_mask_mean": float(second),

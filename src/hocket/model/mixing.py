@@ -5,7 +5,7 @@ recording share one mask, so that the stereo image stays where it is.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
 from hocket.model.arrangement import Arrangement, Excerpts, Score
-from hocket.model.result import Masks
+from hocket.model.overlay import Frames, Gains
 from hocket.model.strikes import strike_envelope, strikes_at
 
 BLOCK_SECONDS = 10.0
@@ -80,6 +80,7 @@ def mix_down(
     return output
 
 
+@torch.no_grad()
 def mix_blocks(
     score: Score,
     excerpts: Excerpts,
@@ -94,19 +95,15 @@ def mix_blocks(
     `excerpts` gives the sources at that rate; `grid` is where the masks lie. Blocks are of 10 s, and at most of about
     `most_at_once` samples.
     """
-    hop = codec.hop
-    reach = 4 * hop * -(-codec.config.fft_size // (4 * hop))
+    frames = Frames(length, fft_size=codec.config.fft_size, hop=codec.hop)
+    lens = _Lens(grid, codec, score)
     seconds = min(BLOCK_SECONDS, (most_at_once or math.inf) / codec.sample_rate)
-    block = max(1, round(seconds * codec.frame_rate)) * hop
+    block = max(1, round(seconds * codec.frame_rate)) * codec.hop
     for start in range(0, length, block):
         stop = min(start + block, length)
-        first, last = max(0, start - reach), min(length, stop + reach)
-        masks = _masks_at(score, grid, codec, first // hop, 1 + (last - first) // hop)
-        input, target = excerpts(first, last)
-        latent = masks.input * _encode(codec, input)
-        latent += masks.target * _encode(codec, target)
-        sound = codec.decode(latent.flatten(0, 1), last - first).unflatten(0, latent.shape[:2])
-        yield start, sound[..., start - first : stop - first]
+        reaching = frames.reaching(start, stop)
+        sources = excerpts(*frames.heard(*reaching))
+        yield start, frames.filtered(sources, lens.over(*reaching), start, stop)
 
 
 def with_controls(
@@ -135,45 +132,68 @@ def amounts(controls: Controls) -> Tensor:
     return torch.tensor([controls.input_amount, controls.target_amount])
 
 
-def _encode(codec: SpectralCodec, waveform: Tensor) -> Tensor:
-    return codec.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2])
+class _Lens:
+    """Reads a score's masks, times levels and tone, at the places of another codec: between the nearest of its own.
+
+    Above what the model hears, the mean of its upper octave stands; beyond the last frame, the last one.
+    """
+
+    def __init__(self, grid: Grid, codec: SpectralCodec, score: Score) -> None:
+        self._score, self._frames_a_frame = score, grid.frame_rate / codec.frame_rate
+        from_hz, to_hz = grid.bin_hz, codec.bin_hz
+        self._is_same = torch.equal(from_hz, to_hz)
+        device = score.levels.device
+        self._band = slice(*(int(share * (len(from_hz) - 1)) for share in HELD_BAND))
+        places = to_hz.double() * ((len(from_hz) - 1) / float(from_hz[-1]))
+        self._num_bins, places = len(places), places[places < self._band.stop]
+        self._lower = places.long().to(device)
+        self._upper_weights = (places - places.floor()).float().to(device)
+        self._gains = score.levels[..., None] * self._along_frequency(score.tone.clone())[:, None]
+
+    def over(self, first_frame: int, last_frame: int) -> Gains:
+        """The gains of both sources `[b, 1, frames, bins]` anywhere between two frames of the codec."""
+        places = torch.arange(first_frame, last_frame, dtype=torch.float64) * self._frames_a_frame
+        places.clamp_(max=self._score.num_frames - 1)
+        # From the frame before the first to the one after the last, where there is one.
+        first, last = int(places[0]), min(int(places[-1]) + 2, self._score.num_frames)
+        masks = self._score.masks_between(first, last)
+        target = masks.target
+        if self._score.strikes is not None:
+            target = target * self._score.strikes[:, None, first:last]
+        rows = [[mask.T for mask in pair] for pair in zip(masks.input, target, strict=True)]
+        weights = _between_rows(places - first, last - first).to(target.device)
+        lower = (places - first).long().tolist()
+
+        def between(begin: int, end: int) -> Iterable[Tensor]:
+            here = slice(begin - first_frame, end - first_frame)
+            read = slice(lower[here.start], lower[here.stop - 1] + 2)
+            local = target.new_empty(end - begin, len(rows), 2, target.shape[1])
+            for index, pair in enumerate(rows):
+                for voice, mask in enumerate(pair):
+                    torch.mm(weights[here, read], mask[read], out=local[:, index, voice])
+            gains = self._along_frequency(local).mul_(self._gains)
+            return (gains[:, :, voice, None].permute(1, 2, 0, 3) for voice in (0, 1))
+
+        return between
+
+    def _along_frequency(self, masks: Tensor) -> Tensor:
+        """Reads `[..., d]`, which it may change, at the codec's frequencies: `[..., bins]`."""
+        if self._is_same:
+            return masks
+        flat, top = masks.view(-1, masks.shape[-1]), self._band.stop
+        flat[:, top] = flat[:, self._band].mean(dim=1)
+        read = flat.new_empty(len(flat), self._num_bins)
+        num_below = len(self._lower)
+        lower, upper = flat.index_select(1, self._lower), flat.index_select(1, self._lower + 1)
+        torch.lerp(lower, upper, self._upper_weights, out=read[:, :num_below])
+        read[:, num_below:] = flat[:, top, None]
+        return read.view(*masks.shape[:-1], -1)
 
 
-def _masks_at(score: Score, grid: Grid, codec: SpectralCodec, first_frame: int, num_frames: int) -> Masks:
-    """Masks times levels and tone, `[b, 1, bins, num_frames]`, on the codec's own grid from a frame on."""
-    frames = torch.arange(first_frame, first_frame + num_frames, dtype=torch.float64) * (
-        grid.frame_rate / codec.frame_rate
-    )
-    frames = frames.clamp(max=score.num_frames - 1)
-    # From the frame before the first to the one after the last, where there is one.
-    first, last = int(frames[0]), min(int(frames[-1]) + 2, score.num_frames)
-    masks = score.masks_between(first, last)
-    if score.strikes is not None:
-        masks = Masks(masks.input, masks.target * score.strikes[:, None, first:last])
-    tone = _along_frequency(score.tone[..., None], grid.bin_hz, codec.bin_hz)
-    both = []
-    for voice, mask in enumerate((masks.input, masks.target)):
-        local = _along_time(mask, frames - first)
-        local = _along_frequency(local, grid.bin_hz, codec.bin_hz)
-        both.append((local * score.levels[:, voice, None, None] * tone)[:, None])
-    return Masks(*both)
-
-
-def _along_time(mask: Tensor, frames: Tensor) -> Tensor:
-    """Reads `[b, d, t]` at fractional frames, between the two nearest; beyond the end it stays as it is there."""
-    frames = frames.to(mask.device).clamp(max=mask.shape[-1] - 1)
-    lower = frames.floor().long()
-    upper = (lower + 1).clamp(max=mask.shape[-1] - 1)
-    return torch.lerp(mask[..., lower], mask[..., upper], (frames - lower).float())
-
-
-def _along_frequency(mask: Tensor, from_hz: Tensor, to_hz: Tensor) -> Tensor:
-    """Reads `[b, d, t]` at other frequencies; above what the model hears, the mean of its upper octave stands."""
-    if torch.equal(from_hz, to_hz):
-        return mask
-    top = float(from_hz[-1])
-    low, high = (int(share * (len(from_hz) - 1)) for share in HELD_BAND)
-    held = mask[:, low:high].mean(dim=1, keepdim=True)
-    mask = torch.cat([mask[:, :high], held], dim=1)
-    spacing = top / (len(from_hz) - 1)
-    return _along_time(mask.transpose(1, 2), to_hz.double() / spacing).transpose(1, 2)
+def _between_rows(places: Tensor, num_rows: int) -> Tensor:
+    """The matrix `[n, num_rows]` that reads rows at fractional places: two numbers in each of its rows."""
+    lower, here = places.long(), torch.arange(len(places))
+    upper_weights = (places - lower).float()
+    weights = torch.zeros(len(places), num_rows + 1)
+    weights[here, lower], weights[here, lower + 1] = 1.0 - upper_weights, upper_weights
+    return weights[:, :num_rows]
