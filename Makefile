@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup demo studio study weights ablations test test-slow lint clean
+.PHONY: setup demo studio study weights ablations bench test test-slow lint clean
 
 setup: .venv/.ready
 
@@ -36,6 +36,10 @@ weights: setup
 # Needs music to train on and pairs to score: make ablations MUSIC=dir PAIRS=pairs.csv
 ablations: setup
 	OMP_WAIT_POLICY=passive $(BIN)/python scripts/ablations.py ablations --music "$(MUSIC)" --pairs "$(PAIRS)"
+
+# How fast it is, written to docs/results/performance.md; about half an hour, on a machine that does nothing else.
+bench: setup
+	$(BIN)/hocket bench -o docs/results/performance.md
 
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

@@ -133,3 +133,13 @@ def test_masks_come_back_as_they_were_and_their_figures_are_those_of_all(
         },
         abs=1e-7,
     )
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 44_100, 384_000])
+def test_a_biquad_is_scipys(sample_rate: int) -> None:
+    rng = np.random.default_rng(1)
+    samples, states = rng.standard_normal((5, 64)), rng.standard_normal((5, 2))
+    for numerator, denominator in loudness.k_weighting(sample_rate):
+        ours = loudness._biquad(numerator, denominator, samples, states)
+        for got, expected in zip(ours, lfilter(numerator, denominator, samples, zi=states), strict=True):
+            np.testing.assert_allclose(got, expected, atol=1e-12)

@@ -1,15 +1,20 @@
 """Commands in processes of their own, with what each took: time, processor time, memory."""
 
+import json
 import os
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from hocket.bench import launch
 from hocket.errors import HocketError
 
 HOCKET = (sys.executable, "-m", "hocket")
+# Isolated and without site packages, so that it is small.
+LAUNCHER = (sys.executable, "-I", "-S", launch.__file__)
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,15 @@ class Child:
     peak_megabytes: float
     output: str
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """All but what it said."""
+        return {name: value for name, value in vars(self).items() if name != "output"}
+
 
 def environment(num_threads: int | None) -> dict[str, str]:
     """This process's environment with so many threads for all libraries; None is their own choice."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     cleared = {name: value for name, value in os.environ.items() if name not in names}
     return cleared if num_threads is None else cleared | dict.fromkeys(names, str(num_threads))
 
@@ -35,23 +45,18 @@ def measured(command: Sequence[str], *, env: Mapping[str, str] | None = None) ->
     Raises:
         HocketError: it failed; the last line that it wrote is told.
     """
-    begin = time.perf_counter()
-    with subprocess.Popen(
-        command,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        said = process.stdout.read()
-        # wait4 and not wait: what this child alone used.
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        last = (said.strip().splitlines() or ["it said nothing"])[-1]
-        raise HocketError(f"'{' '.join(command)}' failed ({last}): run it by itself to see why.")
-    scale = 2**20 if sys.platform == "darwin" else 2**10
-    return Child(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale, said)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        done = subprocess.run(
+            [*LAUNCHER, str(figures), *command],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
+            raise HocketError(f"'{' '.join(command)}' failed ({last}): run it by itself to see why.")
+        return Child(**json.loads(figures.read_text(encoding="utf-8")), output=done.stdout)

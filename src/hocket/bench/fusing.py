@@ -1,8 +1,6 @@
 """Fusing: how fast, in how much memory, what each step takes, and how far above the floor of its transforms."""
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ from hocket.bench.children import HOCKET, Child, environment, measured
 from hocket.bench.machine import num_cores
 from hocket.bench.page import Section, Table
 from hocket.bench.plan import Plan, loop
-from hocket.bench.stopwatch import FUSING, INFERENCE, Seams, shares, stopwatch
-from hocket.bench.timing import Timing, Work, ratio, side_by_side, threads
+from hocket.bench.stopwatch import FUSING, INFERENCE, Seams, stopwatch
+from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.inference import Fuser
 
 RATE_HZ = 44_100
@@ -30,7 +28,7 @@ def measure(plan: Plan) -> Section:
     works = _works(fuser, plan)
     with threads(1):
         plan.say(f"  one thread, {plan.rounds} rounds")
-        alone = side_by_side(works, rounds=plan.rounds)
+        alone = side_by_side(works, rounds=plan.rounds, clock=ALONE)
         steps = {
             "fuse": _shares(works["fuse"], FUSING),
             "inference": _shares(works["inference"], INFERENCE),
@@ -55,10 +53,7 @@ def measure(plan: Plan) -> Section:
         "one_thread": _raw(alone),
         "all_threads": _raw(together) if together else None,
         "shares": steps,
-        "command": {
-            name: {k: v for k, v in asdict(child).items() if k != "output"}
-            for name, child in children.items()
-        },
+        "command": {name: child.figures for name, child in children.items()},
     }
     return Section("Fusing, and the floor under it", content, figures)
 
@@ -87,10 +82,8 @@ def _shares(work: Callable[[], object], seams: Seams) -> dict[str, float]:
     runs = []
     for _ in range(WATCHED_RUNS):
         with stopwatch(seams) as watch:
-            begin = time.perf_counter()
             work()
-            whole = time.perf_counter() - begin
-        runs.append((whole, shares(watch, whole)))
+            runs.append((watch.whole, watch.shares))
     return min(runs, key=lambda run: run[0])[1]
 
 

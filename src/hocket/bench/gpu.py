@@ -33,7 +33,7 @@ def measure(plan: Plan) -> Section:
 
 
 def measure_on(device: str, plan: Plan) -> Section:
-    """The same on a device of any name: training in several precisions, against the bandwidth's floor, and fusing against the CPU."""
+    """The same on a device of any name: training in several precisions, the bandwidth's floor, fusing."""
     name = torch.cuda.get_device_name() if device == "cuda" else device
     bandwidth = copy_bandwidth(device)
     rows: list[tuple[str, ...]] = []

@@ -13,7 +13,7 @@ from hocket.bench.fusing import fused_by_command
 from hocket.bench.learning import Trainee, configuration, draw
 from hocket.bench.page import Section, Table
 from hocket.bench.plan import Plan
-from hocket.bench.timing import Timing, Work, ratio, side_by_side, threads
+from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 
 TWO = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "hocket")
 EPOCH_STEPS = 8
@@ -51,7 +51,7 @@ def measure(plan: Plan) -> Section:
         *(BUSY, _busy_table(busy)),
     ]
     figures: dict[str, Any] = {
-        "lengths": {f"{seconds:g}": vars(child) | {"output": ""} for seconds, child in lengths.items()},
+        "lengths": {f"{seconds:g}": child.figures for seconds, child in lengths.items()},
         "batches": {str(size): list(timing.seconds) for size, timing in batches.items()},
         "busy": {name: list(timing.seconds) for name, timing in busy.items()},
     }
@@ -80,7 +80,9 @@ def _batches(plan: Plan) -> dict[int, Timing]:
     works: dict[int, Work] = {size: _step(plan, size) for size in sizes}
     with threads(1):
         timings = side_by_side(
-            {str(size): work for size, work in works.items()}, rounds=2 if plan.quick else 5
+            {str(size): work for size, work in works.items()},
+            rounds=2 if plan.quick else 5,
+            clock=ALONE,
         )
     return {size: timings[str(size)] for size in sizes}
 

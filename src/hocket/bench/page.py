@@ -42,7 +42,7 @@ class Section:
 INTRODUCTION = """\
 Speed is told in ratios: what is compared ran in turns in one process, and a ratio is that of the medians, with the
 smallest and the largest of any round behind it. Seconds belong to the machine and to what else it did; ratios mostly
-do not."""
+do not. Where one thread works in this process its processor time is counted, which neighbours disturb least."""
 
 
 def page(sections: Sequence[Section], *, facts: Mapping[str, str], command: str) -> str:

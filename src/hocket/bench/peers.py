@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan
-from hocket.bench.timing import Timing, Work, ratio, side_by_side, threads
+from hocket.bench.plan import Plan, loop
+from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.data.pairs import read_pairs
 from hocket.errors import DataError
 from hocket.inference import Fuser
@@ -51,31 +51,48 @@ def measure(plan: Plan) -> Section:
         pairs = pairs[:1]
     if not pairs:
         raise DataError(f"{plan.pairs_to_compare()} has no pairs: give at least one.")
-    contests = []
+    contests, rounds = [], 2 if plan.quick else 3
     with threads(1):
         for number, pair in enumerate(pairs, start=1):
             plan.say(f"  pair {number} of {len(pairs)}")
-            contests.append(_contest(model, pair.input, pair.target, rounds=2 if plan.quick else 3))
+            contests.append(_contest(model, pair.input, pair.target, rounds=rounds))
+        raced = _by_length(model, plan, rounds)
     whose = "given" if plan.pairs else "rendered"
     content = (
         f"{len(pairs)} {whose} pair{'s' * (len(pairs) != 1)}. {EXPLANATION}",
         _table(contests),
+        "The times alone, by length:",
+        _length_table(raced),
     )
     figures = [
         {"seconds": {name: list(t.seconds) for name, t in contest.timings.items()}, "scores": contest.scores}
         for contest in contests
     ]
-    return Section("Peers", content, {"pairs": figures})
+    lengths = {f"{s:g}": {name: list(t.seconds) for name, t in race.items()} for s, race in raced.items()}
+    return Section("Peers", content, {"pairs": figures, "lengths": lengths})
 
 
 def _contest(model: FusionModel, input_path: Path, target_path: Path, *, rounds: int) -> Contest:
-    from hocket.evaluation.baselines import BASELINES
-    from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_folded
+    from hocket.evaluation.conventions import read_folded
     from hocket.evaluation.score import score_triple
 
     sources = [read_folded(path) for path in (input_path, target_path)]
     length = min(map(len, sources))
     input, target = (source[:length] for source in sources)
+    timings, outputs = _race(model, input, target, rounds=rounds)
+    scores = {
+        name: score_triple(output=output, input=input, target=target) for name, output in outputs.items()
+    }
+    return Contest(timings, scores)
+
+
+def _race(
+    model: FusionModel, input: np.ndarray, target: np.ndarray, *, rounds: int
+) -> tuple[dict[str, Timing], dict[str, np.ndarray]]:
+    """What each method took for waveforms `[samples]`, in turns, and its output."""
+    from hocket.evaluation.baselines import BASELINES
+    from hocket.evaluation.conventions import SAMPLE_RATE_HZ
+
     outputs: dict[str, np.ndarray] = {}
 
     def ours() -> None:
@@ -88,11 +105,26 @@ def _contest(model: FusionModel, input_path: Path, target_path: Path, *, rounds:
         return run
 
     works: dict[str, Work] = {OURS: ours, **{name: peer(name) for name in PEERS}}
-    timings = side_by_side(works, rounds=rounds)
-    scores = {
-        name: score_triple(output=output, input=input, target=target) for name, output in outputs.items()
-    }
-    return Contest(timings, scores)
+    return side_by_side(works, rounds=rounds, clock=ALONE), outputs
+
+
+def _by_length(model: FusionModel, plan: Plan, rounds: int) -> dict[float, dict[str, Timing]]:
+    """Times on drums and chords of several lengths."""
+    raced = {}
+    for seconds in (5.0, 10.0) if plan.quick else (10.0, 60.0, 180.0):
+        plan.say(f"  {seconds:g} s")
+        input, target = (loop(index, seconds, model.sample_rate) for index in range(2))
+        raced[seconds] = _race(model, input, target, rounds=rounds)[0]
+    return raced
+
+
+def _length_table(raced: Mapping[float, Mapping[str, Timing]]) -> Table:
+    rows = []
+    for seconds, timings in raced.items():
+        others = [(timings[name].words, ratio(timings[name], timings[OURS]).words) for name in PEERS]
+        rows.append((f"{seconds:g} s", timings[OURS].words, *(word for pair in others for word in pair)))
+    peers = [word for name in ("HPSS", "NMF mosaicing") for word in (name, "ours is faster by")]
+    return Table(("length", "this program", *peers), tuple(rows))
 
 
 def _table(contests: list[Contest]) -> Table:

@@ -1,6 +1,7 @@
 """A step of training with the plain model and objective: what the fast step is compared with, figure and pace."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,9 +12,13 @@ from hocket.model import FusionModel
 from hocket.objective import ObjectiveConfig
 
 
-def plain_copy(model: FusionModel) -> PlainModel:
-    """The plain model with the weights of the fast one."""
-    plain = PlainModel(model.config)
+def plain_copy(model: FusionModel, *, full: bool = False) -> PlainModel:
+    """The plain model with the weights of the fast one; `full` makes each bin a place, and hears each frame."""
+    config = model.config
+    if full:
+        codec, agent = replace(config.codec, place_width=0.0), replace(config.agent, attention_stride=1)
+        config = replace(config, codec=codec, agent=agent)
+    plain = PlainModel(config)
     plain.load_state_dict(model.state_dict())
     return plain
 

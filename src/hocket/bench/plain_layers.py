@@ -60,7 +60,7 @@ class PlainAttention(nn.Module):
     def __init__(self, config: AgentConfig) -> None:
         super().__init__()
         dim = config.model_dim
-        self.num_heads = config.num_heads
+        self.num_heads, self.stride = config.num_heads, config.attention_stride
         self.norm_own, self.norm_other, self.norm_out = (
             nn.LayerNorm(dim),
             nn.LayerNorm(dim),
@@ -71,22 +71,24 @@ class PlainAttention(nn.Module):
         self.feed_forward = PlainFeedForward(config)
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
-        """`x` `[b, t, dim]` with what it heard in `other`."""
+        """`x` `[b, t, dim]` with what it heard in `other`, of which a few frames are heard as one."""
+        other = torch.stack([frames.mean(dim=1) for frames in other.split(self.stride, dim=1)], dim=1)
         key, value = self.key_value(self.norm_other(other)).chunk(2, dim=-1)
         query = self.query(self.norm_own(x))
         query, key, value = (
             part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value)
         )
-        heard = F.scaled_dot_product_attention(rotated(query), rotated(key), value)
+        heard = F.scaled_dot_product_attention(rotated(query, 1), rotated(key, self.stride), value)
         x = x + self.out(heard.transpose(1, 2).flatten(2))
         return x + self.feed_forward(self.norm_out(x))
 
 
-def rotated(x: Tensor) -> Tensor:
-    """Pairs of channels of `[b, heads, t, channels]` turned by an angle that grows with t."""
+def rotated(x: Tensor, stride: int) -> Tensor:
+    """Pairs of channels of `[b, heads, t, channels]`, turned by an angle that grows with the middle of their frames."""
     half = x.shape[-1] // 2
     speeds = 10_000.0 ** (-torch.arange(half, device=x.device) / half)
-    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * speeds
+    frames = torch.arange(x.shape[-2], device=x.device) * stride + (stride - 1) / 2
+    angles = frames[:, None] * speeds
     first, second = x[..., :half], x[..., half:]
     cosine, sine = angles.cos(), angles.sin()
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

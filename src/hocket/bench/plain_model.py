@@ -63,11 +63,16 @@ class PlainCascade(nn.Module):
     """Each stage adds to the decision of those before it, with their mix in its ears."""
 
     bands: Tensor
+    place_of: Tensor
+    sizes: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("bands", band_triangles(config), persistent=False)
+        place_of = places_of(config.codec)
+        self.register_buffer("place_of", place_of, persistent=False)
+        self.register_buffer("sizes", place_of.bincount().float(), persistent=False)
+        self.register_buffer("bands", band_triangles(config, self.centres), persistent=False)
         self.agents = nn.ModuleList(
             PlainAgent(config, num_sources=2 if stage == 0 else 3)
             for stage in range(config.cascade.num_stages)
@@ -78,20 +83,45 @@ class PlainCascade(nn.Module):
         heard = [input, target]
         decisions: list[tuple[Tensor, Tensor]] = []
         for agent in self.agents:
-            decisions.append(agent([describe(latent, self.config.codec) for latent in heard], self.bands))
+            features = [describe(self.power(latent), self.config.codec) for latent in heard]
+            decisions.append(agent(features, self.bands, self.pooling))
             logits, gains = (torch.stack(parts).sum(dim=0) for parts in zip(*decisions, strict=True))
             masks = self.masks(logits, gains)
             shares = self.shares(masks, input, target)
             heard = [input, target, shares[0] + shares[1]]
         return masks, shares
 
+    @property
+    def centres(self) -> Tensor:
+        """The middle of each place, in bins."""
+        return self.sizes.cumsum(0) - (self.sizes + 1) / 2
+
+    @property
+    def pooling(self) -> Tensor:
+        """What gives a band's mean over bins, from means over places: `[bands, places]`."""
+        weights = self.bands * self.sizes
+        return weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
+
+    def power(self, latent: Tensor) -> Tensor:
+        """Mean power of each place, `[b, places, t]`."""
+        power = latent.real.square() + latent.imag.square()
+        if len(self.sizes) == len(self.place_of):
+            return power
+        places = power.new_zeros(len(power), len(self.sizes), power.shape[2])
+        return places.index_add(1, self.place_of, power) / self.sizes[:, None]
+
+    def spread(self, places: Tensor) -> Tensor:
+        """The same value for all bins of a place, along axis 1."""
+        return places if len(self.sizes) == len(self.place_of) else places[:, self.place_of]
+
     def masks(self, logits: Tensor, gains: Tensor) -> list[Tensor]:
-        """Who has a place, times how loud that voice is in its band; gains are `[b, 2, bands, t]`."""
+        """Who has a bin, times how loud that voice is in its band; logits are `[b, places, t]`, gains by band."""
         most = self.config.agent.max_gain
         loudness = most * torch.sigmoid(gains - math.log(most - 1.0))
         loudness = torch.einsum("bvnt,nd->bvdt", loudness, self.bands)
         share = torch.sigmoid(logits)
-        return [loudness[:, 0] * share, loudness[:, 1] * (1.0 - share)]
+        places = loudness[:, 0] * share, loudness[:, 1] * (1.0 - share)
+        return [self.spread(mask) for mask in places]
 
     def shares(self, masks: list[Tensor], input: Tensor, target: Tensor) -> list[Tensor]:
         """Masked sources at levels that balance them, brought to their sources' brightness."""
@@ -125,15 +155,15 @@ class PlainCascade(nn.Module):
         own, first, second = (self.log_bands(latent) for latent in (mixed, input, target))
         limit = 12.0 * math.log(10) / 20
         change = (((first + second) / 2 - own) / 2).clamp(-limit, limit)
-        hertz = torch.linspace(0.0, self.config.codec.sample_rate / 2, mixed.shape[1], device=mixed.device)
+        codec = self.config.codec
+        hertz = self.centres * codec.sample_rate / codec.fft_size
         reach = torch.log2(hertz.clamp_min(1.0) / 1000.0).clamp(0.0, 1.0)
-        return torch.exp((change @ self.bands) * reach)
+        return self.spread(torch.exp((change @ self.bands) * reach))
 
     def log_bands(self, latent: Tensor) -> Tensor:
-        """Mean over time of each band's log power against the mean of all places, `[b, n]`."""
-        energy = latent.abs().square()
-        energy = energy / energy.mean(dim=(1, 2), keepdim=True).clamp_min(1e-20)
-        return torch.log(mean_rows(self.bands) @ energy + 1e-5).mean(dim=-1)
+        """Mean over time of each band's log power against the mean of all bins, `[b, n]`."""
+        mean = latent.abs().square().mean(dim=(1, 2)).clamp_min(1e-20)[:, None, None]
+        return torch.log(self.pooling @ self.power(latent) / mean + 1e-5).mean(dim=-1)
 
 
 class PlainAgent(nn.Module):
@@ -151,11 +181,9 @@ class PlainAgent(nn.Module):
         self.norm = nn.LayerNorm(num_sources * agent.model_dim)
         self.head = nn.Linear(num_sources * agent.model_dim, agent.num_bands * (self.num_weights + 3))
 
-    def forward(self, features: list[Tensor], bands: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `[b, d, t]` and gain logits `[b, 2, bands, t]` from features `[b, k, d, t]`."""
-        pooled = [
-            torch.einsum("bkdt,nd->bknt", source, mean_rows(bands)).flatten(1, 2) for source in features
-        ]
+    def forward(self, features: list[Tensor], bands: Tensor, pooling: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `[b, places, t]` and gain logits `[b, 2, bands, t]` from features `[b, k, places, t]`."""
+        pooled = [torch.einsum("bkdt,nd->bknt", source, pooling).flatten(1, 2) for source in features]
         states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]
         for layer in self.attention:
             assert isinstance(layer, nn.ModuleList)
@@ -168,10 +196,9 @@ class PlainAgent(nn.Module):
         return weighted.sum(dim=1) + per_bin[:, -1], weights[:, -2:]
 
 
-def describe(latent: Tensor, codec: SpectralConfig) -> Tensor:
-    """Level in units of 20 dB, and its contrast along time and along frequency, `[b, k, d, t]`."""
-    energy = latent.real.square() + latent.imag.square()
-    level = torch.log10(energy / (codec.fft_size / 4) ** 2 + 1e-8) / 2 + 2.0
+def describe(power: Tensor, codec: SpectralConfig) -> Tensor:
+    """Level in units of 20 dB, and its contrast along time and along frequency, `[b, k, places, t]`."""
+    level = torch.log10(power / (codec.fft_size / 4) ** 2 + 1e-8) / 2 + 2.0
     contrasts = {
         "level": lambda: level,
         "transient": lambda: level - local_mean(level, codec.transient_frames),
@@ -186,15 +213,21 @@ def local_mean(values: Tensor, length: int) -> Tensor:
     return F.avg_pool1d(values, length, 1, length // 2, count_include_pad=False)
 
 
-def band_triangles(config: ModelConfig) -> Tensor:
-    """`[bands, d]`: triangles between centres that are evenly spaced in mel; columns sum to 1."""
+def places_of(codec: SpectralConfig) -> Tensor:
+    """The place of each bin, `[d]`: places are 1, 2, 4, ... bins wide, up to a share of their lowest bin."""
+    num_bins, widths = codec.fft_size // 2 + 1, list[int]()
+    while (first := sum(widths)) < num_bins:
+        width = 1
+        while 2 * width <= codec.place_width * first:
+            width *= 2
+        widths.append(width if first + width <= num_bins else 1)
+    return torch.arange(len(widths)).repeat_interleave(torch.tensor(widths))
+
+
+def band_triangles(config: ModelConfig, places: Tensor) -> Tensor:
+    """`[bands, places]`: triangles between centres that are evenly spaced in mel; columns sum to 1."""
     codec, num_bands = config.codec, config.agent.num_bands
     mels = np.linspace(0.0, 2595.0 * np.log10(1.0 + codec.sample_rate / 2 / 700.0), num_bands)
     centres = 700.0 * (10.0 ** (mels / 2595.0) - 1.0) * codec.fft_size / codec.sample_rate
-    bins = np.arange(codec.fft_size // 2 + 1)
-    return torch.tensor(np.stack([np.interp(bins, centres, row) for row in np.eye(num_bands)])).float()
-
-
-def mean_rows(bands: Tensor) -> Tensor:
-    """The same with rows that sum to 1."""
-    return bands / bands.sum(dim=1, keepdim=True).clamp_min(1e-6)
+    triangles = [np.interp(places.numpy(), centres, row) for row in np.eye(num_bands)]
+    return torch.tensor(np.stack(triangles)).float()

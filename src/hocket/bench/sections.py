@@ -30,7 +30,7 @@ SECTIONS = {
     "fuse": Entry("hocket.bench.fusing", 9, 120),
     "start": Entry("hocket.bench.starting", 5, 60),
     "training": Entry("hocket.bench.learning", 13, 240),
-    "peers": Entry("hocket.bench.peers", 12, 120),
+    "peers": Entry("hocket.bench.peers", 12, 200),
     "criterion": Entry("hocket.bench.criterion", 15, 600, in_quick=False),
     "growth": Entry("hocket.bench.growth", 10, 500),
     "gpu": Entry("hocket.bench.gpu", 1, 60),

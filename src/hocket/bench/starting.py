@@ -3,8 +3,9 @@
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 
-from hocket.bench.children import HOCKET, environment, measured
+from hocket.bench.children import HOCKET, Child, environment, measured
 from hocket.bench.page import Section, Table
 from hocket.bench.plan import Plan
 from hocket.bench.timing import Timing
@@ -25,23 +26,32 @@ def measure(plan: Plan) -> Section:
     env = environment(1)
     # The last one loads torch, which the stages below tell of.
     commands = dict(list(COMMANDS.items())[:-1]) if plan.quick else COMMANDS
-    timings: dict[str, list[float]] = {name: [] for name in commands}
+    children: dict[str, list[Child]] = {name: [] for name in commands}
     stages: dict[str, list[float]] = {}
     for number in range(rounds):
         plan.say(f"  round {number + 1} of {rounds}")
         for name, command in commands.items():
-            timings[name].append(measured(command, env=env).seconds)
+            children[name].append(measured(command, env=env))
         for name, seconds in _first_fusion(plan).items():
             stages.setdefault(name, []).append(seconds)
-    spoken = {name: Timing(tuple(taken)) for name, taken in timings.items()}
     passed = {name: Timing(tuple(taken)) for name, taken in stages.items()}
     content = (
         "Each in a process of its own, one thread, files already in the system's cache.",
-        Table(("command", "time"), tuple((name, timing.words) for name, timing in spoken.items())),
+        _command_table(children),
         f"From the start of a process to its first fusion, of a pair of {SECONDS:g} s:",
         Table(("", "time"), tuple((name, timing.words) for name, timing in passed.items())),
     )
-    return Section("The start", content, {"commands": timings, "first_fusion": stages})
+    commands_seen = {name: [child.figures for child in seen] for name, seen in children.items()}
+    return Section("The start", content, {"commands": commands_seen, "first_fusion": stages})
+
+
+def _command_table(children: Mapping[str, Sequence[Child]]) -> Table:
+    rows = []
+    for name, seen in children.items():
+        wall = Timing(tuple(child.seconds for child in seen))
+        worked = Timing(tuple(child.processor_seconds for child in seen))
+        rows.append((name, wall.words, worked.words))
+    return Table(("command", "time", "processor time"), tuple(rows))
 
 
 def _first_fusion(plan: Plan) -> dict[str, float]:

@@ -6,10 +6,11 @@ A step's time is its own: what another step takes inside of it counts there. Wha
 import functools
 import importlib
 import inspect
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from hocket.bench.timing import ALONE, Clock
 
 Seams = Mapping[str, Sequence[str]]
 """For each step the functions that do it, as `module:name` or `module:Class.name`, where they are looked up."""
@@ -17,7 +18,7 @@ Seams = Mapping[str, Sequence[str]]
 FUSING: Seams = {
     "decode": ("hocket.inference.sources:decode",),
     "resample": ("hocket.inference.views:resample",),
-    "transform": ("hocket.codec.spectral:SpectralCodec.encode",),
+    "transform": ("torch.fft:rfft", "hocket.codec.spectral:SpectralCodec.encode"),
     "agent": ("hocket.model.agent:CreativeAgent.forward",),
     "masks": (
         "hocket.codec.spectral:SpectralCodec.describe",
@@ -25,11 +26,11 @@ FUSING: Seams = {
         "hocket.inference.fusion:listen_through",
         "hocket.inference.fusion:mix_blocks",
     ),
-    "inverse": ("hocket.codec.spectral:SpectralCodec.decode",),
+    "inverse": ("torch.fft:irfft", "hocket.codec.spectral:SpectralCodec.decode"),
     "level": ("hocket.inference.fusion:finishing_gain", "hocket.inference.fusion:Level.of"),
     "encode to file": ("hocket.audio:save",),
 }
-"""The steps of fusing two files into a third."""
+"""The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""
 
 INFERENCE: Seams = {
     "transform": FUSING["transform"],
@@ -45,11 +46,24 @@ INFERENCE: Seams = {
 
 
 class Stopwatch:
-    """Seconds of each step since it was made."""
+    """Seconds of each step since it was made, and of the `whole`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = ALONE) -> None:
         self.seconds: dict[str, float] = {}
+        self._clock, self._begin = clock, clock()
         self._inside: list[list[float]] = []
+
+    @property
+    def whole(self) -> float:
+        """Seconds since it was made."""
+        return self._clock() - self._begin
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each step's share of the whole, and that of all `other` code; they add up to 1."""
+        whole = self.whole
+        known = {step: seconds / whole for step, seconds in self.seconds.items()}
+        return {**known, "other": 1.0 - sum(known.values())}
 
     def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with its own time added to the step's; of a generator, the time it works."""
@@ -73,24 +87,24 @@ class Stopwatch:
 
     def _measure(self, step: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._inside.append([0.0])
-        begin = time.perf_counter()
+        begin = self._clock()
         try:
             return function(*args, **kwargs)
         finally:
-            whole = time.perf_counter() - begin
+            whole = self._clock() - begin
             self.seconds[step] += whole - self._inside.pop()[0]
             if self._inside:
                 self._inside[-1][0] += whole
 
 
 @contextmanager
-def stopwatch(seams: Seams) -> Iterator[Stopwatch]:
+def stopwatch(seams: Seams, clock: Clock = ALONE) -> Iterator[Stopwatch]:
     """A clock on every seam; afterwards all is as it was.
 
     Raises:
         AttributeError: a seam is not where it is said to be.
     """
-    watch, undo = Stopwatch(), []
+    watch, undo = Stopwatch(clock), []
     try:
         for step, places in seams.items():
             for place in places:
@@ -115,9 +129,3 @@ def find(place: str) -> tuple[Any, str]:
         holder = getattr(holder, part)
     inspect.getattr_static(holder, name)
     return holder, name
-
-
-def shares(watch: Stopwatch, whole_seconds: float) -> dict[str, float]:
-    """Each step's share of the whole, and that of all `other` code; they add up to 1."""
-    known = {step: seconds / whole_seconds for step, seconds in watch.seconds.items()}
-    return {**known, "other": 1.0 - sum(known.values())}

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 import torch
 
 Work = Callable[[], object]
+Clock = Callable[[], float]
+
+ALONE: Clock = time.process_time
+"""The clock for works of one thread: processor time, which neighbours on a busy machine disturb least."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,17 @@ def side_by_side(
     *,
     rounds: int,
     warm_ups: int = 1,
+    clock: Clock = time.perf_counter,
     on_round: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Timing]:
     """Runs all works in turn, `rounds` times after `warm_ups` that do not count; `on_round` is told of each."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(-warm_ups, rounds):
         for name, work in works.items():
-            begin = time.perf_counter()
+            begin = clock()
             work()
             if number >= 0:
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append(clock() - begin)
         on_round(max(0, number + 1))
     return {name: Timing(tuple(taken)) for name, taken in seconds.items()}
 
@@ -92,4 +97,4 @@ def in_seconds(seconds: float) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Measures, prints each table when it is there, and writes the page at the end; progress goes to stderr."""
     arguments = _parser().parse_args(underscored(argv))
+    # Set before NumPy loads: what is measured with one thread must not have a second one in its linear algebra.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from hocket.bench.page import page, require_writable, write_whole
     from hocket.bench.sections import SECTIONS
 

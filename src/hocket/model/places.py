@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hocket.model.result import Masks
-from hocket.signal.grouping import Grouping
+from hocket.signal.grouping import Grouping, pair_sums
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def _product(first: Tensor, second: Tensor, grouping: Grouping) -> Tensor:
     """Inner product at each place, mean over its channels and `c`: `[b, c, t, d]` twice to `[b, t, places]`."""
     if first.is_complex():
         # A complex product would make an imaginary part that nobody asks for.
-        parts = (torch.view_as_real(first) * torch.view_as_real(second)).flatten(-2)
+        product = pair_sums((torch.view_as_real(first) * torch.view_as_real(second)).flatten(-2))
     else:
-        parts = first * second
-    product = grouping.means(parts, parts.shape[-1] // first.shape[-1])
+        product = first * second
+    product = grouping.means(product)
     return product.mean(dim=1) if product.shape[1] > 1 else product[:, 0]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Segment:
-    """`count` groups of `width` bins each, from bin `first` on."""
+    """`count` groups of `width` bins each, a power of two, from bin `first` on."""
 
     first: int
     width: int
@@ -64,20 +64,17 @@ class Grouping:
         """Whether every bin stands alone."""
         return all(segment.width == 1 for segment in self.segments)
 
-    def means(self, values: Tensor, parts: int = 1) -> Tensor:
-        """Mean over each group's bins, `[..., bins]` to `[..., g]`.
-
-        With `parts` each bin is so many numbers in a row, which are added up: `[..., bins * parts]`.
-        """
-        if self.is_trivial and parts == 1:
+    def means(self, values: Tensor) -> Tensor:
+        """Mean over each group's bins, `[..., bins]` to `[..., g]`."""
+        if self.is_trivial:
             return values
         summed = []
         for segment in self.segments:
-            span, step = values[..., parts * segment.first : parts * segment.last], parts * segment.width
-            total = span[..., 0::step] + span[..., 1::step] if step > 1 else span
-            for place in range(2, step):
-                total = total.add_(span[..., place::step])
-            summed.append(total / segment.width if segment.width > 1 else total)
+            span, width = values[..., segment.first : segment.last], segment.width
+            while width > 1:
+                # By halves: a row is read in few long strides instead of many short ones.
+                span, width = pair_sums(span), width // 2
+            summed.append(span / segment.width)
         return torch.cat(summed, dim=-1)
 
     def spread(self, groups: Tensor) -> Tensor:
@@ -105,3 +102,8 @@ class _Spread(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
         return ctx.grouping.means(gradient) * ctx.grouping.sizes.to(gradient), None
+
+
+def pair_sums(values: Tensor) -> Tensor:
+    """Sums of neighbours two by two, `[..., 2 n]` to `[..., n]`."""
+    return values[..., 0::2] + values[..., 1::2]

@@ -1,0 +1,134 @@
+"""`hocket bench`: what it writes, and what it says where it cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hocket.bench import fusing, gpu
+from hocket.bench.page import Section, Table, page, write_whole
+from hocket.bench.plan import Plan
+from hocket.bench.sections import SECTIONS
+from hocket.cli import main
+from hocket.errors import DataError
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """Two sections that measure nothing; the plans that they were given."""
+    plans: list[Plan] = []
+
+    def measure(plan: Plan) -> Section:
+        plans.append(plan)
+        return Section("Title", ("Words.", Table(("a", "b"), (("1", "2"),))), {"x": 1.5})
+
+    for module in (fusing, gpu):
+        monkeypatch.setattr(module, "measure", measure)
+    return plans
+
+
+def test_the_page_and_the_figures_are_written(
+    tmp_path: Path, stand_in: list[Plan], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, raw = tmp_path / "page.md", tmp_path / "raw.json"
+    words = [
+        "bench",
+        "--quick",
+        "--only",
+        "gpu,fuse",
+        "--time-limit=7",
+        "-o",
+        str(output),
+        "--json",
+        str(raw),
+    ]
+    assert main(words) == 0
+    text = output.read_text(encoding="utf-8")
+    assert text.count("## Title") == 2
+    assert "| a | b |\n| --- | --- |\n| 1 | 2 |" in text
+    assert "hocket bench --quick" in text
+    assert "torch" in text
+    figures = json.loads(raw.read_text(encoding="utf-8"))
+    assert list(figures["sections"]) == ["fuse", "gpu"]
+    assert figures["sections"]["gpu"] == {"x": 1.5}
+    said = capsys.readouterr()
+    assert said.out.count("## Title") == 2
+    assert "1/2 fuse" in said.err
+    assert [(plan.quick, plan.time_limit) for plan in stand_in] == [(True, 7.0)] * 2
+    assert not stand_in[0].folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--only", "fusee"], "did you mean 'fuse'"),
+        (["--only", "xyz"], "there are fuse,"),
+        (["--time_limit", "0"], "--time_limit is 0"),
+        (["--time_limit", "nan"], "--time_limit is nan"),
+        (["--music", "nowhere"], "nowhere does not exist"),
+        (["--pairs", "nothing.csv"], "nothing.csv is no file"),
+        (["-o", "nowhere/page.md"], "nowhere is not a folder"),
+        (["--json", "."], "is a folder"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_any_work(
+    words: list[str],
+    told: str,
+    stand_in: list[Plan],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert told in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert not stand_in
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_half_written(
+    tmp_path: Path, stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(plan: Plan) -> Section:
+        raise DataError("the second section cannot go on: mend it.")
+
+    monkeypatch.setattr(gpu, "measure", fail)
+    output = tmp_path / "page.md"
+    output.write_text("older", encoding="utf-8")
+    assert main(["bench", "--only", "fuse,gpu", "-o", str(output)]) == 2
+    assert "the second section cannot go on" in capsys.readouterr().err
+    assert output.read_text(encoding="utf-8") == "older"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "page.md").mkdir()
+    with pytest.raises(DataError, match=r"page\.md"):
+        write_whole(tmp_path / "page.md", "words")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+
+
+def test_the_quick_version_leaves_out_the_long_training(
+    stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hocket.bench import criterion, growth, learning, peers, starting
+
+    for module in (criterion, growth, learning, peers, starting):
+        monkeypatch.setattr(module, "measure", fusing.measure)
+    assert main(["bench", "--quick"]) == 0
+    assert len(stand_in) == len(SECTIONS) - 1
+    assert "criterion" not in capsys.readouterr().err
+    assert main(["bench"]) == 0
+    assert len(stand_in) == 2 * len(SECTIONS) - 1
+
+
+def test_a_page_tells_machine_and_command() -> None:
+    text = page(
+        [Section("One", ("Two.",))], facts={"processor": "an abacus"}, command="hocket bench --only x"
+    )
+    assert "- processor: an abacus" in text
+    assert "`hocket bench --only x`" in text
+    assert text.endswith("## One\n\nTwo.\n")
