@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.linalg import sqrtm
 from torch import Tensor
 from toy_fusion import RATE_HZ, make_scene, rendered_pair
 
-from hocket.objective.texture import GRAIN_EXCESS_DB, _ring, frechet, grain, timbre
+from hocket.objective.peaks import EXCESS_DB, inner_and_ring
+from hocket.objective.texture import frechet, grain, timbre
 from hocket.signal.spectrum import istft, stft
 
 
@@ -82,16 +84,62 @@ def test_grain_hears_isolated_places_and_nothing_else() -> None:
 
 
 def test_the_ring_is_what_a_loop_over_its_places_finds() -> None:
-    level = torch.randn(1, 14, 12, generator=torch.Generator().manual_seed(3))
-    found = _ring(level)
-    for f, t in ((0, 0), (5, 6), (13, 11), (2, 10)):
-        places = [
-            float(level[0, f + df, t + dt])
+    energy = torch.rand(1, 12, 14, generator=torch.Generator().manual_seed(3))
+    inner, ring = inner_and_ring(F.pad(energy, (4, 4, 3, 3)))
+    for t, f in ((0, 0), (6, 5), (11, 13), (10, 2)):
+        places = {
+            (dt, df): float(energy[0, t + dt, f + df])
             for df in range(-4, 5)
             for dt in range(-3, 4)
-            if (abs(df) > 2 or abs(dt) > 1) and 0 <= f + df < 14 and 0 <= t + dt < 12
-        ]
-        assert float(found[0, f, t]) == max(places)
+            if 0 <= f + df < 14 and 0 <= t + dt < 12
+        }
+        within = {place for place in places if abs(place[1]) <= 2 and abs(place[0]) <= 1}
+        assert float(inner[0, t, f]) == max(places[place] for place in within)
+        assert float(ring[0, t, f]) == max(places[place] for place in places.keys() - within)
+
+
+def grain_by_pooling(waveform: Tensor) -> Tensor:
+    """The definition of the term, of all places at once."""
+    level = waveform.square().mean(dim=-1, keepdim=True).sqrt()
+    spectrum = torch.stft(
+        0.1 * waveform / level,
+        1024,
+        256,
+        window=torch.hann_window(1024),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    level = 10.0 * torch.log10(spectrum.real.square() + spectrum.imag.square() + 1e-9)
+    padded = F.pad(level, (3, 3, 4, 4), value=float("-inf"))
+    windows = padded.unfold(1, 9, 1).unfold(2, 7, 1)
+    steps = (torch.arange(-4, 5)[:, None].abs() > 2) | (torch.arange(-3, 4).abs() > 1)
+    ring = windows[..., steps].amax(dim=-1)
+    peaks = level >= F.max_pool2d(level, (5, 3), 1, (2, 1))
+    peaks &= level > level.amax(dim=(1, 2), keepdim=True) - 60.0
+    return (F.relu(level - ring - 6.0) * peaks).sum(dim=(1, 2)) / (waveform.shape[-1] / RATE_HZ * 50.0)
+
+
+def test_grain_and_its_gradient_are_those_of_its_definition() -> None:
+    input, target = pair()
+    levels = torch.tensor([[1.0], [0.03]])
+    for output in (holes(input + target, 0.4), levels * holes(target, 0.9), input):
+        found = []
+        for term in (lambda x: grain(make_scene(x, input, target)), grain_by_pooling):
+            leaf = output.clone().requires_grad_()
+            values = term(leaf)
+            values.sum().backward()
+            assert leaf.grad is not None
+            found.append((values.detach(), leaf.grad))
+        (ours, our_slope), (theirs, their_slope) = found
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+        assert float((our_slope - their_slope).norm()) < 1e-3 * float(their_slope.norm())
+    assert bool((theirs > 0).all())
+
+
+def test_the_grain_of_what_is_no_number_is_none() -> None:
+    output = torch.cat([pair()[0][:1], torch.full_like(pair()[0][:1], torch.nan)])
+    values = grain(make_scene(output, output, output))
+    assert bool(torch.isfinite(values[0])) and bool(torch.isnan(values[1]))
 
 
 def test_one_blip_counts_by_its_excess() -> None:
@@ -105,7 +153,7 @@ def test_one_blip_counts_by_its_excess() -> None:
             waveform[0, place : place + 700] += 0.5 * blip
         return float(grain(make_scene(waveform, waveform, waveform)))
 
-    assert GRAIN_EXCESS_DB > 0 and with_blips(6000) > 0.05
+    assert EXCESS_DB > 0 and with_blips(6000) > 0.05
     assert with_blips(6000, 15_000) == pytest.approx(2 * with_blips(6000), rel=0.3)
 
 

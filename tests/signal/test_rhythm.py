@@ -3,13 +3,15 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import median_filter
 from signal_tones import RATE_HZ, clicks, noise, tone
 
 from hocket.audio import resample
 from hocket.signal import harmonic_part, onset_strength, pearson
-from hocket.signal.rhythm import HOP, harmonic_mask
+from hocket.signal.rhythm import HOP, harmonic_mask, running_median
 
 # A window of 2048 sees an attack up to half its length before the frame's own centre.
 LEAD_FRAMES = 1024 // HOP
@@ -156,3 +158,10 @@ def test_the_harmonic_mask_says_one_for_rows_zero_for_columns_and_half_for_both(
     assert float(harmonic_mask(column)[0, 20, 40]) == 0.0
     flat = harmonic_mask(torch.full((1, 80, 80), math.pi))
     torch.testing.assert_close(flat, torch.full_like(flat, 0.5))
+
+
+@pytest.mark.parametrize(("rows", "length"), [(5, 40), (40, 5), (3, 14), (2, 1)])
+def test_the_running_median_is_scipys_of_each_row(rows: int, length: int) -> None:
+    values = np.random.default_rng(rows).random((2, rows, length), dtype=np.float32)
+    expected = median_filter(values, size=(1, 1, 31), mode="reflect")
+    np.testing.assert_array_equal(running_median(values, 31), expected)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from signal_tones import RATE_HZ, noise, tone
 
 from hocket.signal import chroma, istft, mel_filterbank, onset_strength, power, stft
-from hocket.signal.spectrum import RealFFT, window_length
+from hocket.signal.spectrum import frame_spectra, window_length
 
 
 @pytest.mark.parametrize(("fft_size", "hop"), [(1024, 256), (2048, 512), (512, 200), (64, 16)])
@@ -29,10 +29,48 @@ def test_the_spectrum_is_torchs_own(fft_size: int, hop: int, num_samples: int) -
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("length", [2, 8, 30])
-def test_the_real_transform_has_the_right_gradient(length: int) -> None:
-    frames = torch.randn(3, length, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    assert torch.autograd.gradcheck(RealFFT.apply, frames.requires_grad_())
+@pytest.mark.parametrize(("fft_size", "hop", "num_samples"), [(2, 1, 5), (8, 2, 17), (30, 7, 60), (16, 5, 3)])
+def test_both_ways_have_the_right_gradient(fft_size: int, hop: int, num_samples: int) -> None:
+    waveform = noise(num_samples, seed=2, batch=2).double().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: frame_spectra(x, fft_size=fft_size, hop=hop), waveform, fast_mode=True
+    )
+    if hop <= fft_size // 4:
+        spectrum = (1 + 1j) * stft(waveform, fft_size=fft_size, hop=hop).detach()
+        assert torch.autograd.gradcheck(
+            lambda x: istft(x, fft_size=fft_size, hop=hop, length=num_samples),
+            spectrum.requires_grad_(),
+            fast_mode=True,
+        )
+
+
+@pytest.mark.parametrize(("fft_size", "hop"), [(2048, 512), (1024, 200), (1882, 470)])
+def test_the_inverse_and_its_gradient_are_torchs(fft_size: int, hop: int) -> None:
+    """Of any spectrum: also one that no waveform has."""
+    length = 5000
+    shape = (2, fft_size // 2 + 1, 1 + length // hop)
+    generator = torch.Generator().manual_seed(5)
+    spectrum = torch.randn(shape, dtype=torch.complex64, generator=generator)
+    weights = torch.randn(2, length, generator=generator)
+    window = torch.hann_window(fft_size)
+    found = []
+    for inverse in (
+        lambda x: istft(x, fft_size=fft_size, hop=hop, length=length),
+        lambda x: torch.istft(x, fft_size, hop, window=window, length=length),
+    ):
+        leaf = spectrum.clone().requires_grad_()
+        waveform = inverse(leaf)
+        (waveform * weights).sum().backward()
+        assert leaf.grad is not None
+        found.append((waveform.detach(), torch.view_as_real(leaf.grad)))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.0, atol=1e-6 * float(theirs.abs().max()))
+
+
+def test_samples_that_no_window_reaches_are_no_silence() -> None:
+    spectrum = stft(noise(1000, seed=6), fft_size=256, hop=64)
+    with pytest.raises(ValueError, match="16 frames of 256 samples every 64 do not cover 1200 samples"):
+        istft(spectrum, fft_size=256, hop=64, length=1200)
 
 
 def test_gradients_through_the_spectrum_are_those_of_torch() -> None:

@@ -11,19 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hocket.signal.loudness import match_rms
-from hocket.signal.scene import Scene, Voice
-from hocket.signal.spectrum import mel_filterbank, power, stft, window_length
+from hocket.objective.peaks import EXCESS_DB, lone_peaks
+from hocket.signal.loudness import TARGET_RMS, rms
+from hocket.signal.scene import Scene
+from hocket.signal.spectrum import frame_spectra, power, window_length
 
-NUM_BANDS = 32
-FFT_SAMPLES, HOP_SAMPLES = 2048, 512
-POWER_FLOOR = 1e-4
 SMALLEST_VARIANCE = 1e-6
 
 GRAIN_FFT_SAMPLES, GRAIN_HOP_SAMPLES = 1024, 256
 GRAIN_FLOOR_POWER = 1e-9
-GRAIN_RANGE_DB = 60.0
-GRAIN_EXCESS_DB = 6.0
 GRAIN_SCALE_DB_PER_SECOND = 50.0
 
 
@@ -44,10 +40,9 @@ def timbre(scene: Scene, *, add_up: AddUp = alone) -> Tensor:
     because an output may well be brighter or duller than its own two sources; music varies that much.
     Over the batch of all processes, where `add_up` says so.
     """
-    outputs = _moments(_log_mel(scene.output), add_up)
-    with torch.no_grad():
-        sources = _moments(torch.cat([_log_mel(scene.input), _log_mel(scene.target)]), add_up)
-    return (frechet(outputs, sources) / NUM_BANDS + 1e-6).sqrt().float()
+    outputs = _moments(scene.output.timbre, add_up)
+    sources = _moments(torch.cat([scene.input.timbre, scene.target.timbre]).detach(), add_up)
+    return (frechet(outputs, sources) / len(sources[0]) + 1e-6).sqrt().float()
 
 
 Moments = tuple[Tensor, Tensor]
@@ -79,46 +74,29 @@ def grain(scene: Scene) -> Tensor:
     60 dB of the loudest; what counts is its excess over 6 dB above the largest of the ring around that, 9 bins x 7
     frames, in units of 50 dB a second.
     """
-    rate, waveform = scene.sample_rate, match_rms(scene.output.waveform[:, None])[:, 0]
+    rate, waveform = scene.sample_rate, scene.output.waveform
     fft_size, hop = window_length(GRAIN_FFT_SAMPLES, rate), window_length(GRAIN_HOP_SAMPLES, rate)
-    level = 10.0 * torch.log10(power(stft(waveform, fft_size=fft_size, hop=hop)) + GRAIN_FLOOR_POWER)
-    excess = F.relu(level - _ring(level) - GRAIN_EXCESS_DB) * _audible_peaks(level)
-    return excess.sum(dim=(1, 2)) / (waveform.shape[-1] / rate * GRAIN_SCALE_DB_PER_SECOND)
+    spectra = frame_spectra(waveform, fft_size=fft_size, hop=hop)
+    gain = (TARGET_RMS / rms(waveform[:, None])).square()
+    # Few places are peaks, one in hundreds: all others are looked at once, without a gradient.
+    with torch.no_grad():
+        peaks, rivals = lone_peaks(power(spectra) * gain + GRAIN_FLOOR_POWER)
+    example = peaks // spectra[0].numel()
 
+    def level_db(chosen: Tensor) -> Tensor:
+        few = power(spectra.flatten().index_select(0, chosen))
+        return 10.0 * torch.log10(few * gain.flatten().index_select(0, example) + GRAIN_FLOOR_POWER)
 
-def _log_mel(voice: Voice) -> Tensor:
-    """Natural log of mel power at an RMS of 0.1, `[b, 32, frames]`."""
-    fft_size, hop = (
-        window_length(FFT_SAMPLES, voice.sample_rate),
-        window_length(HOP_SAMPLES, voice.sample_rate),
-    )
-    bank = mel_filterbank(NUM_BANDS, fft_size, voice.sample_rate, device=voice.waveform.device)
-    waveform = match_rms(voice.waveform[:, None])[:, 0]
-    return torch.log(bank @ power(stft(waveform, fft_size=fft_size, hop=hop)) + POWER_FLOOR)
+    excess = F.relu(level_db(peaks) - level_db(rivals) - EXCESS_DB)
+    # Begun with a zero that is no number where the waveform is none.
+    total = (0.0 * gain.flatten()).index_add(0, example, excess)
+    return total / (waveform.shape[-1] / rate * GRAIN_SCALE_DB_PER_SECOND)
 
 
 def _moments(frames: Tensor, add_up: AddUp) -> Moments:
-    """Mean `[n]` and covariance `[n, n]` over the batch and time of `[b, n, frames]`."""
-    values = frames.double().transpose(0, 1).flatten(1)
-    count = add_up(values.new_tensor(float(values.shape[1])))
-    mean = add_up(values.sum(dim=1)) / count
-    centred = values - mean[:, None]
-    return mean, add_up(centred @ centred.T) / (count - 1)
-
-
-def _ring(level: Tensor) -> Tensor:
-    """The largest of 9 bins x 7 frames around each place without the 5 x 3 in the middle; `[b, bins, frames]`."""
-    bins, frames = level.shape[1:]
-    padded = F.pad(level, (3, 3, 4, 4), value=float("-inf"))
-    # Two frames before and after over all nine bins, and two bins below and above over the middle three frames.
-    beside = F.max_pool2d(padded, (9, 2), 1)
-    across = F.max_pool2d(padded[..., 2:-2], (2, 3), 1)
-    in_time = torch.maximum(beside[..., :frames], beside[..., 5 : 5 + frames])
-    in_frequency = torch.maximum(across[:, :bins], across[:, 7 : 7 + bins])
-    return torch.maximum(in_time, in_frequency)
-
-
-@torch.no_grad()
-def _audible_peaks(level: Tensor) -> Tensor:
-    loudest = level.amax(dim=(1, 2), keepdim=True)
-    return (level >= F.max_pool2d(level, (5, 3), 1, (2, 1))) & (level > loudest - GRAIN_RANGE_DB)
+    """Mean `[n]` and covariance `[n, n]` over the batch and time of `[b, frames, n]`."""
+    values = frames.double().flatten(0, 1)
+    count = add_up(values.new_tensor(float(len(values))))
+    mean = add_up(values.sum(dim=0)) / count
+    centred = values - mean
+    return mean, add_up(centred.T @ centred) / (count - 1)

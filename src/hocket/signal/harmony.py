@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hocket.signal.spectrum import power, stft, window_length
+from hocket.signal.bands import Bank, band_energies
+from hocket.signal.decimation import decimate, decimation_factor
+from hocket.signal.spectrum import window_length
 
 LOWEST_HZ = 32.703  # C1
 NUM_OCTAVES = 7
@@ -25,16 +27,28 @@ def chroma(waveform: Tensor, *, sample_rate: int) -> Tensor:
     Covers C1 (32.7 Hz) to B7 in A440 tuning, with windows of 0.68 s below C4 and 0.17 s above, hop 85 ms. Lower notes
     weigh more (with 1 / sqrt(frequency)), as they do in a constant-Q transform of unit-energy atoms.
     """
-    hop = window_length(HOP, sample_rate)
-    pitches: Tensor | float = 0.0
-    for window, bass in ((BASS_WINDOW, True), (TREBLE_WINDOW, False)):
-        fft_size = window_length(window, sample_rate)
-        bank, fold, floor = _pitch_bank(fft_size, sample_rate, bass, waveform.device)
-        # Scaled by the window, so that a steady tone has one magnitude in both.
-        energy = power(stft(waveform, fft_size=fft_size, hop=hop))[:, : bank.shape[1]] / (fft_size / 4) ** 2
-        pitches = pitches + fold @ (bank @ energy + floor).sqrt()
-    assert isinstance(pitches, Tensor)
-    return pitches / pitches.amax(dim=1, keepdim=True).detach().clamp_min(1e-5)
+    hop, window = window_length(HOP, sample_rate), window_length(TREBLE_WINDOW, sample_rate)
+    bank, fold, floor = _pitch_bank(window, sample_rate, False, waveform.device)
+    (treble,) = band_energies(waveform, [bank], fft_size=window, hop=hop)
+    pitches = (treble + floor).sqrt() @ fold + _bass(waveform, hop, sample_rate)
+    # Divided before it is turned: the other way round the classes of a frame lie far apart.
+    return (pitches / pitches.amax(dim=-1, keepdim=True).detach().clamp_min(1e-5)).transpose(-1, -2)
+
+
+def _bass(waveform: Tensor, hop: int, sample_rate: int) -> Tensor:
+    """What the notes below the split give to the classes, `[b, frames, 12]`, at a rate that is enough for them.
+
+    A long window of all samples would be nine tenths treble that nobody asks for.
+    """
+    window = window_length(BASS_WINDOW, sample_rate)
+    factor = decimation_factor((window // 2, hop), sample_rate, SPLIT_HZ)
+    window, hop, rate = window // factor, hop // factor, sample_rate / factor
+    if factor > 1:
+        margin = factor * window // 2
+        waveform = decimate(waveform, factor, sample_rate=sample_rate, top_hz=SPLIT_HZ, margin=margin)
+    bank, fold, floor = _pitch_bank(window, rate, True, waveform.device)
+    (energies,) = band_energies(waveform, [bank], fft_size=window, hop=hop, centred=factor == 1)
+    return (energies + floor).sqrt() @ fold
 
 
 def smooth(features: Tensor, *, sample_rate: int) -> Tensor:
@@ -63,11 +77,12 @@ def chroma_similarity(*, output: Tensor, reference: Tensor, sample_rate: int) ->
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _pitch_bank(
-    fft_size: int, sample_rate: int, bass: bool, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gaussians in log frequency `[notes, bins]`, weights that fold notes into classes `[12, notes]`, energy floor.
+    fft_size: int, sample_rate: float, bass: bool, device: torch.device
+) -> tuple[Bank, Tensor, Tensor]:
+    """Gaussians in log frequency for each note, weights `[notes, 12]` that fold them into classes, energy floor.
 
-    The floor `[notes, 1]` grows as the weights fall, so that silence is equal in all classes and has no harmony.
+    Scaled by the window, so that a steady tone has one magnitude whatever that is. The floor `[notes]` grows as the
+    weights fall, so that silence is equal in all classes and has no harmony.
     """
     notes = torch.arange(12 * NUM_OCTAVES, dtype=torch.float64)
     centres_hz = LOWEST_HZ * 2 ** (notes / 12)
@@ -75,9 +90,10 @@ def _pitch_bank(
     centres_hz = LOWEST_HZ * 2 ** (notes / 12)
     bins_hz = torch.arange(fft_size // 2 + 1, dtype=torch.float64) * sample_rate / fft_size
     semitones = 12 * torch.log2(bins_hz.clamp_min(1.0) / centres_hz[:, None])
-    bank = torch.exp(-0.5 * (semitones / WIDTH_SEMITONES).square())
-    bank[semitones.abs() > 3 * WIDTH_SEMITONES] = 0.0
+    weights = torch.exp(-0.5 * (semitones / WIDTH_SEMITONES).square())
+    weights[semitones.abs() > 3 * WIDTH_SEMITONES] = 0.0
+    last = int(weights.sum(dim=0).nonzero().max()) + 1 if weights.any() else 1
+    bank = Bank((weights[:, :last] / (fft_size / 4) ** 2).float().to(device), fft_size=fft_size)
     fold = (notes.long() % 12 == torch.arange(12)[:, None]).double() * (LOWEST_HZ / centres_hz).sqrt()
-    last = int(bank.sum(dim=0).nonzero().max()) + 1 if bank.any() else 1
-    floor = 1e-12 * (centres_hz / LOWEST_HZ)[:, None]
-    return bank[:, :last].float().to(device), fold.float().to(device), floor.float().to(device)
+    floor = 1e-12 * centres_hz / LOWEST_HZ
+    return bank, fold.T.float().contiguous().to(device), floor.float().to(device)

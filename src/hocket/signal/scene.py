@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from hocket.signal.harmony import chroma
-from hocket.signal.rhythm import harmonic_part, onset_strength
+from hocket.signal.rhythm import flux, harmonic_part, onset_strength
+from hocket.signal.timbre import log_mel, onset_and_timbre_energies
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One waveform `[b, samples]` with its onset strength and chroma, computed when first asked for."""
+    """One waveform `[b, samples]` with its onset strength, timbre and chroma, computed when first asked for."""
 
     waveform: Tensor
     sample_rate: int
@@ -20,7 +21,12 @@ class Voice:
     @cached_property
     def onsets(self) -> Tensor:
         """Onset strength, `[b, frames]`."""
-        return onset_strength(self.waveform, sample_rate=self.sample_rate)
+        return flux(self._energies[0])
+
+    @cached_property
+    def timbre(self) -> Tensor:
+        """Log mel power at one level, `[b, frames, 32]`."""
+        return log_mel(self._energies[1], self.waveform)
 
     @cached_property
     def chroma(self) -> Tensor:
@@ -33,6 +39,11 @@ class Voice:
         with torch.no_grad():
             steady = harmonic_part(self.waveform, sample_rate=self.sample_rate)
             return onset_strength(steady, sample_rate=self.sample_rate)
+
+    @cached_property
+    def _energies(self) -> tuple[Tensor, Tensor]:
+        """What onset strength and timbre are made of."""
+        return onset_and_timbre_energies(self.waveform, sample_rate=self.sample_rate)
 
 
 @dataclass(frozen=True)

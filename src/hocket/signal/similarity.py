@@ -26,17 +26,16 @@ def overlay_fit(*, output: Tensor, input: Tensor, target: Tensor) -> tuple[Tenso
     """
     # Double: the determinant is a small difference of large numbers where the sources are alike.
     kind = output.dtype
-    output, input, target = output.double(), input.double(), target.double()
-    ii, tt = input.square().sum(-1), target.square().sum(-1)
-    it = (input * target).sum(-1)
-    oi, ot = (output * input).sum(-1), (output * target).sum(-1)
+    three = torch.stack([output, input, target], dim=-2).double()
+    products = three @ three.transpose(-1, -2)
+    energy, oi, ot = products[..., 0, :].unbind(-1)
+    ii, it, tt = products[..., 1, 1], products[..., 1, 2], products[..., 2, 2]
     # A whisper of ridge: two equal sources (a loop fused with itself) would make the system singular.
     ridge = 1e-9 * (ii + tt) + EPSILON**2
     ii, tt = ii + ridge, tt + ridge
     determinant = ii * tt - it.square()
     a = (oi * tt - ot * it) / determinant
     b = (ot * ii - oi * it) / determinant
-    energy = output.square().sum(-1)
     explained = a * oi + b * ot
     r2 = torch.where(energy > 0, explained / energy.clamp_min(EPSILON**2), torch.zeros_like(energy))
     return r2.clamp(0.0, 1.0).to(kind), a.to(kind), b.to(kind)
