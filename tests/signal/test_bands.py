@@ -28,6 +28,10 @@ def gradient(function: Callable[[Tensor], Tensor], waveform: Tensor) -> Tensor:
     return torch.autograd.grad(function(waveform), waveform)[0]
 
 
+def mean_square(feature: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda waveform: feature(waveform).square().mean()
+
+
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_energies_and_their_gradients_are_those_of_a_dense_bank(rate_hz: int) -> None:
     fft_size, hop = window_length(2048, rate_hz), window_length(256, rate_hz)
@@ -103,11 +107,12 @@ def test_a_voices_features_are_their_definitions(rate_hz: int) -> None:
         energy = torch_power(0.1 * waveform / level, fft_size, window_length(512, rate_hz))
         return (mel_filterbank(32, fft_size, rate_hz) @ energy + 1e-4).log().transpose(1, 2)
 
-    for name, definition in (("onsets", onsets), ("timbre", timbre)):
-        found = getattr(Voice(waveform, rate_hz), name)
-        torch.testing.assert_close(found, definition(waveform), rtol=1e-4, atol=1e-5)
-        ours = gradient(lambda x, name=name: getattr(Voice(x, rate_hz), name).square().mean(), waveform)
-        theirs = gradient(lambda x, f=definition: f(x).square().mean(), waveform)
+    def found(name: str) -> Callable[[Tensor], Tensor]:
+        return lambda waveform: getattr(Voice(waveform, rate_hz), name)
+
+    for feature, definition in ((found("onsets"), onsets), (found("timbre"), timbre)):
+        torch.testing.assert_close(feature(waveform), definition(waveform), rtol=1e-4, atol=1e-5)
+        ours, theirs = (gradient(mean_square(part), waveform) for part in (feature, definition))
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
 
 
