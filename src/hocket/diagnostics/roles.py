@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.signal import find_peaks
 from torch import Tensor
 
 from hocket.signal.harmony import HOP as CHROMA_HOP
@@ -70,6 +69,9 @@ def attack_rate(waveform: Waveform, *, sample_rate: int) -> float:
 
     What stands in the first tenth of a second is the recording's own beginning and not counted.
     """
+    # A second to load: not for whoever only fuses.
+    from scipy.signal import find_peaks
+
     frames_a_second = sample_rate / window_length(ONSET_HOP, sample_rate)
     skipped = round(SKIPPED_SECONDS * frames_a_second)
     attacks, seconds = 0, 0.0
