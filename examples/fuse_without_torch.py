@@ -1,9 +1,10 @@
-"""Fuses two recordings with numpy, onnxruntime and soundfile alone: neither torch nor hocket is needed.
+"""Fuses two recordings with numpy, onnxruntime and soundfile: neither torch nor hocket is needed.
 
     hocket export -o model.onnx
     python fuse_without_torch.py model.onnx drums.wav chords.wav fused.wav
 
-Of longer recordings it fuses the first 24 s, the longest that the model is meant to hear at once.
+Recordings that are not at the model's rate, 24 kHz, need soxr as well. Of longer ones it fuses the first 24 s, the
+longest that the model is meant to hear at once.
 """
 
 import sys
@@ -24,6 +25,11 @@ def main(model: str, input_path: str, target_path: str, output_path: str) -> Non
 
     sources = [read(path, rate) for path in (input_path, target_path)]
     length = min(*(source.shape[1] for source in sources), round(MOST_SECONDS * rate))
+    for source, path in zip(sources, (input_path, target_path), strict=True):
+        if not source[:, :length].any():
+            sys.exit(f"{path} is silent: give a recording with sound in it.")
+    if 1 != min(len(source) for source in sources) != max(len(source) for source in sources):
+        sys.exit("the recordings differ in their channels: give as many in both, or mono.")
     input, target = np.broadcast_arrays(*(source[:, :length] for source in sources))
     loudness = rms(input)
     spectra = [

@@ -26,6 +26,8 @@ def main() -> None:
     tensors, metadata = load_checkpoint(find_checkpoint(arguments.run))
     weights = {name: tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
     facts = {name: metadata[name] for name in KEPT if name in metadata}
+    # Where the music lay says nothing to anybody else.
+    facts["config"] = {name: value for name, value in facts["config"].items() if name != "music"}
     path = FOLDER / "default.safetensors"
     save_checkpoint(path, weights, facts)
     corpus = json.loads(arguments.corpus.read_text(encoding="utf-8"))

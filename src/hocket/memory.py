@@ -5,7 +5,8 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of two settings of glibc's allocator (mallopt(3))."""
-LARGEST_BLOCK_BYTES = 2**30
+LARGEST_BLOCK_BYTES = (2**30, 2**25)
+"""What glibc may be asked to keep; versions of before 2022 take no more than the second."""
 MOST_KEPT_BYTES = 2**31 - 1
 
 
@@ -13,8 +14,8 @@ def keep_freed_memory() -> bool:
     """Lets this process hold on to what it frees; False where the allocator is not glibc's.
 
     A plane of a spectrogram has megabytes. The allocator gives such blocks back to the system at once, and each new
-    one comes page by page, zeroed: a fifth of the time of fusing went into that (docs/log.md). The most that a process
-    needs at any moment stays the same.
+    one comes page by page, zeroed: a fifth of the model's own time went into that (docs/log.md). The most that a
+    process needs at any moment stays the same.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -23,4 +24,6 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):
         # Another C library, such as musl, has none.
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES) and mallopt(M_TRIM_THRESHOLD, MOST_KEPT_BYTES))
+    is_set = [mallopt(M_TRIM_THRESHOLD, MOST_KEPT_BYTES)]
+    is_set.append(any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST_BLOCK_BYTES))
+    return all(is_set)

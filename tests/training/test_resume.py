@@ -12,8 +12,15 @@ import torch
 
 from hocket.data.library import Library, open_library
 from hocket.errors import CheckpointError, ConfigError
-from hocket.model.weights import load_checkpoint, load_model, newest_first, weights_hash
-from hocket.training.config import build
+from hocket.model.weights import (
+    BEFORE,
+    load_checkpoint,
+    load_model,
+    newest_first,
+    save_checkpoint,
+    weights_hash,
+)
+from hocket.training.config import build, read_toml
 from hocket.training.trainer import Trainer
 
 
@@ -291,3 +298,24 @@ def test_remedies_are_applied_once_logged_and_survive_a_restart(tmp_path, corpus
     again = train(tmp_path, corpus, fields)
     assert again.objective.config.loss_weight_target == 0.5
     assert again.objective.config.novelty_weight == 0.8
+
+
+def test_a_run_from_before_places_goes_on_as_it_was(tmp_path, corpus, small) -> None:
+    """Its checkpoint and its config.toml do not know the newer fields, which were then as `BEFORE` says."""
+    run = tmp_path / "run"
+    train(run, corpus, small | {"place_width": 0.0, "attention_stride": 1}, stop_after=3)
+    for path in newest_first(run):
+        tensors, metadata = load_checkpoint(path)
+        for field in BEFORE:
+            del metadata["config"][field]
+        del metadata["model"]["codec"]["place_width"], metadata["model"]["agent"]["attention_stride"]
+        save_checkpoint(path, tensors, {name: metadata[name] for name in metadata if name != "version"})
+    with pytest.raises(CheckpointError, match=r"place_width = 0\.0"):
+        train(run, corpus, small)
+    lines = (run / "config.toml").read_text().splitlines()
+    old = tmp_path / "old.toml"
+    old.write_text("\n".join(line for line in lines if line.split(" =")[0] not in BEFORE))
+    assert train(run, corpus, read_toml(old)).state.progress.step == 6
+    partial = tmp_path / "partial.toml"
+    partial.write_text("rhythm_weight = 2.0\n")
+    assert read_toml(partial) == {"rhythm_weight": 2.0}

@@ -19,7 +19,7 @@ from hocket.training.config import RunConfig, build, read_preset
 from hocket.training.distributed import Processes
 from hocket.training.feeding import Feeder
 from hocket.training.runtime import Runtime
-from hocket.training.steps import Learner, train_step
+from hocket.training.steps import Learner, make_optimizer, train_step
 
 STEP: Seams = {
     "model": ("hocket.model.fusion:FusionModel.forward", "hocket.training.steps:make_scene"),
@@ -62,7 +62,8 @@ class Trainee:
         torch.manual_seed(config.training.seed)
         model = FusionModel(config.model).to(device)
         adversary = Adversary(config.adversary, device) if with_adversary else None
-        learner = Learner(model, optimizer_of(model, config), Objective(config.objective), adversary)
+        optimizer = make_optimizer(model, config.training)
+        learner = Learner(model, optimizer, Objective(config.objective), adversary)
         return cls(config, learner, Runtime(torch.device(device), config.training.precision == "bf16"))
 
     def step(self, batch: Mapping[str, Tensor]) -> float:
@@ -136,7 +137,7 @@ def feed(
 
 
 def optimizer_of(model: torch.nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """As `hocket train` has it, but at its full rate from the start."""
+    """That of `hocket train` in its usual form, at its full rate from the start: for the straightforward version."""
     plan = config.training
     return torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay

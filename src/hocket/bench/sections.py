@@ -50,8 +50,18 @@ def measure(names: Iterable[str], plan: Plan) -> Iterator[Section]:
             f"{number}/{total} {name}: about {pace * SECTIONS[name].seconds(plan):.0f} s, all {to_go:.0f} s"
         )
         begin = time.monotonic()
-        section: Callable[[Plan], Section] = import_module(SECTIONS[name].module).measure
-        yield section(plan)
+        yield _attempt(name, plan)
         spent += time.monotonic() - begin
         estimated += SECTIONS[name].seconds(plan)
         left.remove(name)
+
+
+def _attempt(name: str, plan: Plan) -> Section:
+    """The section, or that it could not be measured: what the others took minutes for must not be lost with it."""
+    section: Callable[[Plan], Section] = import_module(SECTIONS[name].module).measure
+    try:
+        return section(plan)
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        plan.say(f"{name} failed: {words}")
+        return Section(name.capitalize(), (f"Not measured: {words}",), {"failed": words})

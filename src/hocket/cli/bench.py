@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from hocket.cli.flags import underscored
 from hocket.errors import ConfigError
 
+EXIT_SOME_FAILED = 1
+
 if TYPE_CHECKING:
     from hocket.bench.page import Section
 
@@ -44,7 +46,10 @@ def run(argv: list[str]) -> int:
         raw = {"command": command, "machine": facts, "sections": figures}
         write_whole(arguments.json, json.dumps(raw, indent=1) + "\n")
         _say(f"written: {arguments.json}")
-    return 0
+    failed = [name for name, section in sections.items() if "failed" in section.figures]
+    if failed:
+        _say(f"not measured: {', '.join(failed)}")
+    return EXIT_SOME_FAILED if failed else 0
 
 
 def _measure(names: list[str], arguments: argparse.Namespace) -> "dict[str, Section]":

@@ -66,7 +66,7 @@ class MaskStore:
             "input_mask_mean": float(first),
             "target_mask_mean": float(second),
             "complementarity": float(1.0 - product),
-            "mask_variance": float((first_square - first**2 + second_square - second**2) / 2),
+            "mask_variance": max(0.0, float((first_square - first**2 + second_square - second**2) / 2)),
         }
 
     @property

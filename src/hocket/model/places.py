@@ -53,7 +53,7 @@ class Places:
             (masks.input.transpose(1, 2) * (self.input - self.shared)).sum(dim=1),
             (masks.target.transpose(1, 2) * (self.target - self.shared)).sum(dim=1),
         ]
-        return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input.device)
+        return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input)
 
     def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
         """The power `[b, t, places]` of the masked sources' sum; `gains` `[b, 2, places]` come after the masks."""

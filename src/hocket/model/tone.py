@@ -31,7 +31,7 @@ class SourceSpectra:
     @torch.no_grad()
     def of(cls, places: Places, bands: Tensor) -> "SourceSpectra":
         """From what the sources hold, and bands whose columns sum to 1."""
-        sizes = places.grouping.sizes.to(bands.device)
+        sizes = places.grouping.sizes.to(bands)
         spectra = [_spectrum(power, bands, sizes) for power in (places.input, places.target)]
         return cls((spectra[0] + spectra[1]) / 2, bands, sizes)
 

@@ -23,6 +23,8 @@ from hocket.model.fusion import FusionModel, ModelConfig
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."
+BEFORE = {"place_width": 0.0, "attention_stride": 1}
+"""What was so in configurations that do not know these fields yet."""
 CHECKPOINTS = "checkpoints"
 """The folder of a run that holds what it can be continued from."""
 
@@ -174,12 +176,11 @@ def model_config(values: Any, path: Path) -> ModelConfig:
     """
     kinds = {"codec": SpectralConfig, "agent": AgentConfig, "cascade": CascadeConfig}
     try:
-        # What older checkpoints do not know was so.
-        values["codec"].setdefault("place_width", 0.0)
-        values["agent"].setdefault("attention_stride", 1)
         for group, kind in kinds.items():
             for field in fields(kind):
                 # Not a default: what a checkpoint was trained with is not what is usual today.
+                if field.name in BEFORE:
+                    values[group].setdefault(field.name, BEFORE[field.name])
                 values[group][field.name]
         return ModelConfig(**{group: kind(**values[group]) for group, kind in kinds.items()})
     except (TypeError, KeyError, AttributeError, ConfigError) as error:

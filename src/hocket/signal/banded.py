@@ -36,18 +36,6 @@ class Banded:
             for block in _row_blocks(matrix.T, num_blocks)
         ]
 
-    def to(self, device: torch.device | str) -> "Banded":
-        """The same on another device."""
-        if self._pooling[0].values.device == torch.device(device):
-            return self
-        moved = object.__new__(Banded)
-        moved.shape = self.shape
-        moved._pooling, moved._expanding = (
-            [Block(block.rows, block.columns, block.values.to(device)) for block in blocks]
-            for blocks in (self._pooling, self._expanding)
-        )
-        return moved
-
     def pool(self, bins: Tensor) -> Tensor:
         """`[..., d]` to `[..., n]`: what each row makes of the bins."""
         pooled: Tensor = _Pool.apply(bins, self)

@@ -14,6 +14,7 @@ from hocket.codec import SpectralConfig
 from hocket.data.config import DataConfig
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, ModelConfig
+from hocket.model.weights import BEFORE
 from hocket.objective import AdversaryConfig, ObjectiveConfig
 
 DEFAULT_PRESET = "default"
@@ -32,6 +33,7 @@ class TrainingConfig:
         checkpoint_every_steps: 0 is at the end of each epoch.
         keep_checkpoints: how many of the latest are kept, beside the best weights.
         num_examples: validation pairs whose sound and masks are kept in RUN/examples; 0 keeps none.
+        compile: let torch.compile fuse the model's operations: minutes at the start, for long runs on a GPU.
         num_threads: 0 leaves it to torch.
     """
 
@@ -53,6 +55,7 @@ class TrainingConfig:
     num_examples: int = 3
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["32", "bf16"] = "32"
+    compile: bool = False
     num_threads: int = 0
 
     def __post_init__(self) -> None:
@@ -107,7 +110,7 @@ FIELDS: dict[str, str] = {member.name: group for group, kind in GROUPS.items() f
 
 FREE_FIELDS = frozenset(
     {
-        *("device", "num_threads", "num_workers", "cache_megabytes", "music"),
+        *("device", "num_threads", "compile", "num_workers", "cache_megabytes", "music"),
         *("remedies", "patience", "on_nonfinite", "checkpoint_every_steps", "keep_checkpoints"),
         "num_examples",
     }
@@ -158,6 +161,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     for key, value in content.items():
         values.update(value if isinstance(value, dict) else {key: value})
     check_names(values, where=f"{path}: ")
+    # The whole configuration of an older run, which knows all fields but newer ones, means what was so then.
+    if not FIELDS.keys() - values.keys() - BEFORE.keys() - FREE_FIELDS:
+        values = {**BEFORE, **values}
     return values
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 import hocket
 from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
-from hocket.model.weights import CHECKPOINTS, load_checkpoint, newest_first
+from hocket.model.weights import BEFORE, CHECKPOINTS, load_checkpoint, newest_first
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
 from hocket.training.examples import EXAMPLES
 from hocket.training.randomness import generator_states, restore_generators, seed_generators
@@ -189,7 +189,7 @@ class RunFolder:
         return None
 
     def _require_same(self, metadata: dict[str, Any]) -> None:
-        saved, wanted = metadata.get("config", {}), flatten(self.config)
+        saved, wanted = {**BEFORE, **metadata.get("config", {})}, flatten(self.config)
         if name := first_difference(saved, wanted):
             raise CheckpointError(
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "

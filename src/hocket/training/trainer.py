@@ -28,7 +28,7 @@ from hocket.training.folder import RunFolder
 from hocket.training.randomness import seed_generators
 from hocket.training.runtime import Runtime
 from hocket.training.state import Progress, TrainingState
-from hocket.training.steps import Learner, Scalars, learning_rate_factor, train_step
+from hocket.training.steps import Learner, Scalars, learning_rate_factor, make_optimizer, train_step
 from hocket.training.tracker import SilentTracker, Tracker
 from hocket.training.validation import Validation, Validator
 
@@ -384,13 +384,11 @@ def _is_due(step: int, interval: int) -> bool:
 def _fresh_state(config: RunConfig, runtime_: Runtime) -> TrainingState:
     plan, objective = config.training, config.objective
     model = FusionModel(config.model).to(runtime_.device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=plan.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=plan.weight_decay,
-        fused=True,
-    )
+    if plan.compile:
+        # Without a compiler, or where it fails, the same steps run as they are.
+        torch._dynamo.config.suppress_errors = True
+        model.cascade.compile()
+    optimizer = make_optimizer(model, plan)
     adversary = None
     if objective.gan_weight > 0 or objective.feature_matching_weight > 0:
         adversary = Adversary(config.adversary, runtime_.device, add_up=runtime_.processes.add_up)
