@@ -46,7 +46,8 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_named(tmp_path, corpus
     place = trainer.feeder.names(1)[1]
     assert fault["step"] == 2 and fault["files"] == [place]
     assert {"rhythm", "harmony"} <= set(fault["terms"])
-    (note,) = trainer.listener.notes
+    # So short a run may also be told that it waits for its music.
+    (note,) = (note for note in trainer.listener.notes if "waiting for music" not in note)
     assert "step 2 was skipped" in note and place in note
     # An epoch's means are those of the steps that counted.
     assert all(

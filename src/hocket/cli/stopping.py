@@ -30,6 +30,7 @@ class Stopping:
     def __init__(self) -> None:
         self.handler: Callable[[str], None] | None = None
         self._first: tuple[float, int] | None = None
+        self._ending: int | None = None
         self._before: dict[int, Any] = {}
         self._reader, self._writer = os.pipe()
 
@@ -41,7 +42,7 @@ class Stopping:
         self._watcher.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
@@ -51,10 +52,14 @@ class Stopping:
         os.write(self._writer, b"\0")
         self._watcher.join()
         os.close(self._writer)
+        if self._ending is not None and not isinstance(error, SystemExit):
+            # An import that was ended half-way may say something else of it.
+            raise SystemExit(self._ending) from None
 
     def _handle(self, number: int, _: object) -> None:
         if self.handler is None:
-            raise SystemExit(EXIT_CODES[signal.Signals(number)])
+            self._ending = EXIT_CODES[signal.Signals(number)]
+            raise SystemExit(self._ending)
         if self._first is None:
             self._first = time.monotonic(), number
             print(
