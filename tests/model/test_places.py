@@ -82,6 +82,18 @@ def test_weighing_is_the_sum_it_says_and_so_is_its_gradient() -> None:
         torch.testing.assert_close(gradient, expected)
 
 
+def test_voices_that_cancel_each_other_have_a_level() -> None:
+    """Rounding must not leave a power below nothing: a recording and itself with its polarity turned, and loud."""
+    time = torch.arange(24_000) / 24_000
+    loud = GROUPED.encode(20.0 * torch.sin(2 * torch.pi * 97.3 * time)[None])[:, None]
+    places = Places.of(loud, -loud, GROUPED.grouping)
+    of_places, _ = random_masks(loud.shape[-1])
+    for masks in (of_places, Masks(of_places.input, of_places.input)):
+        power = places.mixed(masks, torch.ones(1, 2, 1))
+        assert float(power.min()) >= 0.0
+        assert all(bool(torch.isfinite(plane).all()) for plane in GROUPED.describe(power))
+
+
 def test_the_gradient_of_a_mixs_power() -> None:
     planes = [torch.rand(1, 4, 3, dtype=torch.float64, requires_grad=True) for _ in range(5)]
     grouping = SpectralCodec(SpectralConfig(place_width=0.0)).grouping

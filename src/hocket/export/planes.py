@@ -119,7 +119,8 @@ class Planes:
         """The power of the masked sources' sum; gains that spread over a plane come after the masks."""
         u, v = masks[0] * gains[0], masks[1] * gains[1]
         # In this order, as in `Places.mixed`: where sources cancel, rounding is all that is left of a place.
-        return u * (u * self.input + v * self.shared) + v * (v * self.target + u * self.shared)
+        power = u * (u * self.input + v * self.shared) + v * (v * self.target + u * self.shared)
+        return power.at_least(0.0)
 
 
 class Desk:

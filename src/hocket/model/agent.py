@@ -63,10 +63,10 @@ class Heard:
 
 
 class CreativeAgent(nn.Module):
-    """Per-frame context from cross-attention weighs per-bin features into a decision for every place.
+    """Per-frame context from cross-attention weighs features of places into a decision for every place.
 
     `logit[d, t] = sum_k weight[k, band(d), t] * feature[k, d, t] + bias[band(d), t]`: the context decides what counts
-    (tonal or transient, of which source, in which band, at this moment); the bins decide where it is.
+    (tonal or transient, of which source, in which band, at this moment); the places decide where it is.
     """
 
     bands: Tensor

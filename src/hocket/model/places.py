@@ -75,7 +75,8 @@ class _MixedPower(torch.autograd.Function):
         to_input = torch.mul(u, input).addcmul_(v, shared)
         to_target = torch.mul(v, target).addcmul_(u, shared)
         ctx.save_for_backward(u, v, to_input, to_target)
-        return torch.mul(u, to_input).addcmul_(v, to_target)
+        # Where voices cancel each other, rounding may leave less than nothing, which has no level.
+        return torch.mul(u, to_input).addcmul_(v, to_target).clamp_(min=0.0)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
