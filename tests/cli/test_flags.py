@@ -1,10 +1,12 @@
 """Flags with hyphens or underscores, and verbs that are there before torch is."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from hocket.cli import main
 from hocket.cli.flags import hyphenated, underscored
 
 
@@ -38,3 +40,15 @@ def test_these_are_there_before_torch_is(verb: str) -> None:
     code = f"import sys, hocket.cli.{verb}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_fusing_takes_one_thread_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, used: str
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    with pytest.raises(SystemExit):
+        main(["fuse", "--help"])
+    assert os.environ["OMP_NUM_THREADS"] == used

@@ -25,6 +25,9 @@ VERBS = {
     "render": "render a corpus of simple music whose true fusions are known",
 }
 
+ONE_THREAD = ("fuse", "studio")
+"""Verbs whose work a second thread does not make faster, only dearer (docs/results/performance.md)."""
+
 EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -42,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _top_parser()
     verb = parser.parse_args(arguments[:1]).verb
+    if verb in ONE_THREAD:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     keep_freed_memory()
     module = importlib.import_module(f"hocket.cli.{verb}")
     try:
