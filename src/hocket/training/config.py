@@ -34,7 +34,7 @@ class TrainingConfig:
         keep_checkpoints: how many of the latest are kept, beside the best weights.
         num_examples: validation pairs whose sound and masks are kept in RUN/examples; 0 keeps none.
         compile: let torch.compile fuse the model's operations: minutes at the start, for long runs on a GPU.
-        num_threads: 0 leaves it to torch.
+        num_threads: 0 is one in each process, or what OMP_NUM_THREADS says.
     """
 
     num_epochs: int = 50

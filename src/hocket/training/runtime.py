@@ -48,9 +48,9 @@ def start(config: TrainingConfig) -> Runtime:
     on_gpu = config.device != "cpu" and torch.cuda.is_available()
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    elif place.local_size > 1 and "OMP_NUM_THREADS" not in os.environ:
-        # Processes that share cores must not each take all of them.
-        torch.set_num_threads(max(1, torch.get_num_threads() // place.local_size))
+    elif "OMP_NUM_THREADS" not in os.environ:
+        # A second thread made a step slower, also on a core of its own; cores are better given to more processes.
+        torch.set_num_threads(1)
     device = torch.device("cpu")
     if on_gpu:
         if 1 < torch.cuda.device_count() < place.local_size:
