@@ -24,7 +24,7 @@ SILENCE_RMS = 1e-5
 PART_SECONDS = 60.0
 
 MOST_MINUTES = 5
-"""A diagnosis takes about 8 s a minute: of long recordings so many minutes are enough, spread over the whole."""
+"""A diagnosis takes a second or two a minute: of long recordings so many minutes are enough, spread over the whole."""
 
 PICTURE_MINUTES = 3.0
 """What is drawn of long recordings: pictures of five minutes took 1.6 GB."""
