@@ -104,6 +104,26 @@ def test_a_mistake_is_one_sentence_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("flag", "told"), [("--pairs", "has no column"), ("--music", "holds no")], ids=["pairs", "music"]
+)
+def test_what_cannot_be_used_is_told_before_any_work_and_an_older_page_stays(
+    flag: str, told: str, tmp_path: Path, stand_in: list[Plan], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "given"
+    if flag == "--music":
+        given.mkdir()
+    else:
+        given.write_text("a,b\n1,2\n", encoding="utf-8")
+    output = tmp_path / "page.md"
+    output.write_text("older", encoding="utf-8")
+    assert main(["bench", "--only", "fuse,gpu", flag, str(given), "-o", str(output)]) == 2
+    said = capsys.readouterr().err
+    assert told in said and "given" in said and "Traceback" not in said
+    assert output.read_text(encoding="utf-8") == "older" and stand_in == []
+    assert sorted(tmp_path.iterdir()) == sorted([given, output])
+
+
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.md").mkdir()
     with pytest.raises(DataError, match=r"page\.md"):

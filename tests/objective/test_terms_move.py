@@ -72,7 +72,7 @@ CASES = {
     "harmony_leak": Case(lambda look: -_chroma_cosine(look[2], look[2].input.chroma), -0.8, -0.3, LIKE_INPUT),
     "articulation": Case(lambda look: look[0].articulation_margin, -0.9, 0.6),
     "timbre": Case(lambda look: -float(timbre(look[2])), -2.0, -1.5),
-    "grain": Case(lambda look: -float(grain(look[2]).mean()), -0.55, -0.35, {"stirred": 1.0}),
+    "grain": Case(lambda look: -float(grain(look[2]).mean()), -0.6, -0.35, {"stirred": 1.4}),
 }
 
 

@@ -115,6 +115,22 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"{arguments.music} does not exist: give a folder of recordings.")
     if arguments.pairs is not None and not arguments.pairs.is_file():
         raise ConfigError(f"{arguments.pairs} is no file: give a CSV with the columns input and target.")
+    # What is in them as well: their sections come after minutes of others.
+    if arguments.pairs is not None:
+        from hocket.data.pairs import read_pairs
+
+        read_pairs(arguments.pairs)
+    if arguments.music is not None:
+        from hocket.data.library import open_library
+        from hocket.training.config import RunConfig
+
+        data = RunConfig().data
+        open_library(
+            arguments.music,
+            excerpt_seconds=data.excerpt_seconds * (1 + data.max_speed_change),
+            validation_fraction=data.validation_fraction,
+            seed=0,
+        )
 
 
 def _say(text: str) -> None:

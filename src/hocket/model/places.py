@@ -124,8 +124,9 @@ class _Weigh(torch.autograd.Function):
         *slots, bias = _slots(to_weights, len(bands))
         torch.mm(gradient, bands.T, out=bias)
         to_planes: list[Tensor | None] = []
+        *own_weights, _ = _slots(weights, len(bands))
         for slot, weight, plane, wanted in zip(
-            slots, _slots(weights, len(bands)), planes, ctx.needs_input_grad[2:], strict=False
+            slots, own_weights, planes, ctx.needs_input_grad[2:], strict=True
         ):
             torch.mul(gradient, plane.reshape(gradient.shape), out=spread)
             torch.mm(spread, bands.T, out=slot)

@@ -29,60 +29,48 @@ class Banded:
     """
 
     def __init__(self, matrix: Tensor, num_blocks: int = NUM_BLOCKS) -> None:
-        self.shape = (matrix.shape[0], matrix.shape[1])
-        self._pooling = _row_blocks(matrix, num_blocks)
-        self._expanding = [
-            Block(block.columns, block.rows, block.values.T.contiguous())
-            for block in _row_blocks(matrix.T, num_blocks)
-        ]
+        num_rows, num_columns = matrix.shape
+        self._pooling = _Way(_row_blocks(matrix, num_blocks), num_rows)
+        self._expanding = _Way(_row_blocks(matrix.T, num_blocks), num_columns)
 
     def pool(self, bins: Tensor) -> Tensor:
         """`[..., d]` to `[..., n]`: what each row makes of the bins."""
-        pooled: Tensor = _Pool.apply(bins, self)
+        pooled: Tensor = _Product.apply(bins, self._pooling, self._expanding)
         return pooled
 
     def expand(self, rows: Tensor) -> Tensor:
         """`[..., n]` to `[..., d]`: each bin's mix of the rows it belongs to."""
-        expanded: Tensor = _Expand.apply(rows, self)
+        expanded: Tensor = _Product.apply(rows, self._expanding, self._pooling)
         return expanded
 
-    def _pool(self, bins: Tensor) -> Tensor:
-        flat = _as_rows(bins)
-        pooled = flat.new_empty(len(flat), self.shape[0])
-        for block in self._pooling:
-            values = block.values.to(flat.dtype)
-            torch.mm(flat[:, block.columns], values.T, out=pooled[:, block.rows])
-        return pooled.view(*bins.shape[:-1], -1)
 
-    def _expand(self, rows: Tensor) -> Tensor:
-        flat = _as_rows(rows)
-        expanded = flat.new_empty(len(flat), self.shape[1])
-        for block in self._expanding:
-            values = block.values.to(flat.dtype)
-            torch.mm(flat[:, block.rows], values, out=expanded[:, block.columns])
-        return expanded.view(*rows.shape[:-1], -1)
+@dataclass(frozen=True)
+class _Way:
+    """The blocks of a matrix with `num_rows` rows, by whose transpose rows of numbers are multiplied."""
+
+    blocks: list[Block]
+    num_rows: int
+
+    def of(self, values: Tensor) -> Tensor:
+        """`[..., columns]` to `[..., num_rows]`."""
+        flat = _as_rows(values)
+        product = flat.new_empty(len(flat), self.num_rows)
+        for block in self.blocks:
+            torch.mm(flat[:, block.columns], block.values.to(flat.dtype).T, out=product[:, block.rows])
+        return product.view(*values.shape[:-1], -1)
 
 
-class _Pool(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, bins: Tensor, matrix: Banded) -> Tensor:
-        ctx.matrix = matrix
-        return matrix._pool(bins)
+class _Product(torch.autograd.Function):
+    """One way, whose gradient is the other."""
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return _Expand.apply(gradients[0], ctx.matrix), None
-
-
-class _Expand(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, matrix: Banded) -> Tensor:
-        ctx.matrix = matrix
-        return matrix._expand(rows)
+    def forward(ctx: Any, values: Tensor, way: _Way, back: _Way) -> Tensor:
+        ctx.way, ctx.back = way, back
+        return way.of(values)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return _Pool.apply(gradients[0], ctx.matrix), None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Product.apply(gradients[0], ctx.back, ctx.way), None, None
 
 
 def _as_rows(values: Tensor) -> Tensor:
