@@ -1,7 +1,7 @@
 """Products with matrices that are nearly empty: filterbanks and bands, in which a bin belongs to one or two rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +31,10 @@ class Banded:
     def __init__(self, matrix: Tensor, num_blocks: int = NUM_BLOCKS) -> None:
         num_rows, num_columns = matrix.shape
         self._pooling = _Way(_row_blocks(matrix, num_blocks), num_rows)
-        self._expanding = _Way(_row_blocks(matrix.T, num_blocks), num_columns)
+        # In memory as they are multiplied by: a fifth faster, where the other way makes no difference.
+        blocks = _row_blocks(matrix.T, num_blocks)
+        blocks = [replace(block, values=block.values.T.contiguous().T) for block in blocks]
+        self._expanding = _Way(blocks, num_columns)
 
     def pool(self, bins: Tensor) -> Tensor:
         """`[..., d]` to `[..., n]`: what each row makes of the bins."""
