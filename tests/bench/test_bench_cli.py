@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hocket.bench import fusing, gpu
-from hocket.bench.page import Section, Table, page, write_whole
+from hocket.bench.page import Section, Table, page
 from hocket.bench.plan import Plan
 from hocket.bench.sections import SECTIONS
 from hocket.cli import main
@@ -124,11 +124,19 @@ def test_what_cannot_be_used_is_told_before_any_work_and_an_older_page_stays(
     assert sorted(tmp_path.iterdir()) == sorted([given, output])
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "page.md").mkdir()
-    with pytest.raises(DataError, match=r"page\.md"):
-        write_whole(tmp_path / "page.md", "words")
-    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
+def test_a_page_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "page.md"
+
+    def in_the_way(plan: Plan) -> Section:
+        output.mkdir()
+        return Section("Title", ())
+
+    monkeypatch.setattr(gpu, "measure", in_the_way)
+    assert main(["bench", "--only", "fuse,gpu", "-o", str(output)]) == 2
+    assert "page.md cannot be written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [output]
 
 
 def test_the_quick_version_leaves_out_the_long_training(

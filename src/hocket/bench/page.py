@@ -1,7 +1,6 @@
 """Tables and the page they stand on, in Markdown."""
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,24 +49,6 @@ def page(sections: Sequence[Section], *, facts: Mapping[str, str], command: str)
     machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     body = "\n\n".join(section.markdown for section in sections)
     return f"# How fast it is\n\n{INTRODUCTION}\n\n`{command}`\n\n{machine}\n\n{body}\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all.
-
-    Raises:
-        DataError: the folder is not there or cannot be written to.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}): choose another place for it."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def require_writable(path: Path) -> None:

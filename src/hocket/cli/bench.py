@@ -24,8 +24,9 @@ def run(argv: list[str]) -> int:
     arguments = _parser().parse_args(underscored(argv))
     # Set before NumPy loads: what is measured with one thread must not have a second one in its linear algebra.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from hocket.bench.page import page, require_writable, write_whole
+    from hocket.bench.page import page, require_writable
     from hocket.bench.sections import SECTIONS
+    from hocket.data.textfiles import replace_file
 
     usual = [name for name, entry in SECTIONS.items() if entry.in_quick or not arguments.quick]
     names = _chosen(arguments.only, known=list(SECTIONS), usual=usual)
@@ -39,12 +40,13 @@ def run(argv: list[str]) -> int:
         _say(f"{name}: {value}")
     sections = _measure(names, arguments)
     if arguments.output is not None:
-        write_whole(arguments.output, page(list(sections.values()), facts=facts, command=command))
+        text = page(list(sections.values()), facts=facts, command=command)
+        replace_file(arguments.output, lambda handle: handle.write(text))
         _say(f"written: {arguments.output}")
     if arguments.json is not None:
         figures = {name: section.figures for name, section in sections.items()}
         raw = {"command": command, "machine": facts, "sections": figures}
-        write_whole(arguments.json, json.dumps(raw, indent=1) + "\n")
+        replace_file(arguments.json, lambda handle: handle.write(json.dumps(raw, indent=1) + "\n"))
         _say(f"written: {arguments.json}")
     failed = [name for name, section in sections.items() if "failed" in section.figures]
     if failed:

@@ -9,7 +9,7 @@ from typing import TextIO
 from hocket.errors import DataError
 
 
-def replace_file(path: Path, write: Callable[[TextIO], None]) -> None:
+def replace_file(path: Path, write: Callable[[TextIO], object]) -> None:
     """Calls `write` with an open text file, which then takes the place of `path`, flushed to the disk.
 
     Names that are not UTF-8 are written as the bytes that they are.
