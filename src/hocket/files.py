@@ -1,0 +1,343 @@
+"""Files on disk: written whole or not at all, read within bounds, and never taken from their owner.
+
+Every file that the program writes or reads for itself goes through here. Sound is decoded in `hocket.audio`, which
+opens files through `open_regular` as well.
+"""
+
+import errno
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hocket.errors import ConfigError, DataError, HocketError
+
+TEMPORARY_PREFIX = ".hocket-"
+"""Unfinished files begin with this; what a kill left behind is found by it."""
+
+MAX_NAME_BYTES = 255
+"""The longest file name that common file systems take."""
+
+Failure = Callable[[str], HocketError]
+"""Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
+
+
+class FileGroup:
+    """Files that appear together or not at all; use it as a context manager.
+
+    Each file is written under a random name in its own folder. When the block ends without an error, all of them are
+    flushed to the disk and take their names, in the order in which they were opened. If anything fails before the
+    last one has its name, the folders are left as they were: what was replaced comes back. A link is replaced, not
+    followed.
+
+    Raises:
+        HocketError: a file cannot be written. The sentence names it and the cure; `failure` chooses the class.
+    """
+
+    def __init__(self, *, failure: Failure = DataError) -> None:
+        self._failure = failure
+        self._members: list[_Member] = []
+
+    def open(self, path: str | Path) -> BinaryIO:
+        """Returns an unbuffered binary file, open for reading and writing, that becomes `path`."""
+        path = Path(path)
+        try:
+            member = _Member(path)
+        except (OSError, ValueError) as error:
+            raise self._failure(write_failure(path, error)) from error
+        self._members.append(member)
+        return member.handle
+
+    def __enter__(self) -> "FileGroup":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        current = self._members[0].path if self._members else Path()
+        try:
+            if error is not None:
+                if isinstance(error, OSError):
+                    raise self._failure(write_failure(current, error)) from error
+                return
+            for member in self._members:
+                current = member.path
+                member.finish()
+            for member in self._members:
+                current = member.path
+                member.publish()
+        except BaseException as problem:
+            for member in reversed(self._members):
+                member.withdraw()
+            if isinstance(problem, OSError):
+                raise self._failure(write_failure(current, problem)) from problem
+            raise
+        finally:
+            for member in self._members:
+                member.discard()
+        for folder in {member.path.parent for member in self._members}:
+            _sync_folder(folder)
+
+
+class _Member:
+    """One file of a group: its name, its unfinished file, and what it replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._temporary = _beside(path)
+        self._replaced: Path | None = None
+        self._is_published = False
+        flags = (
+            os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
+        # 0o666 less the umask: an ordinary file, where mkstemp would make a private one.
+        self.handle: BinaryIO = os.fdopen(os.open(self._temporary, flags, 0o666), "r+b", buffering=0)
+
+    def finish(self) -> None:
+        os.fsync(self.handle.fileno())
+        self.handle.close()
+
+    def publish(self) -> None:
+        if self.path.is_dir() and not self.path.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
+        if os.path.lexists(self.path):
+            keep = _beside(self.path)
+            try:
+                os.link(self.path, keep, follow_symlinks=False)
+                self._replaced = keep
+            except OSError:
+                pass  # A file system without hard links: then an older file cannot be brought back.
+        os.replace(self._temporary, self.path)
+        self._is_published = True
+
+    def withdraw(self) -> None:
+        if self._replaced is not None:
+            os.replace(self._replaced, self.path)
+            self._replaced = None
+        elif self._is_published:
+            self.path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        self.handle.close()
+        for leftover in (self._temporary, self._replaced):
+            if leftover is not None:
+                leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: str | Path, *, failure: Failure = DataError) -> Iterator[BinaryIO]:
+    """Yields a new unbuffered binary file that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        HocketError: see `FileGroup`.
+    """
+    with FileGroup(failure=failure) as group:
+        yield group.open(path)
+
+
+def write_bytes(path: str | Path, content: bytes, *, failure: Failure = DataError) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        HocketError: see `FileGroup`.
+    """
+    with replacing(path, failure=failure) as handle:
+        write_all(handle, content)
+
+
+def write_text(path: str | Path, text: str, *, failure: Failure = DataError) -> None:
+    """Writes a UTF-8 text file whole or not at all; names that are not UTF-8 are escaped as JSON escapes them.
+
+    Raises:
+        HocketError: see `FileGroup`.
+    """
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"), failure=failure)
+
+
+def write_all(handle: BinaryIO, content: bytes) -> None:
+    """Writes all of `content` to an unbuffered file, which may take it in several parts."""
+    view = memoryview(content)
+    while view:
+        view = view[handle.write(view) :]
+
+
+def write_failure(path: Path, error: Exception) -> str:
+    """Returns a sentence that says why `path` cannot be written, with the advice that fits the cause."""
+    code = getattr(error, "errno", None)
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        return f"{path} cannot be written, because {path.parent} is not a folder: create it first."
+    if code == errno.EISDIR:
+        return f"{path} is a folder: give the name of a file."
+    reason = getattr(error, "strerror", None) or str(error)
+    advice = {
+        errno.ENOSPC: "free some space, or choose another folder.",
+        errno.EDQUOT: "free some space, or choose another folder.",
+        errno.EFBIG: "choose a file system that takes larger files.",
+        errno.ENAMETOOLONG: "choose a shorter name.",
+        errno.EACCES: "choose a folder that you may write to.",
+        errno.EPERM: "choose a folder that you may write to.",
+        errno.EROFS: "choose a folder that you may write to.",
+        errno.EMFILE: "raise the limit on open files (ulimit -n).",
+        errno.ENFILE: "close other programs, because the system has no open files left.",
+    }.get(code or 0, "choose another name or folder.")
+    return f"{path} cannot be written ({reason}): {advice}"
+
+
+@contextmanager
+def open_regular(path: str | Path, *, failure: Failure = DataError) -> Iterator[BinaryIO]:
+    """Opens a regular file for reading, unbuffered; pipes, devices and folders are refused without waiting for them.
+
+    Raises:
+        HocketError: the file is missing, may not be read, or is not a regular file.
+    """
+    path = Path(path)
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError as error:
+        raise failure(f"{path} does not exist: check the name.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise failure(f"{path} cannot be opened ({reason}): check its name and permissions.") from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe or a device"
+        raise failure(f"{path} is a {kind}: give a file.")
+    with os.fdopen(descriptor, "rb", buffering=0) as handle:
+        yield handle
+
+
+def read_bytes(path: str | Path, *, max_bytes: int, failure: Failure = DataError) -> bytes:
+    """Reads a regular file of at most `max_bytes`.
+
+    Raises:
+        HocketError: see `open_regular`; or the file is larger than that, or reading fails.
+    """
+    path = Path(path)
+    with open_regular(path, failure=failure) as handle:
+        size = os.fstat(handle.fileno()).st_size
+        try:
+            # One byte more than allowed: files below /proc state no size, others may grow.
+            parts, left = [], max_bytes + 1
+            while size <= max_bytes and left and (part := handle.read(min(left, 2**24))):
+                parts.append(part)
+                left -= len(part)
+        except OSError as error:
+            raise failure(f"{path} cannot be read ({error.strerror}): check the disk.") from error
+    if size > max_bytes or not left:
+        raise failure(f"{path} is larger than {max_bytes / 2**20:.3g} MiB: give the right file.")
+    return b"".join(parts)
+
+
+def read_text(path: str | Path, *, max_bytes: int, failure: Failure = DataError) -> str:
+    """Reads a UTF-8 text file of at most `max_bytes`; a byte order mark is dropped, line ends stay as they are.
+
+    Raises:
+        HocketError: see `read_bytes`; or the file is not UTF-8.
+    """
+    content = read_bytes(path, max_bytes=max_bytes, failure=failure)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise failure(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+
+
+def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = DataError) -> Any:
+    """Parses JSON from outside; `source` is what the error calls it.
+
+    Raises:
+        HocketError: it is not JSON, is nested too deeply, or holds a number of too many digits.
+    """
+    try:
+        return json.loads(content)
+    # RecursionError: nesting; ValueError: syntax, encoding, and integers of more than 4,300 digits.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise failure(f"{source} is not valid JSON ({reason}): give the right file.") from error
+
+
+def is_ours(path: Path) -> bool:
+    """Tells whether Hocket wrote the JSON, CSV, picture, page or other side file at `path`, by its first bytes."""
+    try:
+        content = _head(path)
+    except (HocketError, OSError):
+        return False
+    if path.suffix.lower() in (".png", ".svg", ".pdf", ".html", ".htm", ".onnx"):
+        return b"hocket" in content.lower()
+    return content.lstrip().startswith(
+        (b'{"hocket"', b'{\n  "hocket"', b'[\n  {\n    "name"', b"name,input,target")
+    )
+
+
+def _head(path: Path) -> bytes:
+    with open_regular(path) as handle:
+        return handle.read(4096) or b""
+
+
+def check_outputs(
+    planned: Iterable[str | Path],
+    *,
+    sources: Iterable[str | Path],
+    sound: Sequence[str | Path] = (),
+    overwrite: bool,
+) -> None:
+    """Refuses a plan that would lose a file of the user's. Call it before the first file is written.
+
+    `planned` are all files that will be written, `sources` all files that will be read; `sound` names those of the
+    planned that are recordings. Files are compared by identity, so that links and other spellings count as well.
+
+    Raises:
+        ConfigError: two planned files are one, a planned file is also read, exists already without being Hocket's
+            own (for recordings: without `overwrite`), or has a name that is too long.
+    """
+    recordings = {_identity(Path(path)) for path in sound}
+    read = {_identity(Path(path)): path for path in sources}
+    seen: set[object] = set()
+    for path in map(Path, planned):
+        identity = _identity(path)
+        if identity in read:
+            raise ConfigError(f"{path} is also read ({read[identity]}): choose another output.")
+        if identity in seen:
+            raise ConfigError(f"{path} would be written twice: give the outputs different names.")
+        seen.add(identity)
+        if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
+            raise ConfigError(f"{path.name[:40]}… is too long for a file name: choose a shorter name.")
+        if not path.exists():
+            continue
+        if identity in recordings:
+            if not overwrite:
+                raise ConfigError(f"{path} exists already: choose another output, or add --overwrite.")
+        elif path.is_file() and not is_ours(path):
+            raise ConfigError(
+                f"{path} exists already and was not written by Hocket: move it, or choose another output."
+            )
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file; the file need not exist."""
+    try:
+        facts = path.stat()
+        return facts.st_dev, facts.st_ino
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes new names last through a power cut, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
