@@ -7,11 +7,17 @@ Recordings that are not at the model's rate, 24 kHz, need soxr as well. Of longe
 longest that the model is meant to hear at once.
 """
 
+import os
 import sys
+
+# Before the import, which otherwise writes an identity below ~/.cache and sends telemetry to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import onnxruntime
 import soundfile
+
+onnxruntime.disable_telemetry_events()
 
 MOST_SECONDS = 24.0
 MAX_PEAK = 0.98

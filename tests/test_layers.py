@@ -158,6 +158,14 @@ def test_one_part_alone_knows_file_formats() -> None:
         assert not formats or part_of(name) == "audio", f"{name} imports {formats}"
 
 
+def test_one_module_alone_imports_onnxruntime() -> None:
+    """The one that switches its telemetry off first."""
+    importing = {
+        name for name, found in IMPORTS.items() if any(part.split(".")[0] == "onnxruntime" for part in found)
+    }
+    assert importing == {"hocket.export.runtime"}
+
+
 def test_nothing_that_is_loaded_can_run_code() -> None:
     for name, tree in modules():
         assert not {"pickle", "marshal", "shelve", "joblib"} & {

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
@@ -20,6 +19,7 @@ from hocket.export.cascade import INPUTS, OPSET, to_onnx
 from hocket.export.checking import TOLERANCE, Comparison, compare_planes, session_of
 from hocket.export.graph import Graph, Value
 from hocket.export.planes import FRAMES, PLACES, running_sum
+from hocket.export.runtime import onnxruntime
 from hocket.export.writing import write_model
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
 from hocket.model.places import Places

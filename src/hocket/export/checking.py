@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
 from hocket.data.synthetic import KINDS, Song, make_song, render_song
 from hocket.errors import HocketError
 from hocket.export.cascade import INPUTS
+from hocket.export.runtime import onnxruntime
 from hocket.model.fusion import FusionModel
 from hocket.model.places import Places
 from hocket.signal.grouping import Grouping, Segment

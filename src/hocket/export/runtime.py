@@ -1,0 +1,13 @@
+"""onnxruntime, which must be told before it is imported to send no telemetry; nobody else imports it."""
+
+import os
+
+# Since 1.29 its import writes an identity below ~/.cache and it looks for its maker's host seconds later. Only this
+# variable, read at the import, prevents both; the call below is for the systems where telemetry does not heed it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+
+onnxruntime.disable_telemetry_events()
+
+__all__ = ["onnxruntime"]
