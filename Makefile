@@ -1,19 +1,36 @@
 # make demo, make test: each sets itself up. See README.md.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The build of torch for processors alone, from where pip looks or else from PyTorch's own index: PyPI's brings gigabytes of
+# CUDA on Linux. With an NVIDIA GPU: make setup TORCH=torch==2.13.0
+TORCH ?= --requirement constraints.txt
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup demo studio study weights ablations bench test test-slow lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench test test-slow lint clean
 
 setup: .venv/.ready
 
-.venv/.ready: pyproject.toml constraints.txt
+# Everything but torch by hash, what builds hocket included; `pip check` says so if the lock lacks anything.
+.venv/.ready: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hocket needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --require-hashes --no-deps --requirement requirements.lock
+	$(PIP) install $(TORCH) || $(PIP) install --index-url $(TORCH_INDEX) $(TORCH)
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	touch $@
+
+# The newest versions: make lock UPGRADE=1
+lock: setup
+	$(PIP) install uv==0.13.9
+	BIN=$(BIN) UPGRADE=$(UPGRADE) bash scripts/lock.sh
+
+# The table of dependencies with their licences, from what is installed.
+licences: setup
+	$(BIN)/python scripts/licences.py
 
 demo: setup
 	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/demo.sh
@@ -44,9 +61,9 @@ bench: setup
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# Real browser included: installs Chromium where it may, else those tests skip with a reason.
+# A real browser, SLURM and proxy included: installs them where it may, else those tests skip with a reason.
 test-slow: lint
-	bash scripts/install_browser.sh
+	bash scripts/install_test_tools.sh
 	$(TEST_ENV) $(BIN)/python -m pytest
 
 clean:
