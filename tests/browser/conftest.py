@@ -62,7 +62,9 @@ def chromium() -> Iterator[Any]:
     )
     found = os.environ.get("HOCKET_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip("no Chromium here: scripts/install_test_tools.sh installs it, or HOCKET_CHROMIUM names one")
+        pytest.skip(
+            "no Chromium here: scripts/install_test_tools.sh installs it, or HOCKET_CHROMIUM names one"
+        )
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         yield browser
