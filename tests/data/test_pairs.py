@@ -65,6 +65,26 @@ def test_spreadsheets_and_blank_lines(folder: Path, encoding: str, newline: str)
     assert [(pair.input.name, pair.name) for pair in pairs] == [("ünï.wav", "000"), ("a.wav", "001")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", " ; ", ", "])
+def test_any_usual_separator_and_blanks_around_it(folder: Path, separator: str, encoding: str) -> None:
+    rows = [["tempo", "input", "target"], ["97", "a.wav", "b.wav"], ["", "ünï.wav", "a.wav"]]
+    text = "".join(f" {separator.join(row)} \n" for row in rows)
+    pairs = pairs_of(folder, text, encoding=encoding)
+    assert [(pair.input.name, pair.target.name) for pair in pairs] == [
+        ("a.wav", "b.wav"),
+        ("ünï.wav", "a.wav"),
+    ]
+
+
+def test_a_separator_within_quotes_and_a_name_that_begins_with_a_blank(folder: Path) -> None:
+    (folder / " a.wav").touch()
+    (folder / "b;c.wav").touch()
+    (pair,) = pairs_of(folder, '"input";"target"\n a.wav;"b;c.wav"\n')
+    assert (pair.input, pair.target) == (folder / " a.wav", folder / "b;c.wav")
+    assert "2 columns" in sentence(folder, "input;target\na.wav;b;c.wav\n")
+
+
 def test_names_sort_as_the_rows_do(folder: Path) -> None:
     pairs = pairs_of(folder, "input,target\n" + "a.wav,b.wav\n" * 1_001)
     names = [pair.name for pair in pairs]
@@ -78,7 +98,7 @@ def test_names_sort_as_the_rows_do(folder: Path) -> None:
         ("inputs,target", "no column 'input' (it has 'inputs', 'target'): rename 'inputs' to it"),
         ("input,Target", "no column 'target' (it has 'input', 'Target'): rename 'Target' to it"),
         ("input,goal", "no column 'target' (it has 'input', 'goal'): begin the file"),
-        ("input;target", "no column 'input' (it has 'input;target')"),
+        ("input:target", "no column 'input' (it has 'input:target')"),
         ("input,target,input", "has the column 'input' twice"),
     ],
 )

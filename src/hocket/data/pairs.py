@@ -2,16 +2,18 @@
 
 import csv
 import difflib
+import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from hocket.errors import DataError
+from hocket.files import read_bytes
 
 COLUMNS = ("input", "target")
+SEPARATORS = (",", ";", "\t")
+MAX_BYTES = 2**26
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 EXAMPLE = '{"input": "drums.wav", "target": "chords.flac"}'
 
@@ -28,6 +30,7 @@ class Pair:
 def read_pairs(path: str | Path) -> list[Pair]:
     """Reads a CSV file with the columns `input` and `target`; other columns are ignored, order is kept.
 
+    Cells are separated by commas, semicolons or tabs, whichever gives a header with both columns.
     A file that ends in `.jsonl` has an object with these keys on each line instead. Relative paths are relative to the
     file. Pairs are named by their place, from `000` on.
 
@@ -42,6 +45,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
     if not rows:
         raise DataError(f"{path} is empty: give a CSV file with the columns 'input' and 'target'.")
     (_, header), *body = rows
+    header = [name.strip() for name in header]
     _check_header(path, header)
     if not body:
         raise DataError(f"{path} has a header but no rows: add a row with an input and a target.")
@@ -58,35 +62,36 @@ def _names(count: int) -> list[str]:
 
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its last line in the file."""
+    cure = "save it as comma-separated UTF-8"
+    text = _read_text(path, kind="CSV file", cure=cure)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = next((mark for mark in SEPARATORS if _has_columns(first.split(mark))), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        with _opened(path) as handle:
-            reader = csv.reader(handle, strict=True)
-            return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file ({error}): save it as comma-separated UTF-8.") from error
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise DataError(f"{path} is not a CSV file ({error}): {cure}.") from error
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def _has_columns(names: list[str]) -> bool:
+    return set(COLUMNS) <= {name.strip().strip('"') for name in names}
+
+
+def _read_text(path: Path, *, kind: str, cure: str) -> str:
+    """The text of a file, without the byte order mark that spreadsheets and editors put in front."""
+    content = read_bytes(path, max_bytes=MAX_BYTES)
     try:
-        # utf-8-sig: spreadsheets and editors put a byte order mark in front of the first header.
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            yield handle
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: check its name and its folder.") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path} is a folder: give a CSV file of pairs.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a {kind} ({error}): {cure}.") from error
 
 
 def _read_objects(path: Path) -> list[Pair]:
     """Pairs of a file of JSON lines; blank lines are passed over."""
-    with _opened(path) as handle:
-        try:
-            lines = [(number, line) for number, line in enumerate(handle, start=1) if line.strip()]
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not a text file ({error}): save it as UTF-8.") from error
+    numbered = enumerate(
+        io.StringIO(_read_text(path, kind="text file", cure="save it as UTF-8"), newline=""), start=1
+    )
+    lines = [(number, line) for number, line in numbered if line.strip()]
     if not lines:
         raise DataError(f"{path} is empty: give lines such as {EXAMPLE}.")
     return [
@@ -127,7 +132,7 @@ def _pair(path: Path, line: int, header: Sequence[str], cells: Sequence[str], *,
     if len(cells) > len(header):
         raise DataError(
             f"{path} line {line} has {len(cells)} cells for {len(header)} columns: "
-            "quote the names that hold commas."
+            "quote the names that hold what separates the cells."
         )
     row = dict(zip(header, cells, strict=False))
     rhythm, harmony = (_recording(path, line, column, row.get(column, "")) for column in COLUMNS)
@@ -138,6 +143,8 @@ def _recording(path: Path, line: int, column: str, cell: str) -> Path:
     if not cell.strip():
         raise DataError(f"{path} line {line} has no {column}: give the name of a recording.")
     recording = path.parent / cell
+    if not _is_file(recording) and _is_file(path.parent / cell.strip()):
+        recording = path.parent / cell.strip()
     if not _is_file(recording):
         raise DataError(
             f"{path} line {line} names the {column} '{cell}', but {recording} is not a file: correct it."
