@@ -76,7 +76,7 @@ def _check(found: audio.Audio, facts: audio.AudioInfo | None, **options: float) 
     if "duration_seconds" in options:
         start = round(options["start_seconds"] * rate_hz)
         promised = min(max(1, round(options["duration_seconds"] * rate_hz)), promised - start)
-    least = 1 if facts.format in ("mp3", "aac") or "duration_seconds" in options else 0.99 * promised - 1
+    least = 1 if facts.format == "aac" or "duration_seconds" in options else 0.99 * promised - 1
     channels = 1 if options.get("mono") else facts.num_channels
     if (
         found.samples.dtype != np.float32
@@ -111,6 +111,8 @@ _KINDS = {
     "longer than its format": "can state",
     "more samples than the limit": "over the limit",
     "unpacks to too much": "unpack",
+    "several recordings": "recordings in a row",
+    "a second chunk of sound": "holds a second",
     "not finite": "not finite",
     "not scaled": "not scaled",
     "PyAV is missing": "pip install",

@@ -59,11 +59,8 @@ def test_a_change_between_header_and_samples(recording: Path, change: Callable[[
 
 
 def test_a_file_that_is_cut_between_header_and_samples(recording: Path) -> None:
-    stated = info(recording).num_samples
+    info(recording)
     cut(recording)
-    if recording.suffix in (".mp3", ".ogg"):  # Nothing in them tells how long they were.
-        assert load(recording).num_samples < stated
-        return
     with pytest.raises(AudioError, match=r"cut off|cannot be decoded"):
         load(recording)
 

@@ -209,7 +209,7 @@ def test_no_decoder_of_others_meets_a_wav(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(100), 8_000)
-    monkeypatch.setattr("hocket.audio.decoding.SoundfileDecoder", None)
+    monkeypatch.setattr("hocket.audio.coded.SoundfileDecoder", None)
     assert load(tmp_path / "a.wav").num_samples == 100
     assert not recwarn.list
 

@@ -225,7 +225,7 @@ def test_a_file_that_may_not_be_read(
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
     assert "permissions" in sentence(path)
 
 
@@ -239,9 +239,7 @@ def test_compressed_wav_is_refused_before_its_decoder_runs(
     assert "which is not read" in sentence(path)
 
 
-@pytest.mark.parametrize(
-    ("container", "coding"), [("AIFF", "ULAW"), ("AIFF", "FLOAT"), ("CAF", "PCM_16"), ("AU", "PCM_16")]
-)
+@pytest.mark.parametrize(("container", "coding"), [("AIFF", "ULAW"), ("CAF", "PCM_16"), ("AU", "PCM_16")])
 def test_other_formats_are_refused(tmp_path: Path, container: str, coding: str) -> None:
     path = tmp_path / "other.wav"
     soundfile.write(path, tones(1, 8_000)[0], 8_000, format=container, subtype=coding)
@@ -277,7 +275,7 @@ def test_one_frame_is_a_recording(tmp_path: Path) -> None:
         load(tmp_path / "one.wav", sample_rate=24_000)
 
 
-@pytest.mark.parametrize("name", LOSSLESS)
+@pytest.mark.parametrize("name", [*LOSSLESS, *LOSSY])
 def test_a_cut_off_file_is_refused(recordings: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     whole = (recordings / name).read_bytes()
@@ -294,16 +292,6 @@ def test_a_missing_tail_of_under_one_per_cent_is_tolerated(
     assert load(path).num_samples == 3 * RATE_HZ - 500
 
 
-def test_a_cut_off_mp3_gives_what_is_there(recordings: Path, tmp_path: Path) -> None:
-    whole = load(recordings / "layer3.mp3")
-    data = (recordings / "layer3.mp3").read_bytes()
-    (tmp_path / "half.mp3").write_bytes(data[: len(data) // 2])
-    half = load(tmp_path / "half.mp3")
-    assert 0.4 < half.num_samples / whole.num_samples < 0.6
-    shared = half.num_samples - 2_000
-    np.testing.assert_allclose(half.samples[:, :shared], whole.samples[:, :shared], atol=1e-6)
-
-
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
 def test_a_wav_that_was_written_to_a_pipe(recordings: Path, tmp_path: Path, length: int) -> None:
     path = tmp_path / "piped.wav"
@@ -317,21 +305,43 @@ def test_a_wav_that_was_written_to_a_pipe(recordings: Path, tmp_path: Path, leng
     assert load(path).num_samples == 3 * RATE_HZ
 
 
-@pytest.mark.parametrize("num_frames", [0, 2**36 - 1])
-def test_a_flac_that_lies_about_its_length_is_not_believed(
-    recordings: Path, tmp_path: Path, num_frames: int
-) -> None:
-    path = tmp_path / "liar.flac"
-    path.write_bytes((recordings / "pcm16.flac").read_bytes())
+def state_length(path: Path, num_frames: int) -> None:
+    """Puts another number of frames into the header of a FLAC."""
 
     def lie(data: bytearray) -> None:
         fields = int.from_bytes(data[18:26], "big")  # the lowest 36 bits are the number of frames
         data[18:26] = (fields & ~(2**36 - 1) | num_frames).to_bytes(8, "big")
 
     rewrite(path, lie)
+
+
+def test_a_flac_that_states_too_many_frames_is_not_believed(recordings: Path, tmp_path: Path) -> None:
+    path = tmp_path / "liar.flac"
+    path.write_bytes((recordings / "pcm16.flac").read_bytes())
+    state_length(path, 2**36 - 1)
     assert "limit" in sentence(path)
     with pytest.raises(AudioError):
         info(path)
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 4096, 100_000])
+@pytest.mark.parametrize("name", ["pcm16.flac", "pcm24.flac"])
+def test_a_flac_that_states_too_few_frames_or_none_is_read_whole(
+    recordings: Path, tmp_path: Path, name: str, num_frames: int
+) -> None:
+    path = tmp_path / "piped.flac"
+    path.write_bytes((recordings / name).read_bytes())
+    state_length(path, num_frames)
+    rewrite(
+        path, lambda data: data.__setitem__(slice(26, 42), bytes(16))
+    )  # the sum of its sound is left out, too
+    whole = load(recordings / name).samples
+    assert info(path).num_samples == whole.shape[1]
+    np.testing.assert_array_equal(load(path).samples, whole)
+    excerpt = load(path, start_seconds=2.5, duration_seconds=0.4)
+    np.testing.assert_array_equal(
+        excerpt.samples, whole[:, round(2.5 * RATE_HZ) :][:, : round(0.4 * RATE_HZ)]
+    )
 
 
 def test_an_impossible_sample_rate(recordings: Path, tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from hocket.audio.pcm import PcmHeader, PcmLayout, check_sizes
+from hocket.audio.spliced import read_up_to
 from hocket.errors import AudioError
 
 MISSING_TOLERANCE = 0.01
@@ -21,11 +24,15 @@ _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 _AIFF_CODINGS = {b"NONE": ("i", ">"), b"twos": ("i", ">"), b"sowt": ("i", "<"), b"in24": ("i", ">")}
-_AIFF_CODINGS |= {b"in32": ("i", ">"), b"raw ": ("u", ">")}
+_AIFF_CODINGS |= {b"in32": ("i", ">"), b"raw ": ("u", ">"), b"fl32": ("f", ">"), b"FL32": ("f", ">")}
+_AIFF_CODINGS |= {b"fl64": ("f", ">"), b"FL64": ("f", ">")}
 
 # Programs that write to a pipe cannot know the length and put a number near the largest here.
 _UNKNOWN_LENGTH = 0x7FFF_F000
 _MAX_CHUNKS = 1_000
+_MAX_TAIL_BYTES = 2**22
+_NAME_BYTES = np.array([bytes([byte]).isalnum() or byte in b" _-()" for byte in range(256)])
+_SOUND_NAMES = {b"data", b"SSND", b"RIFF", b"RF64", b"BW64", b"riff", b"FORM"}
 _FOUR_GIGABYTES = 2**32
 
 Chunk = tuple[bytes, int, int]
@@ -46,10 +53,13 @@ def wav_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> P
         elif name == b"fmt ":
             header = _wav_header(_at(handle, body, min(length, 40)), path)
         elif name == b"data" and header is not None:
-            if length == 0xFFFF_FFFF and large is not None:
+            is_open = length == 0xFFFF_FFFF and not large
+            if length == 0xFFFF_FFFF and large:
                 length = large
-            unknown = length >= _UNKNOWN_LENGTH and family == "RIFF"
+            unknown = (length >= _UNKNOWN_LENGTH and family == "RIFF") or (is_open and family == "RF64")
             held = _held(handle, path, body, length, num_bytes, unknown=unknown, family=family)
+            if length and not unknown:
+                _refuse_more(path, chunks)
             return header.layout(body, held)
     raise _no_samples(path)
 
@@ -61,7 +71,8 @@ def aiff_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> 
         AudioError: as for `wav_layout`.
     """
     header, stated, sound = None, 0, None
-    for name, body, length in _chunks(handle, start + 12, ">"):
+    chunks = _chunks(handle, start + 12, ">")
+    for name, body, length in chunks:
         if name == b"COMM":
             header, stated = _aiff_header(_at(handle, body, min(length, 22)), path)
         elif name == b"SSND":
@@ -73,7 +84,10 @@ def aiff_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> 
             wanted = stated * header.num_channels * header.sample_bytes
             # The number of frames counts; without one, as after an interrupted recording, the size of the chunk.
             wanted = wanted if wanted or unknown else within
-            return header.layout(first, _held(handle, path, first, wanted, num_bytes, unknown=wanted == 0))
+            held = _held(handle, path, first, wanted, num_bytes, unknown=wanted == 0)
+            if length and not unknown:
+                _refuse_more(path, chunks)
+            return header.layout(first, held)
     raise _no_samples(path)
 
 
@@ -130,7 +144,10 @@ def _aiff_header(body: bytes, path: Path) -> tuple[PcmHeader, int]:
     if coding not in _AIFF_CODINGS:
         raise unread_coding(path, "aiff", ascii(coding.decode("latin-1")).strip("'"))
     kind, order = _AIFF_CODINGS[coding]
-    sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=None, is_float=False)
+    is_float = kind == "f"
+    # Some programs state here the bits of what the floats were made of.
+    bits = 8 * (4 if coding.endswith(b"32") else 8) if is_float else bits
+    sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=None, is_float=is_float)
     # An 80-bit float; what is not a rate by far comes out as 0 or as a number that is refused like one.
     rate_hz = mantissa * 2.0 ** (min(exponent, 16_383 + 40) - 16_383 - 63) if exponent > 16_383 else 0
     return PcmHeader(round(rate_hz), channels, kind, sample_bytes, order), num_frames
@@ -141,11 +158,9 @@ def _held(
 ) -> int:
     """How many bytes of samples there are to read from `first` on."""
     held = max(0, num_bytes - first)
-    if stated == 0 and not unknown and family == "RIFF":
-        # A program that was interrupted left no length: what follows is sound, unless it is another chunk.
-        unknown = not _looks_like_a_chunk(_at(handle, first, 8), held)
-    if unknown:
-        return held
+    # A program that was interrupted, or that wrote to a pipe, left no length: the rest is sound, up to other chunks.
+    if unknown or (stated == 0 and family in ("RIFF", "RF64")):
+        return _chunks_behind(handle, first, num_bytes, "<" if family else ">") - first
     if family == "RIFF" and held - stated >= _FOUR_GIGABYTES:
         raise AudioError(f"{path} is longer than the 4 GB that a WAV can state: save it in parts or as RF64.")
     if stated - held > MISSING_TOLERANCE * stated:
@@ -153,30 +168,56 @@ def _held(
     return min(stated, held)
 
 
-def _looks_like_a_chunk(head: bytes, held: int) -> bool:
-    if len(head) < 8:
-        return True
-    return (
-        head[:4].isascii()
-        and head[:4].decode("ascii").isprintable()
-        and int.from_bytes(head[4:], "little") <= held
-    )
+def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
+    """Where the chunks begin that reach exactly to the end of the file at `stop`, in its last 4 MiB; else the end.
+
+    They are found from the last one back. Of 250,000 files without one, the sound of one ends in what looks like it.
+    """
+    start = max(first, stop - _MAX_TAIL_BYTES)
+    handle.seek(start)
+    data = read_up_to(handle, stop - start)
+    starts: dict[int, int] = {}
+    for shift in range(4 if len(data) >= 12 else len(data) // 8):
+        words = np.frombuffer(data, f"{order}u4", offset=shift, count=(len(data) - shift) // 4)
+        names, lengths = words[:-1].view("u1").reshape(-1, 4), words[1:].astype(np.int64)
+        places = shift + 4 * np.arange(len(names))
+        ends = places + 8 + lengths
+        found = _NAME_BYTES[names].all(axis=1) & (ends <= len(data))
+        for place, end in zip(places[found].tolist(), ends[found].tolist(), strict=True):
+            # What is odd has a byte behind it, which some programs leave out. Chunks within another do not count.
+            for behind in {end, end + (end - place) % 2}:
+                starts[behind] = min(place, starts.get(behind, place))
+    end = len(data)
+    while end in starts:
+        end = starts[end]
+    return start + end
+
+
+def _refuse_more(path: Path, chunks: Iterator[Chunk]) -> None:
+    """Refuses a second chunk of sound, or a second recording, behind the first."""
+    for name, _, length in chunks:
+        if not name.isascii():
+            return  # No chunk, but anything that was appended.
+        if name in _SOUND_NAMES and length > 0:
+            raise AudioError(
+                f"{path} holds a second {name.decode()!a} chunk behind its sound, and only one of the two "
+                "could be read: save it again as one recording."
+            )
 
 
 def _no_samples(path: Path) -> AudioError:
     return AudioError(f"{path} holds no sound (its header names no samples): get a whole copy of it.")
 
 
-def cut_off(path: Path, *, share: float) -> AudioError:
-    """The error for a recording of which only `share` (0 to 1) is there or can be decoded."""
-    return AudioError(
-        f"{path} is damaged or cut off (only {100 * share:.0f} % of it can be read): get a whole copy of it."
-    )
+def cut_off(path: Path, *, share: float | None = None) -> AudioError:
+    """The error for a recording of which only `share` (0 to 1, where it is known) is there or can be decoded."""
+    found = "its end is missing" if share is None else f"only {100 * share:.0f} % of it can be read"
+    return AudioError(f"{path} is damaged or cut off ({found}): get a whole copy of it.")
 
 
 def unread_coding(path: Path, container: str, coding: str) -> AudioError:
     """The error for a coding that nothing here reads."""
-    readable = "PCM or float WAV, FLAC, OGG (Vorbis, Opus), MP3, PCM AIFF or M4A (AAC, ALAC)"
+    readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
     return AudioError(
         f"{path} is {container} with {coding} coding, which is not read: convert it to {readable}."
     )

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from hocket.audio.spliced import read_up_to as _read
 from hocket.errors import AudioError
 
 
@@ -101,14 +102,6 @@ class PcmReader:
         self._position += whole
         values = to_float(data[: whole * layout.frame_bytes], layout.kind, layout.sample_bytes, layout.order)
         return values.reshape(whole, layout.num_channels)
-
-
-def _read(handle: BinaryIO, num_bytes: int) -> bytes:
-    """As much of it as there is: an unbuffered read may stop early."""
-    data = handle.read(num_bytes)
-    while len(data) < num_bytes and (more := handle.read(num_bytes - len(data))):
-        data += more
-    return data
 
 
 def to_float(data: bytes, kind: str, sample_bytes: int, order: str) -> np.ndarray:

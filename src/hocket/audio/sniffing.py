@@ -3,15 +3,19 @@
 Names and headers lie, and libsndfile and FFmpeg know dozens of formats whose parsers need not meet strangers' files.
 """
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
 from hocket.audio.chunks import MISSING_TOLERANCE, cut_off, unread_coding
+from hocket.audio.mp3_frames import find_frames
 from hocket.errors import AudioError
 
 __all__ = ["MISSING_TOLERANCE", "cut_off", "identify", "unread_coding"]
 
 _MAX_TAGS = 8
+_APE_HEADER_BYTES = 32
+_MAX_ZEROS = 2**20
 
 _STARTS = {
     b"RIFF": "wav",
@@ -34,24 +38,45 @@ def identify(handle: BinaryIO, path: Path) -> tuple[str, int]:
     Raises:
         AudioError: it is none of these.
     """
-    start, head = _after_tags(handle)
-    container = _container(head)
+    num_bytes = handle.seek(0, os.SEEK_END)
+    start = _after_tags(handle)
+    container = _container(_at(handle, start))
+    if container in (None, "mp3"):
+        # Tags may state wrong sizes, and anything may stand in front of the first whole frame.
+        found = find_frames(handle, start, num_bytes=num_bytes)
+        start, container = (start, container) if found is None else (found, "mp3")
     if container is None:
         raise AudioError(f"{path} is not a recording of a known kind: give WAV, FLAC, OGG, MP3, AIFF or M4A.")
     return container, start
 
 
-def _after_tags(handle: BinaryIO) -> tuple[int, bytes]:
-    """Where the recording begins, after any ID3v2 tags (libsndfile skips them too), and 16 bytes of it."""
+def _after_tags(handle: BinaryIO) -> int:
+    """Where the recording begins: after any ID3v2 and APEv2 tags and zeros."""
     start = 0
     for _ in range(_MAX_TAGS):
-        handle.seek(start)
-        head = handle.read(16)
-        if head[:3] != b"ID3" or len(head) < 12:
+        head = _at(handle, start)
+        if head[:3] == b"ID3" and len(head) >= 12:
+            a, b, c, d = (byte & 0x7F for byte in head[6:10])
+            # The flag of a footer, which is as long as the header.
+            start += (20 if head[5] & 0x10 else 10) + (a << 21 | b << 14 | c << 7 | d)
+        elif head[:8] == b"APETAGEX" and len(head) == 16:
+            start += _APE_HEADER_BYTES + int.from_bytes(head[12:16], "little")
+        elif head[:4] == bytes(4):
+            start += _num_zeros(handle, start)
+        else:
             break
-        a, b, c, d = (byte & 0x7F for byte in head[6:10])
-        start += 10 + (a << 21 | b << 14 | c << 7 | d)
-    return start, head
+    return start
+
+
+def _num_zeros(handle: BinaryIO, start: int) -> int:
+    handle.seek(start)
+    data = handle.read(_MAX_ZEROS)
+    return len(data) - len(data.lstrip(b"\0"))
+
+
+def _at(handle: BinaryIO, start: int) -> bytes:
+    handle.seek(start)
+    return handle.read(16)
 
 
 def _container(head: bytes) -> str | None:
