@@ -66,6 +66,22 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("factor", [0, 1 / 3, 3])
+@pytest.mark.parametrize("name", ["a.m4a", "faststart.mp4", "lossless.m4a"])
+def test_a_track_that_states_a_false_time_is_read_whole(
+    recordings: Path, tmp_path: Path, name: str, factor: float
+) -> None:
+    data = bytearray((recordings / name).read_bytes())
+    at = data.index(b"mdhd") + 4 + 16
+    stated = struct.unpack(">I", data[at : at + 4])[0]
+    assert stated >= SECONDS * RATE_HZ
+    data[at : at + 4] = struct.pack(">I", round(stated * factor))
+    (tmp_path / name).write_bytes(data)
+    whole = load(recordings / name).samples
+    assert info(tmp_path / name).num_samples >= whole.shape[1]
+    np.testing.assert_array_equal(load(tmp_path / name).samples, whole)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_time_level_and_channels_are_kept(recordings: Path, name: str) -> None:
     audio, facts = load(recordings / name), info(recordings / name)

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from hocket.audio.chunks import MISSING_TOLERANCE, cut_off, unread_coding
+from hocket.audio.spliced import Piece, read_up_to
 from hocket.errors import AudioError
 
 _MAX_BOXES = 100_000
@@ -36,14 +39,18 @@ _CONTAINERS |= {b"free", b"skip", b"hoov"}
 _COUNTS = {b"stsz": 8, b"stz2": 8, b"trun": 4, b"elst": 4}
 
 
-def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> None:
+def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> list[Piece]:
     """Refuses an MP4 that is cut off, has no header, or states more packets than two hours of music have.
+
+    Returns the file, in which a track that states less time than its packets take states theirs.
 
     Raises:
         AudioError: one of these; the sentence says which.
     """
     seen = set()
     packets, edits = 0, 1
+    patches: list[tuple[int, bytes]] = []
+    place, width = 0, 4
     for name, body, end in _boxes(handle, 0, num_bytes, depth=0):
         size = end - body
         if end - num_bytes > MISSING_TOLERANCE * size:
@@ -51,6 +58,14 @@ def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> None:
         seen.add(name)
         if name == b"cmov":
             raise unread_coding(path, "m4a", "a compressed header")
+        if name == b"mdhd":
+            # Version 1 has numbers of 8 bytes. In front: version and flags, two dates, and the scale of time.
+            place, width = (body + 24, 8) if _read(handle, body, 1) == b"\1" else (body + 16, 4)
+        elif name == b"stts" and place:
+            true = _packet_time(handle, body, end)
+            if (1 + MISSING_TOLERANCE) * int.from_bytes(_read(handle, place, width), "big") < true < 2**32:
+                patches.append((place, true.to_bytes(width, "big")))
+            place = 0
         if name in _COUNTS:
             handle.seek(body + _COUNTS[name])
             count = int.from_bytes(handle.read(4), "big")
@@ -65,6 +80,25 @@ def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> None:
             f"{path} states {packets} packets in {edits} edits, which is over the limit of {_MAX_PACKETS}: "
             "cut it into parts or save it again."
         )
+    pieces: list[Piece] = []
+    done = 0
+    for place, number in patches:
+        pieces += [(done, place), number]
+        done = place + len(number)
+    return [*pieces, (done, num_bytes)]
+
+
+def _packet_time(handle: BinaryIO, body: int, end: int) -> int:
+    """What all packets of a track take, by its table of runs: how many, and how long each."""
+    count = min(int.from_bytes(_read(handle, body + 4, 4), "big"), (end - body - 8) // 8, _MAX_PACKETS)
+    data = _read(handle, body + 8, 8 * max(0, count))
+    runs = np.frombuffer(data[: len(data) // 8 * 8] or bytes(8), ">u4").reshape(-1, 2)
+    return int(runs.astype(np.float64).prod(axis=1).sum())
+
+
+def _read(handle: BinaryIO, place: int, num_bytes: int) -> bytes:
+    handle.seek(place)
+    return read_up_to(handle, num_bytes)
 
 
 def _boxes(handle: BinaryIO, start: int, stop: int, *, depth: int) -> Iterator[tuple[bytes, int, int]]:

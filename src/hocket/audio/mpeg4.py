@@ -12,13 +12,14 @@ FFmpeg's own encoder) has the noise of other draws than the whole has; all else 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from hocket.audio.boxes import check_boxes
 from hocket.audio.chunks import unread_coding
 from hocket.audio.sound import Undecodable
+from hocket.audio.spliced import Spliced
 from hocket.errors import AudioError
 
 _DEMUXERS = {"m4a": "mov", "aac": "aac"}
@@ -42,19 +43,20 @@ def opened_mpeg4(handle: BinaryIO, path: Path, container: str, *, num_bytes: int
         raise AudioError(
             f"{path} is AAC or MP4, which takes PyAV: pip install 'hocket[formats]', or convert it to WAV."
         ) from error
+    file = handle
     if container == "m4a":
-        check_boxes(handle, path, num_bytes=num_bytes)
+        file = cast(BinaryIO, Spliced(handle, check_boxes(handle, path, num_bytes=num_bytes)))
     options = {"codec_whitelist": ",".join(_CODECS), "enable_drefs": "0"} if container == "m4a" else {}
-    handle.seek(0)
+    file.seek(0)
     try:
-        with av.open(handle, format=_DEMUXERS[container], options=options, metadata_errors="ignore") as file:
-            if not file.streams.audio:
+        with av.open(file, format=_DEMUXERS[container], options=options, metadata_errors="ignore") as opened:
+            if not opened.streams.audio:
                 raise AudioError(f"{path} holds no sound (no audio stream): give a recording.")
-            stream = file.streams.audio[0]
+            stream = opened.streams.audio[0]
             coding = stream.codec_context.name if stream.codec_context else "an unknown"
             if coding not in _CODECS:
                 raise unread_coding(path, container, coding)
-            yield Mpeg4Reader(file, stream)
+            yield Mpeg4Reader(opened, stream)
     except (av.FFmpegError, UnicodeDecodeError) as error:
         raise Undecodable(str(error)) from error
 
