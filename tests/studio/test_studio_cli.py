@@ -1,47 +1,18 @@
 """`hocket studio` from the shell: faults in a sentence, a quick start, and an end that leaves nothing."""
 
-import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from visiting import ended, started
 
 from hocket.cli import main
-
-
-def _heed_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _started(arguments: Sequence[str], temp: Path) -> tuple["subprocess.Popen[str]", str]:
-    studio = subprocess.Popen(
-        [sys.executable, "-m", "hocket", "studio", "--port", "0", "--no-browser", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temp)},
-        # What a shell starts in the background ignores Ctrl-C, and so would its children.
-        preexec_fn=_heed_signals,
-    )
-    assert studio.stdout is not None
-    line = studio.stdout.readline()
-    found = re.search(r"http://\S+", line)
-    assert found is not None, line + (studio.stderr.read() if studio.stderr else "")
-    return studio, found[0]
-
-
-def _ended(studio: "subprocess.Popen[str]", number: int) -> str:
-    studio.send_signal(number)
-    _, errors = studio.communicate(timeout=30)
-    return errors
 
 
 def test_a_port_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,38 +60,38 @@ def test_a_missing_extra_is_one_sentence(
 )
 def test_it_is_there_at_once_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     begin = time.perf_counter()
-    studio, url = _started([], tmp_path)
+    studio, url = started([], tmp_path)
     with httpx.Client(base_url=url) as client:
         page = client.get("/")
         # The bar is 2 s; machines that run tests are busy.
         assert page.status_code == 200 and time.perf_counter() - begin < 6
         assert client.post("/api/sources?name=a.wav", content=b"RIFF").status_code == 422
     assert [path.name[:14] for path in tmp_path.iterdir()] == ["hocket-studio-"]
-    errors = _ended(studio, number)
+    errors = ended(studio, number)
     assert studio.returncode == code
     assert not list(tmp_path.iterdir()) and "Traceback" not in errors
 
 
 def test_what_a_killed_studio_left_goes_with_the_next_start(tmp_path: Path) -> None:
-    studio, url = _started([], tmp_path)
+    studio, url = started([], tmp_path)
     assert httpx.get(url).status_code == 200
-    _ended(studio, signal.SIGKILL)
+    ended(studio, signal.SIGKILL)
     [left] = tmp_path.iterdir()
-    studio, url = _started([], tmp_path)
+    studio, url = started([], tmp_path)
     assert httpx.get(url).status_code == 200
     assert not left.exists() and len(list(tmp_path.iterdir())) == 1
-    _ended(studio, signal.SIGTERM)
+    ended(studio, signal.SIGTERM)
 
 
 def test_a_shared_studio_prints_an_address_that_opens_it(tmp_path: Path) -> None:
-    studio, url = _started(["--share", "--host", "127.0.0.1"], tmp_path)
+    studio, url = started(["--share", "--host", "127.0.0.1"], tmp_path)
     token = url.partition("?token=")[2]
     assert len(token) >= 16
     with httpx.Client() as client:
         assert client.get(url.partition("/?")[0]).status_code == 401
         assert client.get(url).status_code == 200
         assert client.get(url.replace(f"?token={token}", "api/about")).status_code == 200
-    assert token not in _ended(studio, signal.SIGTERM)
+    assert token not in ended(studio, signal.SIGTERM)
 
 
 def test_the_page_is_served_without_torch() -> None:

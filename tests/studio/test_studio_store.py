@@ -13,7 +13,7 @@ from hocket.studio import folder as folders
 from hocket.studio.folder import PrivateFolder, remove_stale
 from hocket.studio.results import _borrow, _encoded
 from hocket.studio.sound import EXACT
-from hocket.studio.store import FRESH_SECONDS, FullError, GoneError, Store
+from hocket.studio.store import FRESH_SECONDS, FullError, GoneError, Store, TooLargeError
 
 
 class Clock:
@@ -86,6 +86,32 @@ def test_what_was_just_used_stays_and_the_new_is_refused(tmp_path: Path) -> None
         _keep(store, 1)
     assert [store.get("source", id).id for id in kept] == kept
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("num_bytes", "error"), [(1001, TooLargeError), (601, FullError)])
+def test_what_can_never_fit_takes_nothing_away(
+    tmp_path: Path, num_bytes: int, error: type[Exception]
+) -> None:
+    clock = Clock()
+    store = _store(tmp_path, clock)
+    old = _keep(store, 500)
+    clock.seconds += FRESH_SECONDS + 1
+    fresh = _keep(store, 400)
+    with pytest.raises(error):
+        store.claim(num_bytes)
+    assert [store.get("source", id).id for id in (old, fresh)] == [old, fresh]
+
+
+def test_a_draft_that_grows_too_large_takes_nothing_away(tmp_path: Path) -> None:
+    clock = Clock()
+    store = _store(tmp_path, clock)
+    old = _keep(store, 300)
+    clock.seconds += FRESH_SECONDS + 1
+    with store.draft() as draft:
+        draft.claim(600)
+        with pytest.raises(TooLargeError):
+            draft.claim(401)
+    assert store.get("source", old).id == old
 
 
 def test_bytes_that_are_only_claimed_count(tmp_path: Path) -> None:

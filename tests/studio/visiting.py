@@ -1,6 +1,13 @@
-"""Recordings to bring to a studio, and a client that does what the page does."""
+"""Recordings to bring to a studio, a client that does what the page does, and a studio in a process of its own."""
 
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +51,42 @@ class Visitor(httpx.Client):
             time.sleep(0.05)
             job = self.get(f"/api/jobs/{job['id']}").json()
         return job
+
+
+def started(
+    arguments: Sequence[str],
+    temp: Path,
+    *,
+    program: Sequence[str] = ("-m", "hocket", "studio"),
+    max_files: int | None = None,
+    **environment: str,
+) -> tuple["subprocess.Popen[str]", str]:
+    """A studio as a user starts it, on any free port, and the address on this machine that it printed."""
+
+    def prepare() -> None:
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        if max_files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
+
+    studio = subprocess.Popen(
+        [sys.executable, *program, "--port", "0", "--no-browser", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temp), **environment},
+        preexec_fn=prepare,
+    )
+    assert studio.stdout is not None
+    line = studio.stdout.readline()
+    found = re.search(r"http://\S+", line)
+    assert found is not None, line + (studio.stderr.read() if studio.stderr else "")
+    return studio, found[0]
+
+
+def ended(studio: "subprocess.Popen[str]", number: int) -> str:
+    """Sends it a signal and gives what it said on stderr in its life."""
+    studio.send_signal(number)
+    _, errors = studio.communicate(timeout=30)
+    return errors

@@ -17,7 +17,7 @@ from hocket.studio import following, results, sources
 from hocket.studio.guard import Guard
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio
-from hocket.studio.store import FullError, GoneError
+from hocket.studio.store import FullError, GoneError, TooLargeError
 from hocket.studio.wishes import WishError
 
 PAGE = Path(__file__).parent / "page"
@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> Starlette:
             WishError: _because(422),
             GoneError: _because(404),
             FullError: _because(429),
+            TooLargeError: _because(413),
         },
         lifespan=_lifespan,
     )

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hocket.studio.loading import with_libraries
+from hocket.studio.runs import GONE_EXAMPLE
 from hocket.studio.sources import served
 from hocket.studio.state import Studio
 
@@ -36,7 +37,8 @@ async def sound(request: Request) -> Response:
     """A source or an output of one of its examples."""
     studio: Studio = request.app.state.studio
     wanted = (request.path_params[name] for name in ("id", "pair", "which"))
-    return served(await anyio.to_thread.run_sync(with_libraries, studio.runs.sound, *wanted), "audio/flac")
+    path = await anyio.to_thread.run_sync(with_libraries, studio.runs.sound, *wanted)
+    return served(path, "audio/flac", GONE_EXAMPLE)
 
 
 async def picture(request: Request) -> Response:

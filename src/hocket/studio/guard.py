@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import errno
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -55,6 +57,7 @@ LOOKING = ("GET", "HEAD")
 MAX_PATH = 1024
 MAX_HEADER_BYTES = 16 * 1024
 BROKEN = "Something went wrong in the studio itself: try again, and look at its terminal if it comes back."
+EXHAUSTED = "The studio has too many files and connections open: try again in a moment."
 ENDING = "The studio is ending: start it again."
 UNKNOWN = (
     "This studio asks for its token: open the whole address that `hocket studio` printed when it started."
@@ -113,10 +116,14 @@ class Guard:
             # Only a server that ends cancels requests: that is no fault, and the last thing that this task does.
             if not has_begun:
                 await refusal(503, ENDING, is_api=True)(scope, receive, guarded_send)
-        except Exception:  # the boundary of a request: the next one must not suffer
-            logger.exception("%s %s failed", scope["method"], ascii(scope["path"]))
+        except Exception as error:  # the boundary of a request: the next one must not suffer
+            status, sentence = (503, EXHAUSTED) if is_exhausted(error) else (500, BROKEN)
+            if status == 503:
+                say_exhausted()
+            else:
+                logger.exception("%s %s failed", scope["method"], ascii(scope["path"]))
             if not has_begun:
-                await refusal(500, BROKEN, is_api=True)(scope, receive, guarded_send)
+                await refusal(status, sentence, is_api=True)(scope, receive, guarded_send)
 
     def _answer(self, request: Request) -> Response | None:
         """The answer to a request that goes no further; None lets it pass."""
@@ -166,6 +173,17 @@ class Guard:
         )
         page.set_cookie(self._cookie, self._session, httponly=True, samesite="strict", path="/")
         return page
+
+
+def is_exhausted(error: object) -> bool:
+    """Tells whether an error means that this process or the system has no descriptors left."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+@functools.cache
+def say_exhausted() -> None:
+    """Says it on the terminal, once."""
+    logger.error("the studio has no file descriptors left: start it with a higher limit (ulimit -n).")
 
 
 def refusal(status: int, sentence: str, *, is_api: bool) -> Response:

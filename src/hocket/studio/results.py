@@ -5,12 +5,12 @@ import re
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hocket.errors import AudioError
@@ -18,7 +18,7 @@ from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, VOICES, played_name
 from hocket.studio.jobs import Job
 from hocket.studio.sound import EXACT
-from hocket.studio.sources import served
+from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
 from hocket.studio.wishes import ROLES, parse_wish
@@ -99,12 +99,12 @@ async def play(request: Request) -> Response:
     role = request.path_params["role"]
     if role not in VOICES:
         raise HTTPException(404, f"There is no such voice: ask for {', '.join(VOICES)}.")
-    return served(_result(request).folder / played_name(role), "audio/wav")
+    return served(_result(request).folder / played_name(role), "audio/wav", GONE["result"])
 
 
 async def picture(request: Request) -> Response:
     """The output's spectrogram in the colours of its sources."""
-    return served(_result(request).folder / PICTURE, "image/png")
+    return served(_result(request).folder / PICTURE, "image/png", GONE["result"])
 
 
 async def download(request: Request) -> Response:
@@ -114,10 +114,30 @@ async def download(request: Request) -> Response:
     if format not in DOWNLOADS:
         raise HTTPException(422, f"There is no such format: ask for {' or '.join(DOWNLOADS)}.")
     try:
-        path = await anyio.to_thread.run_sync(partial(_encoded, studio.store, kept, format))
+        handle = await anyio.to_thread.run_sync(partial(_opened, studio.store, kept, format))
     except AudioError as error:
         raise HTTPException(503, "The studio has no room to write this file: try again later.") from error
-    return FileResponse(path, media_type=DOWNLOADS[format], filename=_speaking_name(kept, format))
+    return OpenFileResponse(handle, DOWNLOADS[format], filename=_speaking_name(kept, format))
+
+
+def _opened(store: Store, kept: Kept, format: str) -> BinaryIO:
+    """The file to download, open: it can be read on when the result is taken away.
+
+    Raises:
+        GoneError: the result was taken away before.
+        AudioError: see `_encoded`.
+        FullError: see `_encoded`.
+    """
+    try:
+        return _encoded(store, kept, format).open("rb")
+    except (AudioError, OSError) as error:
+        if store.holds(kept):
+            raise
+        raise GoneError(GONE["result"]) from error
+    finally:
+        if not store.holds(kept):
+            # A file that was being written when its folder was taken away may have kept both.
+            shutil.rmtree(kept.folder, ignore_errors=True)
 
 
 def _encoded(store: Store, kept: Kept, format: str) -> Path:
@@ -126,6 +146,7 @@ def _encoded(store: Store, kept: Kept, format: str) -> Path:
     Raises:
         AudioError: it cannot be written.
         FullError: there is no room for it.
+        OSError: the result was taken away meanwhile.
     """
     from hocket import audio
     from hocket.audio.streamed_files import decode

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 import time
@@ -14,10 +15,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hocket.errors import ConfigError
 from hocket.studio.app import create_app
-from hocket.studio.guard import MAX_HEADER_BYTES
+from hocket.studio.guard import MAX_HEADER_BYTES, is_exhausted, say_exhausted
 from hocket.studio.settings import Settings
 
-MAX_CONNECTIONS = 256
+MAX_CONNECTIONS, LEAST_DESCRIPTORS = 256, 64
+# Connections that are accepted before the oldest ones are looked at, and that wait in the system for it.
+ACCEPTED_AT_ONCE, WAITING_CONNECTIONS = 8, 256
 KEEP_ALIVE_SECONDS = 10
 SHUTDOWN_SECONDS = 3
 HEADER_SECONDS, STALLED_SECONDS, WATCH_SECONDS = 15.0, 60.0, 5.0
@@ -27,14 +30,33 @@ START_SECONDS = 30.0
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 with an end to patience: for headers that drip in, and for readers who do not read.
 
-    Bodies that stand still are the application's to notice.
+    Bodies that stand still are the application's to notice. Where more than `max_connections` are open, the oldest
+    one without a request goes, so that new visitors come in however many stand about.
     """
+
+    def __init__(self, *arguments: Any, max_connections: int, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._max_connections = max_connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self._since_seconds = self.loop.time()
         self._watch()
+        self._make_room()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Tells whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _make_room(self) -> None:
+        lines: list[Any] = [line for line in self.connections if not line.transport.is_closing()]
+        if len(lines) > self._max_connections:
+            idle = [line for line in lines if not line._is_busy]
+            # Who never asked for anything goes before a visitor between two requests, and the newest one last.
+            oldest = min(idle, key=lambda line: (line is self, line.cycle is not None, line._since_seconds))
+            oldest.transport.abort()
 
     def on_response_complete(self) -> None:
         """See `H11Protocol`."""
@@ -49,13 +71,40 @@ class PatientProtocol(H11Protocol):
     def _watch(self) -> None:
         if self.transport.is_closing():
             return
-        is_busy = self.cycle is not None and not self.cycle.response_complete
-        patience = STALLED_SECONDS if is_busy else HEADER_SECONDS
-        is_waiting = not is_busy or self.flow.write_paused
+        patience = STALLED_SECONDS if self._is_busy else HEADER_SECONDS
+        is_waiting = not self._is_busy or self.flow.write_paused
         if is_waiting and self.loop.time() - self._since_seconds > patience:
             self.transport.abort()
             return
         self.loop.call_later(WATCH_SECONDS, self._watch)
+
+
+class Listener(socket.socket):
+    """A listening socket on which many may wait, although few are accepted at once."""
+
+    def listen(self, backlog: int = WAITING_CONNECTIONS, /) -> None:
+        """See `socket.socket`; asyncio has one number for both, and accepts so many before it does anything else."""
+        super().listen(WAITING_CONNECTIONS)
+
+
+def max_connections() -> int:
+    """Connections that leave most of this process's descriptors to files, downloads and decoders.
+
+    Raises:
+        ConfigError: the system allows it too few.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MAX_CONNECTIONS
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    if limit < LEAST_DESCRIPTORS:
+        raise ConfigError(
+            f"the studio may open {limit} files and connections only: allow at least {LEAST_DESCRIPTORS} (ulimit -n)."
+        )
+    return min(MAX_CONNECTIONS, limit // 3)
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -66,11 +115,11 @@ def bound(settings: Settings) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # The protocol by name: only then does asyncio switch off the delay of small packets, which costs 40 ms an answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
-        listener.listen(128)
+        listener.listen()
     except OSError as error:
         listener.close()
         raise ConfigError(
@@ -99,9 +148,30 @@ def _own_address() -> str:
             return socket.gethostname()
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """A server with limits that suit a studio; run it with `bound`'s socket."""
-    options: dict[str, Any] = {"http": PatientProtocol, "ws": "none", "loop": "asyncio", "lifespan": "on"}
+class StudioServer(uvicorn.Server):
+    """A web server that says in one line, once, that the system gives it no more descriptors."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        asyncio.get_running_loop().set_exception_handler(_on_loop_error)
+        await super().startup(sockets)
+
+
+def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if is_exhausted(context.get("exception")):
+        say_exhausted()
+    else:
+        loop.default_exception_handler(context)
+
+
+def make_server(app: ASGIApp) -> StudioServer:
+    """A server with limits that suit a studio; run it with `bound`'s socket.
+
+    Raises:
+        ConfigError: see `max_connections`.
+    """
+    protocol = functools.partial(PatientProtocol, max_connections=max_connections())
+    options: dict[str, Any] = {"http": protocol, "ws": "none", "loop": "asyncio", "lifespan": "on"}
     config = uvicorn.Config(
         app,
         **options,
@@ -110,12 +180,12 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
+        backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    return uvicorn.Server(config)
+    return StudioServer(config)
 
 
 @contextlib.contextmanager

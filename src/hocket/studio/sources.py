@@ -3,12 +3,15 @@
 import logging
 import os
 from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from hocket import __version__
 from hocket.errors import AudioError, HocketError
@@ -17,6 +20,7 @@ from hocket.studio.intake import MINIMUM_SECONDS
 from hocket.studio.settings import Settings
 from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio
+from hocket.studio.store import GONE, GoneError
 from hocket.studio.wishes import OPTIONS, RANGES, printable
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
@@ -64,9 +68,9 @@ async def receive(request: Request) -> Response:
     studio.num_uploads += 1
     try:
         with studio.store.draft() as draft:
-            path = await receive_file(
-                request, draft, max_bytes=settings.max_upload_bytes, idle_seconds=settings.idle_seconds
-            )
+            # A larger file than all that may be stored is refused by its length, before anything makes room for it.
+            max_bytes = min(settings.max_upload_bytes, settings.max_stored_bytes)
+            path = await receive_file(request, draft, max_bytes=max_bytes, idle_seconds=settings.idle_seconds)
             studio.prepare()
             work = partial(studio.take_in, path, draft.folder, name=name)
             try:
@@ -94,7 +98,7 @@ async def play(request: Request) -> Response:
     """The recording for players."""
     studio: Studio = request.app.state.studio
     kept = studio.store.get("source", request.path_params["id"])
-    return served(kept.folder / PLAYED, "audio/wav")
+    return served(kept.folder / PLAYED, "audio/wav", GONE["source"])
 
 
 async def remove(request: Request) -> Response:
@@ -103,17 +107,36 @@ async def remove(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def served(path: str | os.PathLike[str], media_type: str) -> Response:
-    """A file of ours, with ranges.
+class OpenFileResponse(FileResponse):
+    """A file that is open already, with ranges: its download goes on when the file is taken away meanwhile."""
+
+    def __init__(self, handle: BinaryIO, media_type: str, *, filename: str | None = None) -> None:
+        # Opened once more by its descriptor, as its name may be gone; where a system has no such names, by its own.
+        by_descriptor = Path(f"/dev/fd/{handle.fileno()}")
+        super().__init__(
+            by_descriptor if by_descriptor.exists() else handle.name,
+            media_type=media_type,
+            filename=filename,
+            stat_result=os.fstat(handle.fileno()),
+        )
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it, and closes it however that ends."""
+        with self._handle:
+            await super().__call__(scope, receive, send)
+
+
+def served(path: Path, media_type: str, gone: str) -> Response:
+    """A file of ours; `gone` is the sentence where there is none.
 
     Raises:
-        HTTPException: it went away a moment ago (404).
+        GoneError: it went away a moment ago.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError as error:
-        raise HTTPException(404, "This recording is not here, or no longer.") from error
-    return FileResponse(path, media_type=media_type, stat_result=status)
+        return OpenFileResponse(path.open("rb"), media_type)
+    except FileNotFoundError as error:
+        raise GoneError(gone) from error
 
 
 def display_name(name: str) -> str:

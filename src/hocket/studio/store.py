@@ -15,6 +15,7 @@ GONE = {
     "source": "This recording is not here, or no longer: choose the file again.",
     "result": "This result is not here, or no longer: fuse again.",
 }
+FULL = "The studio holds as much as it may: remove results or recordings, or wait."
 # What was used so lately is not thrown out for something new.
 FRESH_SECONDS = 300.0
 SPARE_BYTES = 64 * 2**20
@@ -26,6 +27,10 @@ class GoneError(Exception):
 
 class FullError(Exception):
     """There is no room for more; the message is a sentence."""
+
+
+class TooLargeError(FullError):
+    """One thing alone would be more than the studio may hold: no waiting helps."""
 
 
 @dataclass(eq=False)
@@ -53,8 +58,8 @@ class Store:
         expire_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.root = root
-        self._max_bytes, self._max_items, self._expire_seconds = max_bytes, max_items, expire_seconds
+        self.root, self.max_bytes = root, max_bytes
+        self._max_items, self._expire_seconds = max_items, expire_seconds
         self._clock = clock
         self._lock = threading.RLock()
         self._kept: dict[tuple[Kind, str], Kept] = {}
@@ -106,14 +111,27 @@ class Store:
             for kept in [kept for kept in self._kept.values() if kept.used_seconds < oldest]:
                 self.remove(kept.kind, kept.id)
 
-    def claim(self, num_bytes: int) -> None:
+    def claim(self, num_bytes: int, *, held: int = 0) -> None:
         """Sets bytes aside; what was not used for a while goes, the oldest first, where there are too few.
 
+        Args:
+            num_bytes: how many more.
+            held: bytes that were set aside for the same thing before.
+
         Raises:
-            FullError: there are too few all the same.
+            TooLargeError: together they are more than all that may be stored.
+            FullError: there are too few all the same; then nothing goes.
         """
+        if held + num_bytes > self.max_bytes:
+            raise TooLargeError(
+                f"This takes more than the {self.max_bytes / 2**30:.3g} GB that the studio may hold: "
+                "choose a shorter part, or a smaller file."
+            )
         with self._lock:
-            while self._stored_bytes() + num_bytes > self._max_bytes:
+            missing = self._stored_bytes() + num_bytes - self.max_bytes
+            if missing > sum(kept.num_bytes for kept in self._stale()):
+                raise FullError(FULL)
+            while self._stored_bytes() + num_bytes > self.max_bytes:
                 self._evict()
             if shutil.disk_usage(self.root).free < num_bytes + SPARE_BYTES:
                 raise FullError(
@@ -141,6 +159,11 @@ class Store:
             self._kept[kind, kept.id] = kept
             return kept
 
+    def holds(self, kept: Kept) -> bool:
+        """Tells whether something is still kept."""
+        with self._lock:
+            return (kept.kind, kept.id) in self._kept
+
     def grow(self, kept: Kept, num_bytes: int) -> None:
         """Counts bytes that were written into the folder of something kept after it was added."""
         with self._lock:
@@ -149,10 +172,15 @@ class Store:
     def _stored_bytes(self) -> int:
         return self._claimed_bytes + sum(kept.num_bytes for kept in self._kept.values())
 
+    def _stale(self) -> list[Kept]:
+        """All that may go for something new."""
+        latest = self._clock() - FRESH_SECONDS
+        return [kept for kept in self._kept.values() if kept.used_seconds <= latest]
+
     def _evict(self) -> None:
-        oldest = min(self._kept.values(), key=lambda kept: kept.used_seconds, default=None)
-        if oldest is None or self._clock() - oldest.used_seconds < FRESH_SECONDS:
-            raise FullError("The studio holds as much as it may: remove results or recordings, or wait.")
+        oldest = min(self._stale(), key=lambda kept: kept.used_seconds, default=None)
+        if oldest is None:
+            raise FullError(FULL)
         self.remove(oldest.kind, oldest.id)
 
 
@@ -167,7 +195,7 @@ class Draft:
 
     def claim(self, num_bytes: int) -> None:
         """Sets more bytes aside, see `Store.claim`."""
-        self._store.claim(num_bytes)
+        self._store.claim(num_bytes, held=self._claimed_bytes)
         self._claimed_bytes += num_bytes
 
     def keep(self, kind: Kind, facts: dict[str, Any]) -> Kept:
