@@ -1,6 +1,7 @@
 """Strangers on the network: they stand about, drip, and ask for too much, and others are served all the same."""
 
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -122,3 +123,36 @@ def test_a_file_larger_than_all_that_may_be_stored_is_refused_by_its_length(smal
     with _connect(small) as line:
         line.sendall(head.encode())
         assert line.recv(4096).split()[1] == b"413"
+
+
+HANGING = """
+import os, sys
+from hocket.cli import main
+from hocket.studio import following
+
+def hang(*_):
+    with open(os.environ["HANG_AT"]) as pipe:
+        return pipe.read()
+
+following.with_libraries = hang
+sys.exit(main(["studio", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_thread_that_hangs_in_a_read_does_not_keep_the_studio_from_its_end(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    pipe, temp = tmp_path / "pipe", tmp_path / "temp"
+    os.mkfifo(pipe)
+    temp.mkdir()
+    studio, url = started([], temp, program=("-c", HANGING), HANG_AT=str(pipe))
+    with _connect(url) as line:
+        line.sendall(b"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # Opening waits for the reader, which then waits for what never comes.
+        with pipe.open("w"):
+            begin = time.monotonic()
+            errors = ended(studio, number)
+            assert time.monotonic() - begin < PATIENCE_SECONDS, "the bar is 3 s"
+    assert studio.returncode == code and "Traceback" not in errors
+    assert not list(temp.iterdir())

@@ -2,20 +2,32 @@
 
 import argparse
 import contextlib
+import os
 import secrets
 import signal
 import threading
+import time
 import webbrowser
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from hocket.cli.flags import underscored
 from hocket.cli.interruption import terminable
-from hocket.errors import HocketError
+from hocket.errors import ConfigError, HocketError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from hocket.studio.server import StudioServer
 
 TOKEN_BYTES = 24
+TOKEN_VARIABLE = "HOCKET_TOKEN"
+NEW_TOKEN = object()
+# For which a file that leads a browser to the page stays.
+BROWSER_SECONDS = 60.0
 
 
 def run(argv: list[str]) -> int:
@@ -24,16 +36,14 @@ def run(argv: list[str]) -> int:
     _require_extra()
     from hocket.studio.settings import Settings
 
-    token = options.token
-    if options.share and token is None:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
     settings = Settings(
         runs=options.runs,
         checkpoint=options.checkpoint,
         host=options.host or ("0.0.0.0" if options.share else "127.0.0.1"),
         port=options.port,
         share=options.share,
-        token=token,
+        public_url=options.public_url,
+        token=_token(options),
         max_upload_bytes=options.max_upload_mb * 2**20,
         max_seconds=60 * options.max_minutes,
         num_threads=options.num_threads,
@@ -43,13 +53,54 @@ def run(argv: list[str]) -> int:
 
     with terminable(), _ended_with_terminal(), bound(settings) as listener:
         url = address(settings, listener)
-        server = make_server(create_app(settings))
-        print(f"The studio is at {url}  (Ctrl-C ends it)", flush=True)
-        if not options.no_browser:
+        app = create_app(settings)
+        server = make_server(app)
+        told = url
+        if settings.public is not None:
+            local = url.partition("/?")[0]
+            told = (
+                f"{settings.public.home}?token={settings.token}, where a proxy passes requests on to {local}"
+            )
+        print(f"The studio is at {told}  (Ctrl-C ends it)", flush=True)
+        if not options.no_browser and settings.public is None:
             # Beside the server, which has to be there when the browser asks.
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            threading.Thread(target=_browse, args=(server, app, url), daemon=True).start()
         server.run([listener])
     return 0
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    """The token that was given in one of three ways, or a new one where others may come; None where nobody asks."""
+    from hocket.studio.settings import read_token, require_token
+
+    # Not left there for the processes that the studio starts.
+    from_environment = os.environ.pop(TOKEN_VARIABLE, None)
+    if options.token is not None and options.token_file is not None:
+        raise ConfigError("--token and --token-file are two ways to give one token: leave one of them out.")
+    if options.token_file is not None:
+        return read_token(options.token_file)
+    if options.token is not None and options.token is not NEW_TOKEN:
+        return str(options.token)
+    if options.token is None and from_environment is not None:
+        return require_token(from_environment, TOKEN_VARIABLE)
+    if options.token is NEW_TOKEN or options.share or options.public_url is not None:
+        return secrets.token_urlsafe(TOKEN_BYTES)
+    return None
+
+
+def _browse(server: "StudioServer", app: "Starlette", url: str) -> None:
+    """Opens the page; an address with a token is not handed to another program, but a file that leads there."""
+    from hocket.studio.server import written_address
+
+    while not server.started:
+        time.sleep(0.05)
+    if "?token=" not in url:
+        webbrowser.open(url)
+        return
+    path = written_address(url, app.state.studio.folder.path)
+    webbrowser.open(path.as_uri())
+    time.sleep(BROWSER_SECONDS)
+    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -92,9 +143,23 @@ def _parser() -> argparse.ArgumentParser:
         "--share", action="store_true", help="let other machines in, who need the token that is printed"
     )
     parser.add_argument(
+        "--token_file",
+        type=Path,
+        metavar="FILE",
+        help=f"ask visitors for the token in a file that only you can read; or set {TOKEN_VARIABLE}",
+    )
+    parser.add_argument(
         "--token",
+        nargs="?",
+        const=NEW_TOKEN,
         metavar="T",
-        help="16 letters or more, also for a machine with other users (with --share: made anew)",
+        help="ask for this token, 16 letters or more, which other users of this machine can read in the list of "
+        "processes; without T: a new one (as with --share and --public-url)",
+    )
+    parser.add_argument(
+        "--public_url",
+        metavar="URL",
+        help="the address under which a proxy serves the studio, like https://studio.example.org/hocket/",
     )
     parser.add_argument("--no_browser", action="store_true", help="print the address only")
     parser.add_argument("--max_upload_mb", type=float, default=200.0, metavar="MB", help="a file (200)")

@@ -1,6 +1,6 @@
 """A trained model that fuses recordings of any rate, channels and length."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +131,12 @@ class Fuser:
         options: FuseOptions | None = None,
         folder: str | Path | None = None,
         on_progress: Progress | None = None,
+        on_read: Callable[[], None] | None = None,
     ) -> Iterator[Fusion]:
         """A fusion of two files to be read span by span; when the block ends, its recordings are gone.
 
         Recordings of more than a minute and a half lie in nameless files of `folder`; None keeps all in memory.
+        `on_read` is called whenever a source is read, and may raise to stop the work.
 
         Raises:
             AudioError: see `fuse_files`; or the folder has no room.
@@ -142,7 +144,12 @@ class Fuser:
         options = options or FuseOptions()
         with Workspace(folder) as workspace:
             input, target, notes = open_sources(
-                input_path, target_path, model=self.model, options=options, workspace=workspace
+                input_path,
+                target_path,
+                model=self.model,
+                options=options,
+                workspace=workspace,
+                on_read=on_read,
             )
             yield fuse_recordings(
                 self.model,

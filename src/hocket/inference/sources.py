@@ -1,6 +1,7 @@
 """Two files as two recordings of one rate, as many channels and one length, by the options' rules."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from hocket import audio
@@ -15,7 +16,7 @@ from hocket.inference.fusion import Level
 from hocket.inference.lengths import match_lengths
 from hocket.inference.masks import mask_bytes
 from hocket.inference.options import FuseOptions
-from hocket.inference.views import Resampled, Spread
+from hocket.inference.views import Resampled, Spread, Watched
 from hocket.model import FusionModel
 
 MINIMUM_SOURCE_SECONDS = 0.1
@@ -29,8 +30,12 @@ def open_sources(
     model: FusionModel,
     options: FuseOptions,
     workspace: Workspace,
+    on_read: Callable[[], None] | None = None,
 ) -> tuple[Recording, Recording, tuple[str, ...]]:
     """Both files as they will be fused, and notes of what was done to bring them together.
+
+    `on_read` is called whenever a source is read, here (every minute of it at the least) and later, and may raise to
+    stop the work.
 
     Raises:
         AudioError: one of them cannot be read, is silent or too short, or there is no room for the work; the sentence
@@ -38,14 +43,17 @@ def open_sources(
     """
     paths = (input_path, target_path)
     _require_room([audio.info(path) for path in paths], model, options, workspace)
-    input = _at_rate(decode(input_path, workspace), options.sample_rate, workspace)
+    on_read = on_read or (lambda: None)
+    input = _at_rate(Watched(decode(input_path, workspace), on_read), options.sample_rate, workspace)
     _require_sound(input, input_path, MINIMUM_SOURCE_SECONDS)
-    target = _at_rate(decode(target_path, workspace), input.sample_rate, workspace)
+    target = _at_rate(Watched(decode(target_path, workspace), on_read), input.sample_rate, workspace)
     _require_sound(target, target_path, MINIMUM_SOURCE_SECONDS)
     wanted = options.num_channels or input.num_channels
     input, target = (
         _in_channels(source, wanted, path) for source, path in zip((input, target), paths, strict=True)
     )
+    # Again, as a resampled source is a copy that nobody watches.
+    input, target = Watched(input, on_read), Watched(target, on_read)
     alignment = align_target(target, input, mode=options.align, workspace=workspace)
     first, second, note = match_lengths(
         input,

@@ -1,6 +1,7 @@
-"""Recordings made of other recordings as they are read: resampled, folded, cut, looped, turned up."""
+"""Recordings made of other recordings as they are read: resampled, folded, cut, looped, turned up, watched."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -74,6 +75,20 @@ class Scaled(Recording):
     def read(self, start: int, stop: int) -> np.ndarray:
         """See `Recording`."""
         return self._source.read(start, stop) * self._gain
+
+
+class Watched(Recording):
+    """A recording that says whenever it is read, so that who reads it can be stopped."""
+
+    def __init__(self, source: Recording, on_read: Callable[[], None]) -> None:
+        self._source, self._on_read = source, on_read
+        self.sample_rate, self.num_channels = source.sample_rate, source.num_channels
+        self.num_samples = source.num_samples
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        self._on_read()
+        return self._source.read(start, stop)
 
 
 class Looped(Recording):

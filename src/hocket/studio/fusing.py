@@ -20,7 +20,7 @@ from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
 from hocket.studio.settings import Settings
-from hocket.studio.sound import EXACT, Played, Watched, measure
+from hocket.studio.sound import EXACT, Played, measure
 from hocket.studio.store import Draft, Kept
 from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told
@@ -90,13 +90,15 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
         options=_options(job),
         folder=job.draft.folder,
         on_progress=lambda share: job.report(0.02 + (FUSED - 0.02) * share),
+        on_read=job.check,
     ) as fusion:
         fusing_seconds = time.perf_counter() - begin
-        sounds = _write(job.draft, _watched(fusion, job.check))
+        watched = _watched(fusion, job.check)
+        sounds = _write(job.draft, watched)
         job.report(FUSED, "judging")
         told = _judged(_watched(fusion, _judging_progress(job, fusion.output.duration_seconds)))
         job.report(JUDGED, "drawing")
-        (job.draft.folder / PICTURE).write_bytes(_picture(fuser, fusion))
+        (job.draft.folder / PICTURE).write_bytes(_picture(fuser, watched))
         return {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": fusion.output.duration_seconds,
@@ -128,7 +130,7 @@ def _claim(job: Job, paths: dict[str, Path]) -> None:
 
 def _cut(job: Job, role: str, path: Path) -> None:
     """Leaves the wanted part of a source in its file; where that is all of it, the file stays as it is."""
-    from hocket.inference.views import Cut
+    from hocket.inference.views import Cut, Watched
 
     info = audio.info(path)
     region = job.wish.region(role, info.duration_seconds)
@@ -136,7 +138,7 @@ def _cut(job: Job, role: str, path: Path) -> None:
         return
     start, end = (round(seconds * info.sample_rate) for seconds in region)
     with Workspace(path.parent) as workspace:
-        whole = decode(path, workspace)
+        whole = Watched(decode(path, workspace), job.check)
         # The file is a second name of the recording's: replaced, not written to.
         audio.save(path, Cut(whole, min(end, whole.num_samples) - start, first=start), encoding="float32")
 
@@ -156,6 +158,8 @@ def _options(job: Job) -> "FuseOptions":
 
 def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
     """The same fusion, which says when it is read: so a job that is cancelled stops where it reads next."""
+    from hocket.inference.views import Watched
+
     return replace(
         fusion,
         output=Watched(fusion.output, on_read),

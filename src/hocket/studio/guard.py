@@ -15,7 +15,7 @@ from importlib import resources
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hocket.studio.settings import Settings
@@ -79,7 +79,10 @@ class Guard:
         self._session = secrets.token_urlsafe(32)
         # Cookies do not tell ports apart: two studios on one machine must not take each other's.
         self._cookie = f"hocket_studio_{secrets.token_hex(4)}"
+        self._home = f"{settings.prefix}/"
         self._names = LOOPBACK_NAMES | {settings.host.lower()}
+        if settings.public is not None:
+            self._names |= {settings.public.name}
         if settings.share:
             own = socket.gethostname().lower()
             self._names |= {own, f"{own}.local"}
@@ -91,6 +94,7 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         has_begun = False
+        scope = self._within(scope)
 
         async def guarded_send(message: Message) -> None:
             nonlocal has_begun
@@ -141,14 +145,37 @@ class Guard:
                 "This studio is not served under that name: open the address that it printed.",
                 is_api=is_api,
             )
-        if not _is_from_our_page(request):
+        if not self._is_from_our_page(request):
             return refusal(403, "This request came from another page than the studio's own.", is_api=is_api)
+        if self._settings.public is not None and path == self._settings.prefix:
+            # What the page asks for is relative to an address with a slash at its end.
+            query = request.scope["query_string"].decode("latin-1")
+            return RedirectResponse(f"{self._settings.public.home}?{query}")
         if self._settings.token is None or self._has_session(request):
             return None
         given = request.query_params.get("token") if path == "/" and request.method == "GET" else None
         if given is not None and hmac.compare_digest(given.encode(), self._settings.token.encode()):
             return self._welcome()
         return refusal(401, UNKNOWN, is_api=is_api)
+
+    def _within(self, scope: Scope) -> Scope:
+        """The same request as it is without the prefix, which some proxies take away and others leave."""
+        path: str = scope["path"]
+        if not path.startswith(self._home):
+            return scope
+        return {**scope, "path": path[len(self._home) - 1 :]}
+
+    def _is_from_our_page(self, request: Request) -> bool:
+        """Whether a request came from the studio's own page, or from no page at all."""
+        site = request.headers.get("sec-fetch-site")
+        if request.method in LOOKING:
+            # Typed addresses and links lead to the page; what the page asks for comes from the page.
+            return not request.scope["path"].startswith("/api/") or site in (None, "same-origin", "none")
+        host = request.headers["host"]
+        ours = [None, f"http://{host}", f"https://{host}"]
+        if self._settings.public is not None:
+            ours.append(self._settings.public.origin)
+        return site in (None, "same-origin") and request.headers.get("origin") in ours
 
     def _knows_host(self, headers: Headers) -> bool:
         hosts = headers.getlist("host")
@@ -168,10 +195,15 @@ class Guard:
     def _welcome(self) -> Response:
         """Sets the cookie and goes on from a page of ours: a strict cookie is not sent on a redirect from elsewhere."""
         page = HTMLResponse(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
-            '<title>Hocket studio</title><p><a href="/">Open the studio</a></p></html>'
+            # No icon, as browsers would look for it at the root, which may be another program's.
+            '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">'
+            f'<meta http-equiv="refresh" content="0;url={self._home}">'
+            f'<title>Hocket studio</title><p><a href="{self._home}">Open the studio</a></p></html>'
         )
-        page.set_cookie(self._cookie, self._session, httponly=True, samesite="strict", path="/")
+        is_secure = self._settings.public is not None and self._settings.public.is_secure
+        page.set_cookie(
+            self._cookie, self._session, httponly=True, samesite="strict", path=self._home, secure=is_secure
+        )
         return page
 
 
@@ -191,17 +223,6 @@ def refusal(status: int, sentence: str, *, is_api: bool) -> Response:
     if is_api:
         return JSONResponse({"error": sentence}, status_code=status)
     return PlainTextResponse(f"{sentence}\n", status_code=status)
-
-
-def _is_from_our_page(request: Request) -> bool:
-    """Whether a request came from the studio's own page, or from no page at all."""
-    site = request.headers.get("sec-fetch-site")
-    if request.method in LOOKING:
-        # Typed addresses and links lead to the page; what the page asks for comes from the page.
-        return not request.scope["path"].startswith("/api/") or site in (None, "same-origin", "none")
-    host = request.headers["host"]
-    ours = (None, f"http://{host}", f"https://{host}")
-    return site in (None, "same-origin") and request.headers.get("origin") in ours
 
 
 def _is_address(name: str) -> bool:

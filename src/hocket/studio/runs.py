@@ -46,7 +46,8 @@ class _Seen:
 class Runs:
     """The runs below `root`, by ids that are made here: nothing that a browser sends becomes part of a path."""
 
-    def __init__(self, root: Path | None, *, is_shared: bool = False) -> None:
+    def __init__(self, root: Path | None, *, is_shared: bool = False, prefix: str = "") -> None:
+        self._prefix = prefix
         self.root = None if root is None else root.resolve()
         self._hidden = _hidden_places(root) if is_shared and root is not None else []
         self._complained: set[tuple[Path, tuple[int, int]]] = set()
@@ -221,7 +222,7 @@ class Runs:
         from hocket.errors import AudioError
         from hocket.studio.pictures import LOWEST_HZ
 
-        base = f"/api/runs/{id}/examples/{example['pair']}"
+        base = f"{self._prefix}/api/runs/{id}/examples/{example['pair']}"
         try:
             rate: int | None = audio.info(self.sound(id, example["pair"], "input")).sample_rate
         except (AudioError, GoneError):

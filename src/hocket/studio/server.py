@@ -3,18 +3,24 @@
 import asyncio
 import contextlib
 import functools
+import html
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hocket.errors import ConfigError
+from hocket.files import write_text
 from hocket.studio.app import create_app
+from hocket.studio.folder import PrivateFolder
 from hocket.studio.guard import MAX_HEADER_BYTES, is_exhausted, say_exhausted
 from hocket.studio.settings import Settings
 
@@ -22,7 +28,9 @@ MAX_CONNECTIONS, LEAST_DESCRIPTORS = 256, 64
 # Connections that are accepted before the oldest ones are looked at, and that wait in the system for it.
 ACCEPTED_AT_ONCE, WAITING_CONNECTIONS = 8, 256
 KEEP_ALIVE_SECONDS = 10
-SHUTDOWN_SECONDS = 3
+# For answers that are on their way when the studio is told to end, and for all of its end.
+SHUTDOWN_SECONDS, END_SECONDS = 1, 2.5
+REMOVALS = 3
 HEADER_SECONDS, STALLED_SECONDS, WATCH_SECONDS = 15.0, 60.0, 5.0
 START_SECONDS = 30.0
 
@@ -130,11 +138,31 @@ def bound(settings: Settings) -> socket.socket:
 
 
 def address(settings: Settings, listener: socket.socket) -> str:
-    """The URL to open, with the token where one is needed."""
+    """The URL at which the studio itself listens, with the token where one is needed."""
     host = settings.host if settings.host not in ("0.0.0.0", "::") else _own_address()
     host = f"[{host}]" if ":" in host else host
     token = "" if settings.token is None else f"/?token={settings.token}"
     return f"http://{host}:{listener.getsockname()[1]}{token}"
+
+
+def written_address(url: str, folder: Path) -> Path:
+    """Writes a page into a private folder that leads to `url`, for a browser that is started by its name.
+
+    What a program is started with can be read by every user of the machine, and the address holds the token.
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+    """
+    path = folder / "open.html"
+    place = html.escape(url)
+    text = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Hocket studio</title>'
+        f'<meta http-equiv="refresh" content="0;url={place}"><p><a href="{place}">Open the studio</a></p></html>'
+    )
+    # Nobody else can look into the folder meanwhile.
+    write_text(path, text, failure=ConfigError)
+    path.chmod(0o600)
+    return path
 
 
 def _own_address() -> str:
@@ -149,7 +177,22 @@ def _own_address() -> str:
 
 
 class StudioServer(uvicorn.Server):
-    """A web server that says in one line, once, that the system gives it no more descriptors."""
+    """A web server that ends in time when it is told to by a signal, and is not talkative when descriptors run out."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See `uvicorn.Server`; who does not end in time, as a thread hangs in a read, is ended."""
+        if not self.should_exit:
+            timer = threading.Timer(END_SECONDS, self._end_now, [128 + sig])
+            timer.daemon = True
+            timer.start()
+        super().handle_exit(sig, frame)
+
+    def _end_now(self, code: int) -> None:
+        folder: PrivateFolder = self.config.app.state.studio.folder  # type: ignore[union-attr]
+        for _ in range(REMOVALS):
+            # Again, as a thread that still works may have written into it meanwhile.
+            folder.remove()
+        os._exit(code)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server`."""
@@ -164,7 +207,7 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         loop.default_exception_handler(context)
 
 
-def make_server(app: ASGIApp) -> StudioServer:
+def make_server(app: Starlette) -> StudioServer:
     """A server with limits that suit a studio; run it with `bound`'s socket.
 
     Raises:

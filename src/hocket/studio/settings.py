@@ -2,15 +2,73 @@
 
 import ipaddress
 import math
+import os
 import re
+import stat
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hocket.errors import CheckpointError, ConfigError
+from hocket.files import open_regular
 
 LEAST_TOKEN = 16
 HEAD_BYTES = 9
 TOKEN = re.compile(rf"[A-Za-z0-9._~-]{{{LEAST_TOKEN},200}}")
+MAX_TOKEN_BYTES = 1024
+PUBLIC_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+PUBLIC_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*/?")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class PublicAddress:
+    """An address under which a proxy serves the studio.
+
+    `name` is the host's, `origin` is what browsers call the page's origin, `prefix` is the path without its last
+    slash, empty where there is none.
+    """
+
+    name: str
+    origin: str
+    prefix: str
+
+    @classmethod
+    def of(cls, url: str) -> "PublicAddress":
+        """Takes a URL apart.
+
+        Raises:
+            ConfigError: it is no http or https address, or has parts that a page's address does not have.
+        """
+        try:
+            parts = urlsplit(url)
+            name, port = (parts.hostname or "").lower(), parts.port
+        except ValueError:  # a port or an IPv6 address that is none
+            parts, name, port = urlsplit(""), "", None
+        first = parts.path.split("/")[1:2]
+        is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+        # Paths of the studio's own could not be told from a prefix of the same name.
+        is_good = (
+            PUBLIC_HOST.fullmatch(name)
+            and PUBLIC_PATH.fullmatch(parts.path)
+            and first not in (["api"], ["static"])
+        )
+        if parts.scheme not in DEFAULT_PORTS or not is_plain or not is_good:
+            raise ConfigError(f"public_url is {url}: give an address like https://studio.example.org/hocket/")
+        host = f"[{name}]" if ":" in name else name
+        port_words = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
+        return cls(name, f"{parts.scheme}://{host}{port_words}", parts.path.rstrip("/"))
+
+    @property
+    def home(self) -> str:
+        """The page's whole address."""
+        return f"{self.origin}{self.prefix}/"
+
+    @property
+    def is_secure(self) -> bool:
+        """Tells whether visitors come by TLS."""
+        return self.origin.startswith("https:")
 
 
 @dataclass(frozen=True)
@@ -23,6 +81,7 @@ class Settings:
         host: address to listen on; one beyond this machine needs `share`.
         port: 0 is any free one.
         share: whether other machines may come in, which needs a `token`.
+        public_url: address under which a proxy serves the studio to others, which needs a `token` as well.
         token: at least 16 letters, digits, `-` or `_` that have to be known; None: nobody asks.
         max_upload_bytes: largest file that is taken.
         max_seconds: longest recording that is taken.
@@ -44,6 +103,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7870
     share: bool = False
+    public_url: str | None = None
     token: str | None = None
     max_upload_bytes: float = 200 * 2**20
     max_seconds: float = 600.0
@@ -62,12 +122,12 @@ class Settings:
             raise ConfigError(
                 f"host is {self.host}, where other machines come in: give --share as well, or leave --host out."
             )
-        if self.share and self.token is None:
-            raise ConfigError("a shared studio needs a token: give --token, or let one be made.")
-        if self.token is not None and not TOKEN.fullmatch(self.token):
+        if self.is_shared and self.token is None:
             raise ConfigError(
-                f"token is too short or has odd characters: give at least {LEAST_TOKEN} letters, digits, - or _"
+                "a studio that others reach needs a token: give --token-file, or let one be made."
             )
+        if self.token is not None:
+            require_token(self.token, "token")
         for name in ("max_upload_bytes", "max_seconds", "max_stored_bytes", "expire_seconds"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give more than 0")
@@ -77,6 +137,47 @@ class Settings:
             raise ConfigError(f"{self.runs} is not a folder: give the folder that holds your runs.")
         if self.checkpoint is not None:
             require_checkpoint(self.checkpoint)
+
+    @cached_property
+    def public(self) -> PublicAddress | None:
+        """The public address in parts."""
+        return None if self.public_url is None else PublicAddress.of(self.public_url)
+
+    @property
+    def is_shared(self) -> bool:
+        """Tells whether others than the users of this machine may come."""
+        return self.public is not None or self.share
+
+    @property
+    def prefix(self) -> str:
+        """The path below which visitors see the studio, empty where it is the root."""
+        return "" if self.public is None else self.public.prefix
+
+
+def require_token(token: str, name: str) -> str:
+    """Gives a token that can be used; `name` is what the error calls it.
+
+    Raises:
+        ConfigError: it is too short or too long, or would have to be escaped in an address.
+    """
+    if not TOKEN.fullmatch(token):
+        raise ConfigError(
+            f"{name} is too short or has odd characters: give at least {LEAST_TOKEN} letters, digits, - or _"
+        )
+    return token
+
+
+def read_token(path: Path) -> str:
+    """The token in a file; blanks and line ends around it do not count.
+
+    Raises:
+        ConfigError: it cannot be read, other users can read it, or there is no token in it.
+    """
+    with open_regular(path, failure=ConfigError) as handle:
+        if os.name == "posix" and os.fstat(handle.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{path} is open to other users: make it yours alone (chmod 600 {path}).")
+        content = handle.read(MAX_TOKEN_BYTES)
+    return require_token(content.decode("ascii", errors="replace").strip(), f"the token in {path}")
 
 
 def is_loopback(host: str) -> bool:

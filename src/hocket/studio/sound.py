@@ -1,7 +1,5 @@
 """Recordings as browsers play and draw them."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from hocket.audio.streams import Recording
@@ -23,20 +21,6 @@ class Played(Recording):
         """See `Recording`."""
         samples = self._source.read(start, stop) * self._gain
         return samples if len(samples) <= 2 else samples.mean(axis=0, keepdims=True)
-
-
-class Watched(Recording):
-    """A recording that says whenever it is read, so that who reads it can be stopped."""
-
-    def __init__(self, source: Recording, on_read: Callable[[], None]) -> None:
-        self._source, self._on_read = source, on_read
-        self.sample_rate, self.num_channels = source.sample_rate, source.num_channels
-        self.num_samples = source.num_samples
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """See `Recording`."""
-        self._on_read()
-        return self._source.read(start, stop)
 
 
 def measure(source: Recording) -> tuple[list[float], float, float]:

@@ -55,7 +55,7 @@ def _weights(settings: Settings) -> str:
     if settings.checkpoint is None:
         return "default"
     # Visitors need not know where things lie.
-    return printable(settings.checkpoint.name if settings.share else str(settings.checkpoint), 200)
+    return printable(settings.checkpoint.name if settings.is_shared else str(settings.checkpoint), 200)
 
 
 async def receive(request: Request) -> Response:

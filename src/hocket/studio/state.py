@@ -37,7 +37,7 @@ class Studio:
             max_waiting=settings.max_waiting,
             expire_seconds=settings.expire_seconds,
         )
-        self.runs = Runs(settings.runs, is_shared=settings.share)
+        self.runs = Runs(settings.runs, is_shared=settings.is_shared, prefix=settings.prefix)
         self.decoders = anyio.CapacityLimiter(MAX_DECODERS)
         self.num_uploads = 0
         self._decoding: set[Path] = set()

@@ -1,4 +1,8 @@
-/** What the page asks of the server. Every failure is an ApiError whose message is a sentence for the reader. */
+/**
+ * What the page asks of the server. Every failure is an ApiError whose message is a sentence for the reader.
+ *
+ * Addresses are relative to the page, which a proxy may serve under a path of its own.
+ */
 
 export class ApiError extends Error {
   constructor(message, status) {
@@ -39,24 +43,24 @@ function sentence(text, status) {
 
 const json = async (path, options) => (await request(path, options)).json();
 
-export const about = () => json("/api/about");
-export const job = (id) => json(`/api/jobs/${id}`);
-export const startJob = (wanted) => json("/api/jobs", { method: "POST", body: wanted });
-export const cancelJob = (id) => request(`/api/jobs/${id}`, { method: "DELETE" });
-export const result = (id) => json(`/api/results/${id}`);
-export const forgetResult = (id) => request(`/api/results/${id}`, { method: "DELETE" });
-export const forgetSource = (id) => request(`/api/sources/${id}`, { method: "DELETE" });
-export const runs = () => json("/api/runs");
-export const run = (id) => json(`/api/runs/${id}`);
-export const curves = async (id) => (await request(`/api/runs/${id}/curves`)).text();
+export const about = () => json("api/about");
+export const job = (id) => json(`api/jobs/${id}`);
+export const startJob = (wanted) => json("api/jobs", { method: "POST", body: wanted });
+export const cancelJob = (id) => request(`api/jobs/${id}`, { method: "DELETE" });
+export const result = (id) => json(`api/results/${id}`);
+export const forgetResult = (id) => request(`api/results/${id}`, { method: "DELETE" });
+export const forgetSource = (id) => request(`api/sources/${id}`, { method: "DELETE" });
+export const runs = () => json("api/runs");
+export const run = (id) => json(`api/runs/${id}`);
+export const curves = async (id) => (await request(`api/runs/${id}/curves`)).text();
 export const bytesOf = async (path, signal) => (await request(path, { signal })).arrayBuffer();
 
-export const sourceAudio = (id) => `/api/sources/${id}/audio`;
-export const resultAudio = (id, role) => `/api/results/${id}/audio/${role}`;
-export const resultPicture = (id) => `/api/results/${id}/sources.png`;
-export const download = (id, format) => `/api/results/${id}/download?format=${format}`;
+export const sourceAudio = (id) => `api/sources/${id}/audio`;
+export const resultAudio = (id, role) => `api/results/${id}/audio/${role}`;
+export const resultPicture = (id) => `api/results/${id}/sources.png`;
+export const download = (id, format) => `api/results/${id}/download?format=${format}`;
 export const exampleAudio = (run, pair, which) =>
-  `/api/runs/${run}/examples/${encodeURIComponent(pair)}/${encodeURIComponent(which)}`;
+  `api/runs/${run}/examples/${encodeURIComponent(pair)}/${encodeURIComponent(which)}`;
 export const examplePicture = (run, pair, step) => `${exampleAudio(run, pair, step)}/sources.png`;
 
 /** Whether a source is still held by the server. */
@@ -81,7 +85,7 @@ export function upload(file, onProgress) {
     });
     sending.addEventListener("error", () => reject(new ApiError(`${file.name} could not be sent. ${LOST}`, 0)));
     sending.addEventListener("abort", () => reject(new ApiError("", -1)));
-    sending.open("POST", `/api/sources?name=${encodeURIComponent(file.name)}`);
+    sending.open("POST", `api/sources?name=${encodeURIComponent(file.name)}`);
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     sending.send(file);
   });
