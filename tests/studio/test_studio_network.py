@@ -45,6 +45,50 @@ def test_hundreds_who_only_connect_lock_nobody_out(tmp_path: Path, max_files: in
     assert len(errors) < 2000 and "Traceback" not in errors
 
 
+EXHAUSTING = """
+import os, sys, threading, time
+from hocket.cli import main
+
+def take_all():
+    taken = []
+    while not os.path.exists(os.environ["TAKE"]):
+        time.sleep(0.02)
+    try:
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        os.rename(os.environ["TAKE"], os.environ["TAKEN"])
+    while os.path.exists(os.environ["TAKEN"]):
+        time.sleep(0.02)
+    for descriptor in taken:
+        os.close(descriptor)
+
+threading.Thread(target=take_all, daemon=True).start()
+sys.exit(main(["studio", *sys.argv[1:]]))
+"""
+
+
+def test_descriptors_that_run_out_are_told_of_once_and_not_for_good(tmp_path: Path) -> None:
+    take, taken, temp = tmp_path / "take", tmp_path / "taken", tmp_path / "temp"
+    temp.mkdir()
+    studio, url = started(
+        [], temp, program=("-c", EXHAUSTING), TAKE=str(take), TAKEN=str(taken), max_files=256
+    )
+    with contextlib.ExitStack() as lines:
+        assert httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
+        take.touch()
+        while not taken.exists():
+            time.sleep(0.02)
+        for _ in range(100):
+            lines.enter_context(_connect(url))
+        # Long enough for the studio to try again, which it does each second.
+        time.sleep(2.5)
+        taken.unlink()
+        assert httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
+        errors = ended(studio, signal.SIGTERM)
+    assert errors.count("ulimit -n") == 1 and "Traceback" not in errors and len(errors) < 2000
+
+
 def test_too_few_descriptors_are_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,9 @@
 
 import asyncio
 import base64
-import errno
-import functools
 import hashlib
 import hmac
 import ipaddress
-import logging
 import re
 import secrets
 import socket
@@ -18,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hocket.studio.faults import explain, is_exhausted
 from hocket.studio.settings import Settings
 
 # The one style sheet that wavesurfer puts beside its waveforms.
@@ -56,14 +54,10 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 LOOKING = ("GET", "HEAD")
 MAX_PATH = 1024
 MAX_HEADER_BYTES = 16 * 1024
-BROKEN = "Something went wrong in the studio itself: try again, and look at its terminal if it comes back."
-EXHAUSTED = "The studio has too many files and connections open: try again in a moment."
 ENDING = "The studio is ending: start it again."
 UNKNOWN = (
     "This studio asks for its token: open the whole address that `hocket studio` printed when it started."
 )
-
-logger = logging.getLogger("hocket.studio")
 
 
 class Guard:
@@ -121,12 +115,9 @@ class Guard:
             if not has_begun:
                 await refusal(503, ENDING, is_api=True)(scope, receive, guarded_send)
         except Exception as error:  # the boundary of a request: the next one must not suffer
-            status, sentence = (503, EXHAUSTED) if is_exhausted(error) else (500, BROKEN)
-            if status == 503:
-                say_exhausted()
-            else:
-                logger.exception("%s %s failed", scope["method"], ascii(scope["path"]))
+            sentence = explain(error, "%s %s failed", scope["method"], ascii(scope["path"]))
             if not has_begun:
+                status = 503 if is_exhausted(error) else 500
                 await refusal(status, sentence, is_api=True)(scope, receive, guarded_send)
 
     def _answer(self, request: Request) -> Response | None:
@@ -205,17 +196,6 @@ class Guard:
             self._cookie, self._session, httponly=True, samesite="strict", path=self._home, secure=is_secure
         )
         return page
-
-
-def is_exhausted(error: object) -> bool:
-    """Tells whether an error means that this process or the system has no descriptors left."""
-    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-
-
-@functools.cache
-def say_exhausted() -> None:
-    """Says it on the terminal, once."""
-    logger.error("the studio has no file descriptors left: start it with a higher limit (ulimit -n).")
 
 
 def refusal(status: int, sentence: str, *, is_api: bool) -> Response:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hocket.errors import HocketError
+from hocket.studio.faults import explain
 from hocket.studio.store import Draft, FullError, Kept
 from hocket.studio.wishes import Wish
 
@@ -17,7 +18,6 @@ ENDED = ("done", "failed", "cancelled")
 MAX_ENDED = 500
 LOADING = "loading the model"
 STOP_SECONDS = 15.0
-BROKEN = "Something went wrong in the studio itself: try again, and look at its terminal if it comes back."
 
 logger = logging.getLogger("hocket.studio")
 
@@ -149,7 +149,7 @@ class Jobs:
                 tool = tool or self._loaded()
                 self._is_loading = False
                 continue
-            state, message, result = "failed", BROKEN, None
+            state, message, result = "failed", "", None
             try:
                 tool = tool or self._load()
                 result = self._work(tool, job).id
@@ -160,8 +160,8 @@ class Jobs:
                 message = str(error)
             except MemoryError:
                 message = "The fusion takes more memory than there is: choose shorter parts."
-            except Exception:  # the boundary of the worker: the next job must not suffer
-                logger.exception("a fusion failed")
+            except Exception as error:  # the boundary of the worker: the next job must not suffer
+                message = explain(error, "a fusion failed")
             with self._changed:
                 job.result, job.message, self._running = result, message, None
                 self._end(job, state)  # type: ignore[arg-type]
@@ -172,8 +172,8 @@ class Jobs:
             return self._load()
         except HocketError as error:
             logger.error("the weights cannot be loaded: %s", error)
-        except Exception:  # the boundary of the worker
-            logger.exception("the weights cannot be loaded")
+        except Exception as error:  # the boundary of the worker
+            explain(error, "the weights cannot be loaded")
         return None
 
     def _end(self, job: Job, state: State) -> None:

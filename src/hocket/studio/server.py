@@ -20,16 +20,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from hocket.errors import ConfigError
 from hocket.files import write_text
 from hocket.studio.app import create_app
-from hocket.studio.folder import PrivateFolder
-from hocket.studio.guard import MAX_HEADER_BYTES, is_exhausted, say_exhausted
+from hocket.studio.faults import is_exhausted, say_exhausted
+from hocket.studio.guard import MAX_HEADER_BYTES
 from hocket.studio.settings import Settings
+from hocket.studio.state import Studio
 
 MAX_CONNECTIONS, LEAST_DESCRIPTORS = 256, 64
 # Connections that are accepted before the oldest ones are looked at, and that wait in the system for it.
 ACCEPTED_AT_ONCE, WAITING_CONNECTIONS = 8, 256
 KEEP_ALIVE_SECONDS = 10
 # For answers that are on their way when the studio is told to end, and for all of its end.
-SHUTDOWN_SECONDS, END_SECONDS = 1, 2.5
+SHUTDOWN_SECONDS, END_SECONDS = 1, 2.0
 REMOVALS = 3
 HEADER_SECONDS, STALLED_SECONDS, WATCH_SECONDS = 15.0, 60.0, 5.0
 START_SECONDS = 30.0
@@ -188,10 +189,11 @@ class StudioServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     def _end_now(self, code: int) -> None:
-        folder: PrivateFolder = self.config.app.state.studio.folder  # type: ignore[union-attr]
-        for _ in range(REMOVALS):
-            # Again, as a thread that still works may have written into it meanwhile.
-            folder.remove()
+        studio: Studio | None = getattr(self.config.app.state, "studio", None)  # type: ignore[union-attr]
+        if studio is not None:
+            for _ in range(REMOVALS):
+                # Again, as a thread that still works may have written into it meanwhile.
+                studio.folder.remove()
         os._exit(code)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
