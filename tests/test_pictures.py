@@ -1,5 +1,6 @@
 """Pictures: files of the stated size whose pixels say what the recordings and the masks are."""
 
+import os
 import struct
 import warnings
 from pathlib import Path
@@ -203,10 +204,10 @@ def test_a_failed_picture_leaves_the_old_one(
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def full(self: Path, target: Path) -> Path:
+    def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(HocketError, match=r"a\.png cannot be written \(No space left on device\)"):
         check_picture(path, output=clicks, input=clicks, target=tone)
     assert path.read_bytes() == b"old"
