@@ -74,10 +74,9 @@ def _may_replace(there: list[Path]) -> bool:
         return False
     several = f"{len(there)} files, such as {there[0]}, exist already. Replace them?"
     question = f"{there[0]} exists already. Replace it?" if len(there) == 1 else several
-    try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    # Not input(): without the line editor's library it asks on stderr.
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def save(

@@ -113,6 +113,7 @@ def prepare(
 
 def _claim(data: Path) -> None:
     """Makes sure, before anything is looked at, that `data` is ours and can be written to."""
+    files.require_short(data)
     if data.exists() and not data.is_dir():
         raise DataError(f"{data} is a file: give a folder for the prepared data.")
     try:

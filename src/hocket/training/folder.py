@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -32,6 +33,7 @@ from hocket.training.tracker import LOG, TENSORBOARD
 BEST = "best.safetensors"
 CONFIG = "config.toml"
 LOCK = ".lock"
+MOST_CONFIG_BYTES = 2**20
 REPORT = "report.html"
 """Written by the command line when training has ended."""
 DAMAGED, SUSPECT = ".damaged", ".suspect"
@@ -294,17 +296,27 @@ def _open_lock(path: Path) -> tuple[BinaryIO, bytes]:
     return handle, holder
 
 
+def _is_configuration(path: Path) -> bool:
+    """Tells whether a file is the configuration of a run, and not that of another program."""
+    try:
+        groups = tomllib.loads(files.read_text(path, max_bytes=MOST_CONFIG_BYTES))
+    except (HocketError, ValueError, RecursionError):
+        return False
+    return {"data", "codec", "training"} <= groups.keys()
+
+
 def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
     """Makes sure that a path can be a run's folder, and takes it; `fresh` removes what an older run left there.
 
     Raises:
         CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
     """
+    files.require_short(path)
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
     # A run that was killed in its first moment leaves nothing but names with a dot.
     strangers = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
-    if strangers and not (path / CONFIG).is_file():
+    if strangers and not _is_configuration(path / CONFIG):
         raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
