@@ -264,6 +264,16 @@ def test_a_page_of_figures_never_replaces_a_strangers(
         assert "was not written by Hocket" in refused(capsys, folder, "bench", "--quick", *flags)
 
 
+def test_a_configuration_written_by_hand_is_not_written_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "config.toml").write_text("# my notes\n[data]\n[codec]\n[training]\nseed = 3\n")
+    put_sources(folder, *(f"{number}.wav" for number in range(4)), seconds=6.0)
+    said = refused(capsys, folder, "train", ".", "--run", "run", "--config", "run/config.toml")
+    assert "config.toml is also read" in said
+
+
 def test_a_configuration_of_another_program_is_no_run(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
