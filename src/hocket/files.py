@@ -39,7 +39,7 @@ _MARKS = re.compile(
 _BEGINNINGS = re.compile(
     rb'\{\s*"hocket(?:_manifest)?": "?\d'
     rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
-    rb'|file,status,split,reason,duration_seconds|\{"version": \d+, "path": "'
+    rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
     rb'|\{\s*"command": "hocket bench|# How fast it is\n'
 )
 

@@ -112,6 +112,6 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path
     with pytest.raises(DataError, match="missing is not a folder: create it first"):
         write_manifest(tmp_path / "missing" / NAME, made(tmp_path))
     (tmp_path / NAME).mkdir()
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="is a folder: give the name of a file"):
         write_manifest(tmp_path / NAME, made(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [NAME]

@@ -75,6 +75,13 @@ def _not_through_links(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
+def is_torn(path: Path) -> bool:
+    """Tells whether a file ends within its first look, as a kill or a full disk may leave it."""
+    with files.open_regular(path) as handle:
+        head = (handle.read(4096) or b"").lstrip()
+    return f'{{"version": {VERSION}, "path": "'.encode().startswith(head)
+
+
 def _line(look: Look) -> str:
     return json.dumps({"version": VERSION, **look.as_dict()}, allow_nan=False) + "\n"
 

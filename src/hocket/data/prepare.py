@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hocket import files
-from hocket.data.looks import LookBook
+from hocket.data.looks import LookBook, is_torn
 from hocket.data.manifest import (
     NAME,
     Manifest,
@@ -128,9 +128,10 @@ def _claim(data: Path) -> None:
     strangers = {name for name in names if not name.startswith(".")} - OWN
     if strangers and NAME not in names:
         raise DataError(f"{data} holds something else ('{min(strangers)}'): give a new or empty folder.")
-    # Looks may be torn, or empty after a kill; beside a manifest they are ours.
-    is_looked_at = NAME not in names and LOOKS in names and (data / LOOKS).stat().st_size > 0
-    planned = [data / REPORT, *[data / LOOKS] * is_looked_at]
+    planned = [data / REPORT]
+    # Beside a manifest they are ours, whatever became of them.
+    if LOOKS in names and NAME not in names and not is_torn(data / LOOKS):
+        planned.append(data / LOOKS)
     files.check_outputs(planned, sources=[], overwrite=False)
 
 
