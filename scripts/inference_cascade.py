@@ -27,8 +27,9 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, help="folder of the samples (beside the checkpoint)")
     options, others = parser.parse_known_args()
     run = options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent
-    output = options.output or run / "samples"
-    return hocket(["fuse", *others, "--checkpoint", str(options.checkpoint), "-o", str(output)])
+    # The folder that belongs to this script is filled anew; one that the user names is asked about.
+    place = ["-o", str(options.output)] if options.output else ["-o", str(run / "samples"), "--overwrite"]
+    return hocket(["fuse", *others, "--checkpoint", str(options.checkpoint), *place])
 
 
 if __name__ == "__main__":

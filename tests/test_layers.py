@@ -1,6 +1,7 @@
 """Imports go down only. The table here is the one of docs/design.md; imports inside functions count as well."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,6 +182,71 @@ def test_nothing_that_is_loaded_can_run_code() -> None:
                     keyword.arg == "shell" and ast.unparse(keyword.value) != "False"
                     for keyword in node.keywords
                 ), f"{name}: {called}"
+
+
+OPENED_TO_WRITE = re.compile(r"[wax+]")
+WRITES = {
+    "os.replace",
+    "os.rename",
+    "os.renames",
+    "shutil.move",
+    "shutil.copyfile",
+    "shutil.copy",
+    "os.fdopen",
+}
+WRITES_ITSELF = {
+    "audio.streams": "nameless files that the system takes away again",
+    "data.looks": "a line is added as soon as it is known, and no link is followed",
+    "data.synthetic.corpus": "a rendered folder takes its name as a whole",
+    "training.folder": "the lock, and damaged checkpoints that get another name",
+    "training.tracker": "a line is added to a log that was made a moment ago",
+    "studio.bodies": "uploads, in the studio's private folder",
+    "studio.folder": "the studio's private folder and its lock",
+    "studio.results": "copies inside the studio's private folder",
+    "bench.launch": "the standard library alone, in a private folder",
+    "bench.criterion": "what another process says, in a private folder",
+    "cli.streams": "closed streams are led nowhere",
+}
+"""Modules that do not write through `hocket.files`, and why."""
+
+
+def writes_in(tree: ast.AST) -> set[str]:
+    """The calls by which a module makes, fills or renames files."""
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called, values = ast.unparse(node.func), [*node.args, *(keyword.value for keyword in node.keywords)]
+        method = called.rpartition(".")[2]
+        modes = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+        opens = method in ("open", "FileIO") and any(
+            len(mode) < 4 and OPENED_TO_WRITE.search(mode) for mode in modes
+        )
+        makes = method == "open" and any("os.O_" in ast.unparse(value) for value in values)
+        renames = method in ("replace", "rename") and len(values) == 1 and "." in called and not node.keywords
+        writes = method in ("write_text", "write_bytes", "touch") and called.partition(".")[0] != "files"
+        draws = method == "savefig" and ast.unparse(values[0]) != "content"
+        if called in WRITES or opens or makes or renames or writes or draws or method == "TemporaryFile":
+            found.add(called)
+    return found
+
+
+def test_one_module_writes_files() -> None:
+    writers = {name.removeprefix("hocket.") for name, tree in modules() if writes_in(tree)}
+    assert writers == {"files", *WRITES_ITSELF}
+
+
+def test_writing_would_be_noticed() -> None:
+    for line in (
+        "os.replace(a, b)",
+        "path.replace(b)",
+        "path.open('ab')",
+        "open(a, mode='w')",
+        "p.write_text(a)",
+    ):
+        assert writes_in(ast.parse(line)), line
+    for line in ("text.replace('a', 'b')", "replace(a, b=c)", "path.open('rb')", "files.write_text(a, b)"):
+        assert not writes_in(ast.parse(line)), line
 
 
 def test_only_the_command_line_prints() -> None:

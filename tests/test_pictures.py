@@ -1,5 +1,6 @@
 """Pictures: files of the stated size whose pixels say what the recordings and the masks are."""
 
+import os
 import struct
 import warnings
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.image import imread
+from matplotlib.image import imread, imsave
 
+from hocket import files
 from hocket.diagnostics import Figures
 from hocket.diagnostics.listening import HeardFigures
 from hocket.errors import HocketError
@@ -195,6 +197,9 @@ def test_other_formats_are_written(tmp_path: Path, clicks: np.ndarray, tone: np.
     path = check_picture(tmp_path / f"a{suffix}", output=clicks, input=clicks, target=tone)
     starts = {".pdf": b"%PDF", ".svg": b"<?xml", ".jpg": b"\xff\xd8", ".webp": b"RIFF", ".PNG": b"\x89PNG"}
     assert path.read_bytes().startswith(starts[suffix])
+    assert files.is_ours(path)
+    imsave(tmp_path / f"theirs{suffix}", np.zeros((4, 4)))
+    assert not files.is_ours(tmp_path / f"theirs{suffix}")
 
 
 def test_a_failed_picture_leaves_the_old_one(
@@ -203,10 +208,10 @@ def test_a_failed_picture_leaves_the_old_one(
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def full(self: Path, target: Path) -> Path:
+    def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(HocketError, match=r"a\.png cannot be written \(No space left on device\)"):
         check_picture(path, output=clicks, input=clicks, target=tone)
     assert path.read_bytes() == b"old"

@@ -43,11 +43,11 @@ def test_every_command_runs(tmp_path) -> None:
     assert ran == {"render", "prepare", "train", "fuse", "check", "evaluate", "report"}
     for name in (
         "new.wav",
-        "new.json",
+        "new.wav.hocket.json",
         "new.png",
         "fused/000.wav",
         "fused/results.csv",
-        "samples/000.png",
+        "samples/000.wav.hocket.png",
         "runs/mine/report.html",
     ):
         assert (tmp_path / name).stat().st_size > 0

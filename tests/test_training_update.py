@@ -159,7 +159,10 @@ def samples(desk, trained) -> Path:
 
 def test_inference_by_the_old_command(samples) -> None:
     assert {path.name for path in samples.glob("*.wav")} == {"000.wav", "000_input.wav", "000_target.wav"}
-    assert {path.name for path in samples.glob("*.png")} == {"000.png", "000_masks.png"}
+    assert {path.name for path in samples.glob("*.png")} == {
+        "000.wav.hocket.png",
+        "000.wav.hocket.masks.png",
+    }
     assert [row["output"] for row in json.loads((samples / "results.json").read_text())] == ["000.wav"]
 
 

@@ -7,23 +7,41 @@ opens files through `open_regular` as well.
 import errno
 import json
 import os
+import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hocket import __version__
 from hocket.errors import ConfigError, DataError, HocketError
 
 TEMPORARY_PREFIX = ".hocket-"
 """Unfinished files begin with this; what a kill left behind is found by it."""
 
-MAX_NAME_BYTES = 255
-"""The longest file name that common file systems take."""
-
 Failure = Callable[[str], HocketError]
 """Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
+
+
+MARK = f"hocket {__version__}"
+"""Pictures, pages and models state this as the program that made them."""
+
+MARKED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html", ".htm", ".onnx")
+
+# PNG, EXIF (after the end of its directory), SVG, PDF, HTML; ONNX has its maker and version in two fields.
+_MARKS = re.compile(
+    rb'(?:Software\0|\0\0\0\0|<dc:title>|/Creator \(|name="generator" content=")hocket \d|\x12\x06hocket\x1a'
+)
+# The JSON beside a fusion, tables of fusions, prepared data, and what `hocket bench` writes.
+_BEGINNINGS = re.compile(
+    rb'\{\s*"hocket(?:_manifest)?": "?\d'
+    rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
+    rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
+    rb'|\{\s*"command": "hocket bench|# How fast it is\n'
+)
 
 
 class FileGroup:
@@ -56,7 +74,7 @@ class FileGroup:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        current = self._members[0].path if self._members else Path()
+        current = self._members[-1].path if self._members else Path()
         try:
             if error is not None:
                 if isinstance(error, OSError):
@@ -113,10 +131,12 @@ class _Member:
         self._is_published = True
 
     def withdraw(self) -> None:
+        if not self._is_published:
+            return
         if self._replaced is not None:
             os.replace(self._replaced, self.path)
             self._replaced = None
-        elif self._is_published:
+        else:
             self.path.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -161,6 +181,26 @@ def write_all(handle: BinaryIO, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[handle.write(view) :]
+
+
+def require_place(path: str | Path, *, failure: Failure = DataError) -> None:
+    """Makes sure, before any work, that a file can be written at `path`; leaves nothing behind.
+
+    Raises:
+        HocketError: see `FileGroup`.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        probe(path.parent)
+    except (OSError, ValueError) as error:
+        raise failure(write_failure(path, error)) from error
+
+
+def probe(folder: Path) -> None:
+    """Raises OSError where no file can be made in a folder; leaves nothing behind."""
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_failure(path: Path, error: Exception) -> str:
@@ -260,21 +300,22 @@ def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = D
 
 
 def is_ours(path: Path) -> bool:
-    """Tells whether Hocket wrote the JSON, CSV, picture, page or other side file at `path`, by its first bytes."""
+    """Tells whether Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
     try:
-        content = _head(path)
+        with open_regular(path) as handle:
+            head = handle.read(4096) or b""
+            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 4096))
+            tail = handle.read(4096) or b""
     except (HocketError, OSError):
         return False
-    if path.suffix.lower() in (".png", ".svg", ".pdf", ".html", ".htm", ".onnx"):
-        return b"hocket" in content.lower()
-    return content.lstrip().startswith(
-        (b'{"hocket"', b'{\n  "hocket"', b'[\n  {\n    "name"', b"name,input,target")
-    )
+    if path.suffix.lower() in MARKED_SUFFIXES:
+        return any(_MARKS.search(part) is not None for part in (head, tail))
+    return _BEGINNINGS.match(head) is not None
 
 
-def _head(path: Path) -> bytes:
-    with open_regular(path) as handle:
-        return handle.read(4096) or b""
+def existing(paths: Iterable[Path]) -> list[Path]:
+    """Returns those of the paths at which something lies already, a broken link too."""
+    return [path for path in paths if os.path.lexists(path)]
 
 
 def check_outputs(
@@ -291,29 +332,44 @@ def check_outputs(
 
     Raises:
         ConfigError: two planned files are one, a planned file is also read, exists already without being Hocket's
-            own (for recordings: without `overwrite`), or has a name that is too long.
+            own (for recordings: without `overwrite`), is a folder, or has a name that is too long.
     """
     recordings = {_identity(Path(path)) for path in sound}
     read = {_identity(Path(path)): path for path in sources}
     seen: set[object] = set()
     for path in map(Path, planned):
+        require_short(path)
         identity = _identity(path)
         if identity in read:
             raise ConfigError(f"{path} is also read ({read[identity]}): choose another output.")
         if identity in seen:
             raise ConfigError(f"{path} would be written twice: give the outputs different names.")
         seen.add(identity)
-        if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
-            raise ConfigError(f"{path.name[:40]}… is too long for a file name: choose a shorter name.")
-        if not path.exists():
+        if not existing([path]):
             continue
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: give the name of a file.")
         if identity in recordings:
             if not overwrite:
                 raise ConfigError(f"{path} exists already: choose another output, or add --overwrite.")
-        elif path.is_file() and not is_ours(path):
+        elif not is_ours(path):
             raise ConfigError(
                 f"{path} exists already and was not written by Hocket: move it, or choose another output."
             )
+
+
+def require_short(path: Path) -> None:
+    """Raises ConfigError for a name or path that the system does not take; the file need not exist."""
+    for name in (path, _beside(path)):
+        try:
+            name.lstat()
+        except ValueError as error:
+            raise ConfigError(write_failure(path, error)) from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                # Of 4,000 letters nobody can tell which ones are meant.
+                shown = str(path) if len(str(path)) <= 80 else f"{str(path)[:40]}…{str(path)[-40:]}"
+                raise ConfigError(f"{shown} is too long for a file: choose a shorter name.") from error
 
 
 def _identity(path: Path) -> object:

@@ -192,7 +192,7 @@ def test_a_folder_that_may_not_be_written_to(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(AudioError, match=f"a.wav cannot be written .*{os.strerror(number)}"):
         save(tmp_path / "a.wav", noise())
 

@@ -135,7 +135,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(
 
     monkeypatch.setattr(gpu, "measure", in_the_way)
     assert main(["bench", "--only", "fuse,gpu", "-o", str(output)]) == 2
-    assert "page.md cannot be written" in capsys.readouterr().err
+    assert "page.md is a folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [output]
 
 

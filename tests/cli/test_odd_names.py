@@ -30,7 +30,7 @@ def test_fuse_takes_names_that_are_hardly_names(tmp_path, corpus) -> None:
     done = hocket("fuse", *sources, "-o", output)
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.iterdir())) == 4  # the sources, the output and its JSON
-    sidecar = json.loads(output.with_suffix(".json").read_text())
+    sidecar = json.loads(output.with_name(f"{output.name}.hocket.json").read_text())
     assert sidecar["input"]["path"] == str(sources[0])
 
 

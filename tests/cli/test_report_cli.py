@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hocket import files
 from hocket.cli import main
 
 
@@ -23,7 +24,8 @@ def test_the_page_lies_in_the_run_or_where_it_is_wished(
 ) -> None:
     first, second = make_run(tmp_path / "a"), make_run(tmp_path / "b")
     assert main(["report", str(first)]) == 0
-    assert (first / "report.html").is_file() and "report.html" in capsys.readouterr().out
+    assert files.is_ours(first / "report.html") and "report.html" in capsys.readouterr().out
+    assert main(["report", str(first)]) == 0
     monkeypatch.chdir(tmp_path)
     assert main(["report", "a", "b"]) == 0 and (tmp_path / "report.html").is_file()
     assert main(["report", "a", str(second), "-o", "both.html"]) == 0 and (tmp_path / "both.html").is_file()

@@ -469,7 +469,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_manifest(music: Path, tm
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    assert "cannot be written (File too large): free some space" in done.stderr
+    assert "looks.jsonl cannot be written (File too large): choose" in done.stderr
     assert "Traceback" not in done.stderr
     assert (data / "manifest.jsonl").read_bytes() == before
     assert len(prepare([music], data).manifest.used()) == 11

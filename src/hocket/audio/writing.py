@@ -2,16 +2,14 @@
 
 import math
 import os
-import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 import soundfile
 
+from hocket import files
 from hocket.audio.sound import MAX_SAMPLES, Audio, peak
 from hocket.audio.streams import Recording, recording
 from hocket.errors import AudioError
@@ -51,10 +49,9 @@ class _Sink:
     def flush(self) -> None:
         """Writes what was kept back, unless something went wrong before."""
         kept, self._kept = self._kept, bytearray()
-        view = memoryview(kept)
         try:
-            while view and self.error is None:
-                view = view[self._handle.write(view) :]
+            if self.error is None:
+                files.write_all(self._handle, bytes(kept))
         except BaseException as error:
             self.error = error
 
@@ -83,30 +80,20 @@ def save(path: str | Path, audio: Audio | Recording, *, encoding: Encoding = "pc
             are none, too many, not finite or, for an integer encoding, beyond ±1.
         ValueError: `encoding` is unknown.
     """
+    with files.FileGroup(failure=AudioError) as group:
+        save_into(group, path, audio, encoding=encoding)
+
+
+def save_into(
+    group: files.FileGroup, path: str | Path, audio: Audio | Recording, *, encoding: Encoding = "pcm24"
+) -> None:
+    """Writes a recording as one of the files of a group, which should raise AudioError; see `save`."""
     path = Path(path)
     container = _container(path, encoding)
     _check_size(path, audio)
     if isinstance(audio, Audio):
         _check_values(path, audio.samples, encoding)
-    with _replaced(path) as handle:
-        _encode(handle, path, audio, container=container, encoding=encoding)
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place at the end, or goes where anything at all is raised."""
-    temporary = path.with_name(f".hocket-{secrets.token_hex(8)}{path.suffix}")
-    try:
-        with temporary.open("x+b", buffering=0) as handle:
-            try:
-                yield handle
-                handle.close()
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink()
-                raise
-    except OSError as error:
-        raise AudioError(_write_failure(path, error)) from error
+    _encode(group.open(path), path, audio, container=container, encoding=encoding)
 
 
 def _container(path: Path, encoding: Encoding) -> str:
@@ -198,11 +185,3 @@ def _remove_time_stamp(handle: BinaryIO) -> None:
     if chunk >= 0:
         handle.seek(chunk + 12)
         handle.write(bytes(4))
-
-
-def _write_failure(path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return f"{path} cannot be written, because {path.parent} is not a folder: create it first."
-    if isinstance(error, IsADirectoryError):
-        return f"{path} is a folder: give the name of a file."
-    return f"{path} cannot be written ({error.strerror}): choose a folder with room that may be written to."

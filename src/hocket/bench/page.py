@@ -1,12 +1,8 @@
 """Tables and the page they stand on, in Markdown."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from hocket.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -49,13 +45,3 @@ def page(sections: Sequence[Section], *, facts: Mapping[str, str], command: str)
     machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     body = "\n\n".join(section.markdown for section in sections)
     return f"# How fast it is\n\n{INTRODUCTION}\n\n`{command}`\n\n{machine}\n\n{body}\n"
-
-
-def require_writable(path: Path) -> None:
-    """Raises DataError, before any work, where a file could not be written."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder: give the name of a file.")
-    if not path.parent.is_dir():
-        raise DataError(f"{path.parent} is not a folder: make it, or choose another place for {path.name}.")
-    if not os.access(path.parent, os.W_OK):
-        raise DataError(f"{path.parent} cannot be written to: choose another place for {path.name}.")

@@ -2,12 +2,12 @@
 
 import argparse
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
 
 from hocket import __version__
+from hocket.cli.streams import lasting_streams
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
 
@@ -28,6 +28,9 @@ VERBS = {
 ONE_THREAD = ("fuse", "studio")
 """Verbs whose work a second thread does not make faster, only dearer (docs/results/performance.md)."""
 
+PRINTING = ("check", "evaluate", "slurm")
+"""Verbs whose work is what they print; all others go on where nobody reads it."""
+
 EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -38,11 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
     # Threads that spin while they wait make a step beside a busy core several times slower; set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # A file's name may hold what the terminal's encoding has no sign for.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with lasting_streams(is_product=bool(arguments) and arguments[0] in PRINTING):
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     parser = _top_parser()
     verb = parser.parse_args(arguments[:1]).verb
     if verb in ONE_THREAD:
@@ -50,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     module = importlib.import_module(f"hocket.cli.{verb}")
     try:
-        return int(module.run(arguments[1:]))
+        code = int(module.run(arguments[1:]))
+        sys.stdout.flush()
+        return code
     except ToldElsewhereError:
         return EXIT_USAGE
     except HocketError as error:
@@ -61,7 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has had enough of it, as in `hocket evaluate ... | head`; nothing more can be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNREAD
 
 

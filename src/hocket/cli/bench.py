@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hocket import files
 from hocket.cli.flags import underscored
 from hocket.errors import ConfigError
 
@@ -24,15 +25,16 @@ def run(argv: list[str]) -> int:
     arguments = _parser().parse_args(underscored(argv))
     # Set before NumPy loads: what is measured with one thread must not have a second one in its linear algebra.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from hocket.bench.page import page, require_writable
+    from hocket.bench.page import page
     from hocket.bench.sections import SECTIONS
-    from hocket.data.textfiles import replace_file
 
     usual = [name for name, entry in SECTIONS.items() if entry.in_quick or not arguments.quick]
     names = _chosen(arguments.only, known=list(SECTIONS), usual=usual)
     _check(arguments)
-    for path in filter(None, (arguments.output, arguments.json)):
-        require_writable(path)
+    planned = [path for path in (arguments.output, arguments.json) if path is not None]
+    for path in planned:
+        files.require_place(path)
+    files.check_outputs(planned, sources=_sources(arguments), overwrite=False)
     from hocket.bench.machine import machine_facts
 
     facts, command = machine_facts(), shlex.join(["hocket", "bench", *argv])
@@ -41,12 +43,12 @@ def run(argv: list[str]) -> int:
     sections = _measure(names, arguments)
     if arguments.output is not None:
         text = page(list(sections.values()), facts=facts, command=command)
-        replace_file(arguments.output, lambda handle: handle.write(text))
+        files.write_text(arguments.output, text)
         _say(f"written: {arguments.output}")
     if arguments.json is not None:
         figures = {name: section.figures for name, section in sections.items()}
         raw = {"command": command, "machine": facts, "sections": figures}
-        replace_file(arguments.json, lambda handle: handle.write(json.dumps(raw, indent=1) + "\n"))
+        files.write_text(arguments.json, json.dumps(raw, indent=1) + "\n")
         _say(f"written: {arguments.json}")
     failed = [name for name, section in sections.items() if "failed" in section.figures]
     if failed:
@@ -133,6 +135,19 @@ def _check(arguments: argparse.Namespace) -> None:
             validation_fraction=data.validation_fraction,
             seed=0,
         )
+
+
+def _sources(arguments: argparse.Namespace) -> list[Path]:
+    """All files that are read: the pairs file, what it names, and what lies in the folder of music."""
+    found: list[Path] = []
+    if arguments.pairs is not None:
+        from hocket.data.pairs import read_pairs
+
+        pairs = read_pairs(arguments.pairs)
+        found += [arguments.pairs, *(path for pair in pairs for path in (pair.input, pair.target))]
+    if arguments.music is not None:
+        found += [path for path in (arguments.music, *arguments.music.rglob("*")) if path.is_file()]
+    return found
 
 
 def _say(text: str) -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hocket import files
 from hocket.cli.flags import underscored
 from hocket.cli.wording import duration
 
@@ -22,17 +23,21 @@ def run(argv: list[str]) -> int:
 
         require_matplotlib()
         require_place(options.plot)
+        files.check_outputs(
+            [options.plot], sources=[options.output, options.input, options.target], overwrite=False
+        )
     from hocket.diagnostics.listening import MOST_MINUTES, diagnose_heard, listen
 
     recordings = (_read(path) for path in (options.output, options.input, options.target))
     heard = listen(*recordings, most_minutes=MOST_MINUTES)
     figures, notes = diagnose_heard(heard), _notes(heard)
+    # Drawn first: who reads only the first line of the words wants the picture all the same.
+    if options.plot is not None:
+        _draw(heard, figures, options)
     if options.json:
         print(json.dumps(figures.as_dict() | {"notes": notes}, indent=2, allow_nan=False))
     else:
         print(_in_words(figures, notes, options))
-    if options.plot is not None:
-        _draw(heard, figures, options)
     return 0
 
 

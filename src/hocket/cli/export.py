@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hocket import files
 from hocket.cli.flags import underscored
 
 if TYPE_CHECKING:
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Writes the file and prints what it holds and how it compared; a failed check writes nothing."""
     options = _parser().parse_args(underscored(argv))
-    from hocket.export import export_model
+    from hocket.export import export_model, require_onnx, require_place
+    from hocket.model.weights import default_weights, find_checkpoint
 
+    require_onnx()
+    require_place(options.output)
+    checkpoint = default_weights() if options.run is None else find_checkpoint(options.run)
+    files.check_outputs([options.output], sources=[checkpoint], overwrite=False)
     print(_in_words(export_model(options.output, options.run)))
     return 0
 

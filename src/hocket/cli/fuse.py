@@ -1,16 +1,16 @@
 """`hocket fuse`: one pair, the rows of a pairs file, or samples of a run's own validation songs."""
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hocket import files
 from hocket.cli.flags import underscored
 from hocket.cli.interruption import terminable
 from hocket.cli.progress import audio_progress
-from hocket.cli.results import draw, save, save_sources, write_tables
+from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
@@ -31,19 +31,25 @@ def run(argv: list[str]) -> int:
         from hocket.pictures import require_matplotlib
 
         require_matplotlib()
-    pairs = _read_pairs(options.pairs) if options.pairs is not None else None
-    if not several:
-        _require_sources(options.input, options.target, options.output)
-    _require_folder(options.output if several else options.output.parent, create=several)
+    pairs = _pairs(options)
+    if pairs is not None:
+        _claim(pairs, options)
 
     from hocket.inference import Fuser
 
     wanted = _fuse_options(options)
     with terminable():
         fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+        if pairs is None:
+            from hocket.inference import validation_samples
+
+            pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
+            _claim(pairs, options)
         if several:
+            _make_folder(options.output)
             return _fuse_several(fuser, pairs, wanted, options)
-        _fuse_one(fuser, wanted, options)
+        print(f"writing {options.output}", flush=True)
+        _fuse_pair(fuser, pairs[0], wanted, options)
     return 0
 
 
@@ -67,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace recordings that exist already")
     _add_controls(parser)
     parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -143,35 +150,53 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError(f"--num_samples is {options.num_samples}: give at least 1.")
 
 
-def _require_sources(input_path: Path, target_path: Path, output: Path) -> None:
-    """Looks at both files before the weights are loaded; the output never replaces a source."""
+def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
+    """The pairs to fuse; None for samples, which only the checkpoint can tell."""
     from hocket import audio
+    from hocket.data.pairs import read_pairs
+    from hocket.inference import SourcePair, from_pairs
 
-    for path in (input_path, target_path):
+    if options.pairs is not None:
+        return from_pairs(read_pairs(options.pairs))
+    if options.num_samples is not None:
+        return None
+    # Looked at before the weights are loaded.
+    for path in (options.input, options.target):
         audio.info(path)
-        if output.exists() and output.samefile(path):
-            raise ConfigError(f"{output} is one of the sources: choose another output.")
+    files.require_place(options.output)
+    return [SourcePair(options.output.stem, options.input, options.target)]
 
 
-def _require_folder(folder: Path, *, create: bool) -> None:
+def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
+    return Places(
+        options.output if options.input is not None else options.output / f"{pair.name}.wav",
+        with_pictures=options.pictures,
+        with_excerpts=pair.starts_seconds is not None,
+    )
+
+
+def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
+    """Makes sure that no file of the user's will be lost, whatever pair it belongs to."""
+    from hocket.model.weights import default_weights, find_checkpoint
+
+    checkpoint = default_weights() if options.checkpoint is None else find_checkpoint(options.checkpoint)
+    sources = [checkpoint, *(path for pair in pairs for path in (pair.input, pair.target))]
+    claim(
+        [_places(pair, options) for pair in pairs],
+        tables=table_paths(options.output) if options.input is None else (),
+        sources=sources if options.pairs is None else [options.pairs, *sources],
+        overwrite=options.overwrite,
+    )
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        if create:
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        files.probe(folder)
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be made ({error.strerror}): choose another output folder."
+            f"{folder} cannot be written to ({error.strerror}): choose another output folder."
         ) from error
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: make it, or choose another output.")
-    if not os.access(folder, os.W_OK):
-        raise DataError(f"{folder} cannot be written to: choose another output folder.")
-
-
-def _read_pairs(path: Path) -> "list[SourcePair]":
-    from hocket.data.pairs import read_pairs
-    from hocket.inference import from_pairs
-
-    return from_pairs(read_pairs(path))
 
 
 def _device(name: str) -> str:
@@ -182,64 +207,55 @@ def _device(name: str) -> str:
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _fuse_one(fuser: "Fuser", wanted: "FuseOptions", options: argparse.Namespace) -> None:
-    from hocket.inference import SourcePair
-
-    print(f"writing {options.output}", flush=True)
-    pair = SourcePair(options.output.stem, options.input, options.target)
-    _fuse_pair(fuser, pair, options.output, wanted, options)
-
-
 def _fuse_several(
     fuser: "Fuser",
-    pairs: "list[SourcePair] | None",
+    pairs: "list[SourcePair]",
     wanted: "FuseOptions",
     options: argparse.Namespace,
 ) -> int:
     """One file a row and a table of what became of each; a bad row does not stop the others."""
-    from hocket.inference import validation_samples
-
-    if pairs is None:
-        pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
     rows: list[dict[str, Any]] = []
-    for pair in pairs:
-        row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
-        output = options.output / f"{pair.name}.wav"
-        print(f"{output}  ({len(rows) + 1}/{len(pairs)})", flush=True)
-        try:
-            rows.append(row | _fuse_pair(fuser, pair, output, wanted, options))
-        except HocketError as error:
-            rows.append(row | {"output": "", "error": str(error)})
-            print(f"{pair.name}: {error}", file=sys.stderr)
-    write_tables(options.output, rows)
+    try:
+        for pair in pairs:
+            row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
+            print(f"{_places(pair, options).sound}  ({len(rows) + 1}/{len(pairs)})", flush=True)
+            try:
+                rows.append(row | _fuse_pair(fuser, pair, wanted, options))
+            except HocketError as error:
+                rows.append(row | {"output": "", "error": str(error)})
+                print(f"{pair.name}: {error}", file=sys.stderr)
+    finally:
+        # Of a list that is stopped, the rows that were done.
+        if rows:
+            write_tables(options.output, rows)
     failed = sum(bool(row["error"]) for row in rows)
     print(f"{len(rows) - failed} fused, {failed} failed: {options.output / 'results.csv'}")
     return EXIT_SOME_FAILED if failed else 0
 
 
 def _fuse_pair(
-    fuser: "Fuser", pair: "SourcePair", output: Path, wanted: "FuseOptions", options: argparse.Namespace
+    fuser: "Fuser", pair: "SourcePair", wanted: "FuseOptions", options: argparse.Namespace
 ) -> dict[str, Any]:
     """Fuses, writes and draws one pair, says what it is, and gives what a table tells of it."""
     from hocket.audio.streams import work_folder
     from hocket.inference import fusing_pair
 
+    places = _places(pair, options)
     begin = time.perf_counter()
     with (
         audio_progress(_expected_seconds(pair, wanted)) as progress,
         fusing_pair(
-            fuser, pair, options=wanted, folder=work_folder(output.parent), on_progress=progress
+            fuser, pair, options=wanted, folder=work_folder(places.sound.parent), on_progress=progress
         ) as fusion,
     ):
         seconds = time.perf_counter() - begin
-        figures, notes = save(fuser, fusion, pair.input, pair.target, output, options.encoding, seconds)
-        if pair.starts_seconds is not None:
-            save_sources(fusion, output)
+        facts = save(fuser, fusion, pair, places, encoding=options.encoding, seconds=seconds)
+        figures, notes = judge(fusion, facts, places)
         if options.pictures:
-            draw(fuser, fusion, figures, output)
+            draw(fuser, fusion, figures, places)
         _say(fusion, figures, notes, seconds)
         told = figures.as_dict() if figures is not None else {}
-        return {"output": output.name, "error": ""} | told | fusion.mask_figures
+        return {"output": places.sound.name, "error": ""} | told | fusion.mask_figures
 
 
 def _expected_seconds(pair: "SourcePair", wanted: "FuseOptions") -> float:

@@ -3,17 +3,23 @@
 import argparse
 from pathlib import Path
 
-from hocket.errors import HocketError
+from hocket import files
 
 DEFAULT_NAME = "report.html"
+READ = ("log.jsonl", "config.toml", "*.safetensors", "checkpoints/*", "examples/*/*")
+"""Patterns of the files of a run."""
 
 
 def run(argv: list[str]) -> int:
     """Writes the report and prints where it is."""
     options = _parser().parse_args(argv)
     out = options.output or _place(options.runs)
-    if options.output is not None and not out.parent.is_dir():
-        raise HocketError(f"{out} cannot be written, because {out.parent} is not a folder: create it first.")
+    for run in options.runs:
+        files.require_short(run)
+    if options.output is not None:
+        files.require_place(out)
+    read = [path for run in options.runs for pattern in READ for path in run.glob(pattern)]
+    files.check_outputs([out], sources=read, overwrite=False)
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
 

@@ -4,58 +4,127 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import asdict
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import __version__
+from hocket import __version__, files
 from hocket.errors import AudioError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import Fuser, Fusion
+    from hocket.inference import Fuser, Fusion, SourcePair
 
 MOST_HZ = 24_000
+NOT_JUDGED = "not judged yet"
+# A name that is not UTF-8 comes as lone surrogates: escaped, as JSON writes them.
+ESCAPED = "backslashreplace"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the files of one fusion lie: its sound, and beside it what is told of it."""
+
+    sound: Path
+    with_pictures: bool = False
+    with_excerpts: bool = False
+
+    @property
+    def sidecar(self) -> Path:
+        """The JSON file that says what the sound was made of and what it is."""
+        return self.sound.with_name(f"{self.sound.name}.hocket.json")
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures of the check and of the masks, where they are wanted."""
+        names = (f"{self.sound.name}.hocket.png", f"{self.sound.name}.hocket.masks.png")
+        return [self.sound.with_name(name) for name in names if self.with_pictures]
+
+    @property
+    def excerpts(self) -> list[Path]:
+        """The parts of input and target that were fused, where they are wanted."""
+        names = (f"{self.sound.stem}_input.wav", f"{self.sound.stem}_target.wav")
+        return [self.sound.with_name(name) for name in names if self.with_excerpts]
+
+
+def claim(
+    fusions: Sequence[Places], *, tables: Sequence[Path] = (), sources: Iterable[Path], overwrite: bool
+) -> None:
+    """Makes sure, before anything is fused, that nothing of the user's will be lost; asks where somebody can answer.
+
+    Raises:
+        ConfigError: see `hocket.files.check_outputs`.
+    """
+    sound = [path for places in fusions for path in (*places.excerpts, places.sound)]
+    planned = [*sound, *tables]
+    for places in fusions:
+        planned += [places.sidecar, *places.pictures]
+    sources = list(sources)
+    # All that no answer can allow is refused before anybody is asked.
+    files.check_outputs(planned, sources=sources, sound=sound, overwrite=True)
+    there = files.existing(sound)
+    allowed = overwrite or (bool(there) and _may_replace(there))
+    files.check_outputs(planned, sources=sources, sound=sound, overwrite=allowed)
+
+
+def _may_replace(there: list[Path]) -> bool:
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    several = f"{len(there)} files, such as {there[0]}, exist already. Replace them?"
+    question = f"{there[0]} exists already. Replace it?" if len(there) == 1 else several
+    # Not input(): without the line editor's library it asks on stderr.
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def save(
-    fuser: "Fuser",
-    fusion: "Fusion",
-    input_path: Path,
-    target_path: Path,
-    output: Path,
-    encoding: Any,
-    seconds: float,
-) -> "tuple[Figures | None, list[str]]":
-    """Writes the output and, beside it, a JSON file that says what it was made of and what it is.
+    fuser: "Fuser", fusion: "Fusion", pair: "SourcePair", places: Places, *, encoding: Any, seconds: float
+) -> dict[str, Any]:
+    """Writes sound, excerpts and the JSON beside them, all or none; gives what the JSON says.
 
-    Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
+    Nothing is judged yet, which takes a while: whoever ends the program now has a whole file, and it says so.
     """
-    from hocket import audio
-    from hocket.inference.judging import MOST_MINUTES, weaknesses
+    from hocket.audio.writing import save_into
 
-    audio.save(output, fusion.output, encoding=encoding)
-    notes = [*fusion.notes, *weaknesses(fusion)]
-    figures = _figures(fusion, notes)
-    duration = fusion.output.duration_seconds
-    if figures is not None and duration > 60 * MOST_MINUTES:
-        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
     facts = {
         "hocket": __version__,
-        "input": {"path": str(input_path), "sha256": _sha256(input_path)},
-        "target": {"path": str(target_path), "sha256": _sha256(target_path)},
+        "input": {"path": str(pair.input), "sha256": _sha256(pair.input)},
+        "target": {"path": str(pair.target), "sha256": _sha256(pair.target)},
         "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
         "sample_rate": fusion.output.sample_rate,
-        "duration_seconds": duration,
+        "duration_seconds": fusion.output.duration_seconds,
         "fusing_seconds": round(seconds, 3),
-        "diagnosis": figures.as_dict() if figures is not None else None,
+        "diagnosis": None,
         "masks": fusion.mask_figures,
         "levels": dict(zip(("input", "target"), fusion.levels, strict=True)),
         "options": asdict(fusion.options),
-        "notes": notes,
+        "notes": [*fusion.notes, NOT_JUDGED],
         "config": fuser.metadata.get("config"),
     }
-    _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    with files.FileGroup(failure=AudioError) as group:
+        # They take their names in this order: where the sound is, the rest is as well.
+        files.write_all(group.open(places.sidecar), _as_json(facts))
+        for path, source in zip(places.excerpts, (fusion.input, fusion.target), strict=False):
+            save_into(group, path, source, encoding="float32")
+        save_into(group, places.sound, fusion.output, encoding=encoding)
+    return facts
+
+
+def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Figures | None, list[str]]":
+    """Adds the diagnosis to the JSON beside a sound.
+
+    Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
+    """
+    from hocket.inference.judging import MOST_MINUTES, weaknesses
+
+    notes = [*fusion.notes, *weaknesses(fusion)]
+    figures = _figures(fusion, notes)
+    if figures is not None and fusion.output.duration_seconds > 60 * MOST_MINUTES:
+        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    judged = {"diagnosis": figures.as_dict() if figures is not None else None, "notes": notes}
+    files.write_bytes(places.sidecar, _as_json(facts | judged), failure=AudioError)
     return figures, notes
 
 
@@ -70,26 +139,19 @@ def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
         return None
 
 
-def save_sources(fusion: "Fusion", output: Path) -> None:
-    """The excerpts that were fused, beside the output, to be listened to in turn."""
-    from hocket import audio
-
-    for name, source in (("input", fusion.input), ("target", fusion.target)):
-        audio.save(output.with_name(f"{output.stem}_{name}.wav"), source, encoding="float32")
-
-
-def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", output: Path) -> None:
+def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", places: Places) -> None:
     """Draws the check and the masks beside the output; of a long one three minutes from its middle."""
     from hocket.inference.judging import excerpt
     from hocket.pictures import draw_check, draw_masks
 
     codec = fuser.model.codec
     shown = excerpt(fusion, frame_rate=codec.frame_rate)
-    title = output.name
+    check, masks = places.pictures
+    title = places.sound.name
     if len(shown.output) / shown.sample_rate < fusion.output.duration_seconds - 1:
         title += f", from {int(shown.start_seconds) // 60}:{int(shown.start_seconds) % 60:02d} on"
     draw_masks(
-        output.with_name(f"{output.stem}_masks.png"),
+        masks,
         input_mask=shown.masks[0],
         target_mask=shown.masks[1],
         output=shown.output,
@@ -104,7 +166,7 @@ def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", output: Pa
         # Onsets and chroma are the same at the lower rate, and take half the memory.
         shown = excerpt(fusion, frame_rate=codec.frame_rate, most_hz=MOST_HZ)
     draw_check(
-        output.with_suffix(".png"),
+        check,
         output=shown.output,
         input=shown.input,
         target=shown.target,
@@ -121,24 +183,21 @@ def write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(table, columns, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
-    _write_text(folder / "results.csv", table.getvalue())
-    _write_text(folder / "results.json", json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    contents = (table.getvalue().encode(errors=ESCAPED), _as_json(rows))
+    with files.FileGroup(failure=AudioError) as group:
+        for path, content in zip(table_paths(folder), contents, strict=True):
+            files.write_all(group.open(path), content)
+
+
+def table_paths(folder: Path) -> list[Path]:
+    """Where `write_tables` writes."""
+    return [folder / "results.csv", folder / "results.json"]
+
+
+def _as_json(values: Any) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode(errors=ESCAPED)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        try:
-            # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise AudioError(f"{path} cannot be written ({error.strerror}): free some space.") from error

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hocket import files
 from hocket.cli.flags import joined, suggest, underscored
 from hocket.cli.stopping import EXIT_CODES, Stopping
 from hocket.errors import ConfigError
@@ -52,6 +53,7 @@ def _report(run: Path) -> None:
 
     try:
         with terminable():
+            files.check_outputs([run / REPORT], sources=[], overwrite=False)
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
     except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -83,6 +85,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
             progress=console.on_scan if speaks else None,
             measure_roles=data.pairing == "suitable",
         )
+        _spare_config(options, config)
         # Only now: a wrong music folder must not cost an older run its checkpoint.
         started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
         trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
@@ -98,6 +101,21 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
         lock.release()
         started.processes.leave()
     return outcome, speaks
+
+
+def _spare_config(options: argparse.Namespace, config: "RunConfig") -> None:
+    """Refuses to write the run's configuration over one that the user wrote by hand in the same place."""
+    from hocket.training.config import build, read_toml, write_toml
+    from hocket.training.folder import CONFIG, MOST_CONFIG_BYTES
+
+    written = options.run / CONFIG
+    if options.config is None or not written.exists() or not written.samefile(options.config):
+        return
+    text = files.read_text(written, max_bytes=MOST_CONFIG_BYTES)
+    if text not in (write_toml(config), write_toml(build(read_toml(options.config)))):
+        raise ConfigError(
+            f"{written} is also read and would be written over: give --config a copy elsewhere."
+        )
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:

@@ -1,13 +1,14 @@
 """What was seen so far: a line for each recording, written as soon as it is known, so that a kill costs little."""
 
 import json
+import os
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
+from hocket import files
 from hocket.data.scan import Look
-from hocket.data.textfiles import replace_file
 from hocket.errors import DataError
 
 VERSION = 1
@@ -32,7 +33,7 @@ class LookBook:
         try:
             torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
             # Unbuffered, so that a full disk is met where a line is written, and not again where the file is closed.
-            self._handle = FileIO(self.path, "a")
+            self._handle = FileIO(self.path, "a", opener=_not_through_links)
             if torn:  # a kill in the middle of a line
                 self._handle.write(b"\n")
         except OSError as error:
@@ -50,9 +51,7 @@ class LookBook:
         assert self._handle is not None
         self._keep(look)
         try:
-            rest = memoryview(_line(look).encode())
-            while rest:
-                rest = rest[self._handle.write(rest) :]
+            files.write_all(self._handle, _line(look).encode())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -63,15 +62,24 @@ class LookBook:
         old = [self.by_content[content] for content in sorted(others) if content in self.by_content]
         # Old ones first: a line below for the same path is the later look.
         kept = [*old, *present.values()]
-        replace_file(self.path, lambda handle: handle.writelines(map(_line, kept)))
+        files.write_text(self.path, "".join(map(_line, kept)))
 
     def _keep(self, look: Look) -> None:
         self.latest[look.path] = self.by_content[look.content] = look
 
     def _unwritable(self, error: OSError) -> DataError:
-        return DataError(
-            f"{self.path} cannot be written ({error.strerror}): free some space or give another folder."
-        )
+        return DataError(files.write_failure(self.path, error))
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def is_torn(path: Path) -> bool:
+    """Tells whether a file ends within its first look, as a kill or a full disk may leave it."""
+    with files.open_regular(path) as handle:
+        head = (handle.read(4096) or b"").lstrip()
+    return f'{{"version": {VERSION}, "path": "'.encode().startswith(head)
 
 
 def _line(look: Look) -> str:

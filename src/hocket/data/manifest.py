@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from hocket import __version__
-from hocket.data.textfiles import replace_file
+from hocket import __version__, files
 from hocket.errors import DataError
 
 NAME = "manifest.jsonl"
@@ -106,7 +105,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "settings": asdict(manifest.settings),
         "roots": list(manifest.roots),
     }
-    replace_file(path, lambda handle: handle.writelines([json.dumps(header, allow_nan=False) + "\n", *lines]))
+    files.write_text(path, "".join([json.dumps(header, allow_nan=False) + "\n", *lines]))
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,13 +1,16 @@
 """Preparing music to train on: look through folders, divide by song, write it down."""
 
 import csv
+import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from hocket.data.looks import LookBook
+from hocket import files
+from hocket.data.looks import LookBook, is_torn
 from hocket.data.manifest import (
     NAME,
     Manifest,
@@ -17,7 +20,6 @@ from hocket.data.manifest import (
     write_manifest,
 )
 from hocket.data.scan import Look, Unread, look_in_child
-from hocket.data.textfiles import replace_file
 from hocket.data.verdicts import Seen, judge
 from hocket.data.walk import Found, Place, find_recordings
 from hocket.data.workers import Failure, run_in_children
@@ -25,6 +27,8 @@ from hocket.errors import ConfigError, DataError
 
 LOOKS, REPORT = "looks.jsonl", "report.csv"
 OWN = {NAME, LOOKS, REPORT}
+HALF_WRITTEN = re.compile(r"\.hocket-\w+\.tmp|\.(?:manifest\.jsonl|looks\.jsonl|report\.csv)\.\w+\.partial")
+"""What a kill leaves; the second kind is that of version 0.1.0."""
 SECONDS_AT_LEAST, SECONDS_A_MEGABYTE = 300.0, 2.0
 SHORTEST_SECONDS = 0.5
 
@@ -96,7 +100,7 @@ def prepare(
         paths=[str(place.path) for place in found.recordings],
         contents=[recording.content for recording in manifest.recordings if recording.status == "gone"],
     )
-    replace_file(data / REPORT, lambda handle: _write_table(handle, manifest))
+    files.write_bytes(data / REPORT, _table(manifest))
     write_manifest(data / NAME, manifest)
     return Prepared(
         manifest,
@@ -109,22 +113,26 @@ def prepare(
 
 def _claim(data: Path) -> None:
     """Makes sure, before anything is looked at, that `data` is ours and can be written to."""
+    files.require_short(data)
     if data.exists() and not data.is_dir():
         raise DataError(f"{data} is a file: give a folder for the prepared data.")
     try:
         data.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in data.iterdir()}
         for name in names:
-            if name.startswith(".") and name.endswith(".partial"):
+            if HALF_WRITTEN.fullmatch(name):
                 (data / name).unlink()
-        probe = data / ".probe.partial"
-        probe.touch()
-        probe.unlink()
+        files.probe(data)
     except OSError as error:
         raise DataError(f"{data} cannot be written to ({error.strerror}): give another folder.") from error
     strangers = {name for name in names if not name.startswith(".")} - OWN
     if strangers and NAME not in names:
         raise DataError(f"{data} holds something else ('{min(strangers)}'): give a new or empty folder.")
+    planned = [data / REPORT]
+    # Beside a manifest they are ours, whatever became of them.
+    if LOOKS in names and NAME not in names and not is_torn(data / LOOKS):
+        planned.append(data / LOOKS)
+    files.check_outputs(planned, sources=[], overwrite=False)
 
 
 def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], resplit: bool) -> Settings:
@@ -212,9 +220,11 @@ def _nothing(folders: Sequence[Path], manifest: Manifest, found: Found) -> str:
     )
 
 
-def _write_table(handle: TextIO, manifest: Manifest) -> None:
-    writer = csv.writer(handle, lineterminator="\n")
-    writer.writerows(_rows(manifest))
+def _table(manifest: Manifest) -> bytes:
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows(_rows(manifest))
+    # Names that are not UTF-8 stay the bytes that they are.
+    return table.getvalue().encode("utf-8", errors="surrogateescape")
 
 
 def _rows(manifest: Manifest) -> Iterator[list[object]]:

@@ -1,12 +1,11 @@
 """From a checkpoint to an ONNX file: made, checked, and only then written."""
 
-import os
-import secrets
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hocket import files
 from hocket.errors import HocketError
 from hocket.model import FusionModel, load_model
 
@@ -48,7 +47,7 @@ def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
             nothing is written, and an older file is still there.
     """
     require_onnx()
-    _require_place(output)
+    require_place(output)
     model, _ = load_model(checkpoint)
     return write_model(model, output)
 
@@ -62,29 +61,12 @@ def write_model(model: FusionModel, output: Path) -> Exported:
     payload = to_onnx(model).SerializeToString()
     comparisons = compare(model, payload)
     require_equal(comparisons, output)
-    _write(output, payload)
+    files.write_bytes(output, payload, failure=HocketError)
     return Exported(output, len(payload), metadata(model), comparisons)
 
 
-def _require_place(output: Path) -> None:
+def require_place(output: Path) -> None:
+    """Raises HocketError, one sentence, where a model of this name could not be written."""
     if output.suffix.lower() != SUFFIX:
         raise HocketError(f"{output} does not end in {SUFFIX}: give the model such a name, as model{SUFFIX}.")
-    if output.is_dir():
-        raise HocketError(f"{output} is a folder: give the name of a file.")
-    if not output.parent.is_dir():
-        raise HocketError(
-            f"{output} cannot be written, because {output.parent} is not a folder: create it first."
-        )
-
-
-def _write(path: Path, payload: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(payload)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise HocketError(
-            f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.require_place(output, failure=HocketError)

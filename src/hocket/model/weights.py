@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from hocket import __version__
+from hocket import __version__, files
 from hocket.codec import SpectralConfig
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model.agent import AgentConfig
@@ -43,26 +41,11 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header["digest"] = _digest(plain, header)
     payload = to_bytes(plain, header)
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not mkstemp: it makes private files, and a checkpoint is an ordinary one.
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
     except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
-        ) from error
-    finally:
-        # Gone already where all went well; an interrupt leaves nothing half-written either.
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        raise CheckpointError(files.write_failure(path, error)) from error
+    files.write_bytes(path, payload, failure=CheckpointError)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -192,14 +175,6 @@ def model_config(values: Any, path: Path) -> ModelConfig:
 def config_values(config: ModelConfig) -> dict[str, Any]:
     """A model configuration as plain values."""
     return asdict(config)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:

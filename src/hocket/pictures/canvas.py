@@ -1,6 +1,6 @@
 """The sheet that pictures are drawn on: its colours, its places in pixels, and how it becomes a file."""
 
-import secrets
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hocket import files
 from hocket.errors import HocketError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
+EXIF_SOFTWARE = 0x0131
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp")
 
 # Blue, orange and bluish green that colour-blind people can tell apart (Okabe and Ito 2008).
@@ -58,18 +60,7 @@ def require_place(path: str | Path) -> None:
         raise HocketError(
             f"{path} does not end in {', '.join(SUFFIXES)}: give the picture one of these, best .png."
         )
-    if path.is_dir():
-        raise HocketError(f"{path} is a folder: give the name of a picture.")
-    if not path.parent.is_dir():
-        raise HocketError(
-            f"{path} cannot be written, because {path.parent} is not a folder: create it first."
-        )
-    probe = _temporary(path)
-    try:
-        probe.touch(exist_ok=False)
-        probe.unlink()
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    files.require_place(path, failure=HocketError)
 
 
 @contextmanager
@@ -158,23 +149,19 @@ def clock(axes: "Axes", seconds: float, *, labelled: bool) -> None:
 
 
 def _save(figure: "Figure", path: Path) -> None:
-    temporary = _temporary(path)
-    try:
-        # Without a date, the same picture is the same file.
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-        figure.savefig(temporary, dpi=DPI, format=path.suffix[1:].lower(), metadata=metadata)
-        temporary.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    from PIL import Image
 
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".hocket-{secrets.token_hex(8)}{path.suffix}")
-
-
-def _unwritable(path: Path, error: OSError) -> HocketError:
-    return HocketError(
-        f"{path} cannot be written ({error.strerror}): choose a folder with room that may be written to."
-    )
+    suffix = path.suffix.lower()
+    exif = Image.Exif()
+    exif[EXIF_SOFTWARE] = files.MARK
+    # The mark tells our pictures from others. Without a date, the same picture is the same file.
+    metadata: Any = {
+        ".png": {"Software": files.MARK},
+        ".svg": {"Title": files.MARK, "Date": None},
+        ".pdf": {"Creator": files.MARK, "CreationDate": None},
+    }.get(suffix)
+    settings: Any = {"metadata": metadata} if metadata else {"pil_kwargs": {"exif": exif.tobytes()}}
+    # Drawn first: a renderer needs a file that can be read and sought in, and knows no full disk.
+    content = io.BytesIO()
+    figure.savefig(content, dpi=DPI, format=suffix[1:], **settings)
+    files.write_bytes(path, content.getvalue(), failure=HocketError)

@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import math
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import hocket
+from hocket import files
 from hocket.diagnostics import ChecklistItem, Rung, Verdict
 from hocket.errors import HocketError
 from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
@@ -91,24 +90,12 @@ def write_report(
         HocketError: the file cannot be written, or has not the ending of a page.
     """
     out = Path(out)
-    if out.is_dir():
-        raise HocketError(f"{out} is a folder: give the name of a file, such as {out / 'report.html'}.")
     if out.suffix.lower() not in ENDINGS:
         raise HocketError(
             f"{out} has not the ending of a page: give a name that ends in {' or '.join(ENDINGS)}."
         )
-    text = render(paths, defaults=defaults)
-    temporary = out.with_name(f".hocket-{secrets.token_hex(8)}.html")
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-            os.replace(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise HocketError(
-            f"{out} cannot be written ({error.strerror}): give another file with -o, in a folder that exists."
-        ) from error
+    files.require_place(out, failure=HocketError)
+    files.write_text(out, render(paths, defaults=defaults), failure=HocketError)
     return out
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hocket import audio
+from hocket import audio, files
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Workspace
 from hocket.errors import AudioError, HocketError
@@ -98,7 +98,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
         job.report(FUSED, "judging")
         told = _judged(_watched(fusion, _judging_progress(job, fusion.output.duration_seconds)))
         job.report(JUDGED, "drawing")
-        (job.draft.folder / PICTURE).write_bytes(_picture(fuser, watched))
+        files.write_bytes(job.draft.folder / PICTURE, _picture(fuser, watched), failure=AudioError)
         return {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": fusion.output.duration_seconds,

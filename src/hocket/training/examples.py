@@ -1,7 +1,7 @@
 """A few validation pairs to be looked at and listened to: what went in, and what came out after which step."""
 
+import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hocket import audio
+from hocket import audio, files
 from hocket.codec import Codec
 from hocket.data.excerpts import Example
 from hocket.diagnostics import Diagnosis, mask_figures
@@ -26,7 +26,10 @@ from hocket.training.tracker import SilentTracker, Tracker, plain
 EXAMPLES = "examples"
 SOURCES = ("pair.json", "input.flac", "target.flac")
 OF_STEP = re.compile(r"step-(\d{8,})\.(?:flac|npz|json)")
-HALF_WRITTEN = re.compile(r"\.(?:hocket-[0-9a-f]{16}\.flac|step-\d{8,}\.(?:npz|json)|pair\.json)")
+HALF_WRITTEN = re.compile(
+    # All but `.tmp` is what version 0.1.0 left.
+    r"\.(?:hocket-[0-9a-f]{16}\.(?:tmp|flac)|step-\d{8,}\.(?:npz|json)|pair\.json)"
+)
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, AudioError)
 """What is raised by files that somebody else has changed, or that are not there yet on another node's disk."""
 
@@ -145,10 +148,9 @@ class ExampleShelf:
         }
         if (bin_hz := self.codec.bin_hz) is not None:
             arrays["bin_hz"] = bin_hz.cpu().numpy().astype(np.float32)
-        temporary = path.with_name(f".{path.name}")
-        with temporary.open("wb") as handle:
-            np.savez_compressed(handle, **arrays)
-        temporary.replace(path)
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        files.write_bytes(path, content.getvalue(), failure=AudioError)
 
 
 def show(tracker: Tracker | SilentTracker, pair: str, stem: Path, *, step: int, with_sources: bool) -> None:
@@ -208,8 +210,4 @@ def _coarse(mask: Tensor) -> np.ndarray:
 
 
 def _write_json(path: Path, facts: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}")
-    # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
-    text = json.dumps(facts, indent=2, ensure_ascii=False)
-    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(temporary, path)
+    files.write_text(path, json.dumps(facts, indent=2, ensure_ascii=False), failure=AudioError)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hocket import files
 from hocket.errors import CheckpointError
 
 LOG = "log.jsonl"
@@ -33,7 +34,8 @@ class Tracker:
         self._board: Any = None
         with self._guarded():
             self.num_lines = _cut(self.path, keep_lines)
-            # A name that is no UTF-8 comes as lone surrogates: escaped, as JSON writes them.
+            # Our own new file by now, whatever link lay there. A name that is no UTF-8 comes as lone surrogates, which
+            # are escaped.
             self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
             if importlib.util.find_spec("tensorboard"):
                 from torch.utils.tensorboard import SummaryWriter
@@ -126,14 +128,12 @@ def plain(value: Any) -> Any:
 
 def _cut(path: Path, num_lines: int) -> int:
     """Keeps the first lines of a file, and no line that a kill cut off; how many there are."""
-    temporary = path.with_name(f".{path.name}")
     kept = 0
-    with temporary.open("wb") as copy:
+    with files.replacing(path, failure=CheckpointError) as copy:
         if num_lines and path.is_file():
             with path.open("rb") as log:
                 for line in itertools.islice(log, num_lines):
                     if line.endswith(b"\n"):
-                        copy.write(line)
+                        files.write_all(copy, line)
                         kept += 1
-    temporary.replace(path)
     return kept

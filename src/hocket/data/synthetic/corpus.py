@@ -5,8 +5,11 @@ relative to it) and `corpus.json`.
 """
 
 import csv
+import io
 import json
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,17 +18,21 @@ from typing import Any
 
 import numpy as np
 
+from hocket import files
 from hocket.audio import Audio, save
 from hocket.data.synthetic.pairing import choose_pairs, num_possible_pairs
 from hocket.data.synthetic.render import SAMPLE_RATE, render_song, render_truth
 from hocket.data.synthetic.songs import Song, make_song
-from hocket.errors import AudioError, ConfigError, DataError
+from hocket.errors import AudioError, ConfigError, DataError, HocketError
 
 FORMAT = 1
 PARTS = ("music", "truth", "pairs.csv", "corpus.json")  # the last one marks a complete corpus
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 2.0, 600.0
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 96_000
 MAX_SONGS = 2_000
+MOST_DESCRIPTION_BYTES = 2**26
+RENDERED = {"music": re.compile(r"song_\d+\.flac"), "truth": re.compile(r"\d+\.flac")}
+"""Only files of such names are ever taken away from the two folders."""
 
 Progress = Callable[[int, int], None]
 
@@ -101,22 +108,24 @@ def render_corpus(
     songs = settings.make_songs()
     folder = Path(folder).absolute()
     _require_free(folder, force=force)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    partial = folder.with_name(f"{files.TEMPORARY_PREFIX}{secrets.token_hex(8)}.partial")
     try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
         for name in ("music", "truth"):
-            (partial / name).mkdir(parents=True)
+            (partial / name).mkdir()
         _write(partial, settings, songs, progress or (lambda done, total: None))
         _install(partial, folder)
-    except (OSError, AudioError) as error:
+    except (OSError, AudioError, DataError) as error:
         raise DataError(f"{folder} cannot be written ({_reason(error)}): choose another folder.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
-def _reason(error: OSError | AudioError) -> str:
-    """What the system said; an AudioError's sentence would name a file that is gone by now."""
-    cause = error.__cause__ if isinstance(error, AudioError) else error
+def _reason(error: OSError | HocketError) -> str:
+    """What the system said; the sentence of a HocketError would name a file that is gone by now."""
+    cause = error.__cause__ if isinstance(error, HocketError) else error
     return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
 
 
@@ -127,6 +136,7 @@ def _require(name: str, value: float, lowest: float, highest: float) -> None:
 
 
 def _require_free(folder: Path, *, force: bool) -> None:
+    files.require_short(folder)
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -135,7 +145,10 @@ def _require_free(folder: Path, *, force: bool) -> None:
     if not names:
         return
     strangers = sorted(names - set(PARTS))
-    if "corpus.json" not in names or strangers:
+    for part, rendered in RENDERED.items():
+        inside = sorted((folder / part).glob("*"))
+        strangers += [f"{part}/{path.name}" for path in inside if not rendered.fullmatch(path.name)]
+    if "corpus.json" not in names or strangers or not _is_corpus(folder / "corpus.json"):
         what = f" ('{strangers[0]}')" if strangers else ""
         raise DataError(
             f"{folder} holds something other than a rendered corpus{what}: give an empty or new folder."
@@ -144,30 +157,40 @@ def _require_free(folder: Path, *, force: bool) -> None:
         raise DataError(f"{folder} already holds a rendered corpus: give --force to render it anew.")
 
 
+def _is_corpus(path: Path) -> bool:
+    """Tells whether a description is one of ours."""
+    try:
+        description = files.parse_json(files.read_bytes(path, max_bytes=MOST_DESCRIPTION_BYTES), path)
+    except DataError:
+        return False
+    return isinstance(description, dict) and {"format", "settings", "songs"} <= description.keys()
+
+
 def _write(folder: Path, settings: CorpusSettings, songs: list[Song], progress: Progress) -> None:
     pairs = choose_pairs(songs, settings.pairs_wanted, settings.seed)
     total = len(songs) + len(pairs)
     seconds, rate = settings.duration_seconds, settings.sample_rate
-    files = [f"music/song_{song.index:03d}.flac" for song in songs]
+    names = [f"music/song_{song.index:03d}.flac" for song in songs]
     rows = []
-    for done, (song, file) in enumerate(zip(songs, files, strict=True), start=1):
+    for done, (song, file) in enumerate(zip(songs, names, strict=True), start=1):
         _save(folder / file, render_song(song, duration_seconds=seconds, sample_rate=rate), rate)
         progress(done, total)
     for number, (first, second) in enumerate(pairs):
         truth = f"truth/{number:03d}.flac"
         fused = render_truth(songs[first], songs[second], duration_seconds=seconds, sample_rate=rate)
         _save(folder / truth, fused, rate)
-        rows.append((files[first], files[second], truth, f"{number:03d}"))
+        rows.append((names[first], names[second], truth, f"{number:03d}"))
         progress(len(songs) + number + 1, total)
-    with (folder / "pairs.csv").open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle, lineterminator="\n").writerows([("input", "target", "truth", "pair"), *rows])
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows([("input", "target", "truth", "pair"), *rows])
+    files.write_text(folder / "pairs.csv", table.getvalue())
     description = {
         "format": FORMAT,
         "settings": asdict(settings),
-        "songs": [{"file": file} | describe(song, seconds) for song, file in zip(songs, files, strict=True)],
+        "songs": [{"file": file} | describe(song, seconds) for song, file in zip(songs, names, strict=True)],
     }
     text = json.dumps(description, indent=1, allow_nan=False)
-    (folder / "corpus.json").write_text(text + "\n", encoding="utf-8")
+    files.write_text(folder / "corpus.json", text + "\n")
 
 
 def _save(path: Path, samples: np.ndarray, sample_rate: int) -> None:
