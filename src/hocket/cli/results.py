@@ -32,10 +32,10 @@ def save(
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
     from hocket import audio
-    from hocket.inference.judging import MOST_MINUTES, weaknesses
+    from hocket.inference.judging import MOST_MINUTES
 
     audio.save(output, fusion.output, encoding=encoding)
-    notes = [*fusion.notes, *weaknesses(fusion)]
+    notes = list(fusion.notes)
     figures = _figures(fusion, notes)
     duration = fusion.output.duration_seconds
     if figures is not None and duration > 60 * MOST_MINUTES:
@@ -60,14 +60,17 @@ def save(
 
 
 def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
-    """The diagnosis; what it cannot be made of is a note, as there is an output all the same."""
+    """The diagnosis, whose causes come first among the notes; that there is none is a note too."""
+    from hocket.diagnostics.wording import causes
     from hocket.inference.judging import diagnose_fusion
 
     try:
-        return diagnose_fusion(fusion)
+        figures = diagnose_fusion(fusion)
     except AudioError as error:
         notes.append(f"there is no diagnosis, as {error}")
         return None
+    notes[:0] = causes(figures)
+    return figures
 
 
 def save_sources(fusion: "Fusion", output: Path) -> None:

@@ -34,7 +34,7 @@ PICTURE = "sources.png"
 FUSED, JUDGED = 0.6, 0.95
 """How much of a job is done when it is fused, and when it is judged."""
 
-# Before a minute is diagnosed, it is read twice for weaknesses of the sources and thrice for levels, which is quick.
+# Before a minute is diagnosed, it is read thrice for levels and twice for what the sources are, which is quick.
 QUICK_READS = 5
 # The output as it is and all three for players, with the parts of the sources as they are while the job runs.
 BYTES_A_SAMPLE = 4 + 3 * 2 + 2 * 4
@@ -222,9 +222,9 @@ def played_name(voice: str) -> str:
 
 def _judged(fusion: "Fusion") -> dict[str, Any]:
     """Verdict, figures, sentences and notes; without figures where a diagnosis cannot be made."""
-    from hocket.inference.judging import MOST_MINUTES, diagnose_fusion, weaknesses
+    from hocket.inference.judging import MOST_MINUTES, diagnose_fusion
 
-    notes = [*fusion.notes, *weaknesses(fusion)]
+    notes = list(fusion.notes)
     figures: Figures | None = None
     try:
         figures = diagnose_fusion(fusion)
