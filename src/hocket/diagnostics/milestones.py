@@ -107,7 +107,9 @@ def checklist(figures: Figures, masks: MaskFigures) -> list[ChecklistItem]:
             all(abs(mean - 0.5) <= MASK_TOLERANCE for mean in means),
         ),
         ChecklistItem("both correlations in 0.40-0.60", both, _in_band(figures)),
-        ChecklistItem("neither copy nor overlay", str(figures.verdict), figures.verdict is Verdict.MIXING),
+        ChecklistItem(
+            "verdict: neither copy nor overlay", str(figures.verdict), figures.verdict is Verdict.MIXING
+        ),
         ChecklistItem(
             "complementarity of 85 % or more",
             f"{100 * masks.complementarity:.0f} %",
