@@ -10,10 +10,8 @@ from hocket.diagnostics import Figures, Rung, Verdict
 from hocket.diagnostics.listening import HeardFigures
 from hocket.diagnostics.roles import RoleWeakness, Sources
 from hocket.diagnostics.wording import (
-    articulation_words,
     causes,
-    harmony_words,
-    rhythm_words,
+    margin_words,
     rule_words,
     sentences,
     worded,
@@ -47,12 +45,12 @@ SOURCES = (
 GRID = [
     HeardFigures(ours, theirs, r2, rhythm, harmony, articulation, sources=sources)
     for ours, theirs, r2, rhythm, harmony, articulation, sources in product(
-        (-0.5, 0.0, 0.15, 0.5, 0.95, math.nan),
-        (0.0, 0.15, 0.5, 0.95),
-        (0.0, 0.5, 0.7, 0.95),
-        (-0.5, 0.499, 0.5, math.nan),
-        (-0.5, 0.399, 0.4, math.nan),
-        (-0.5, 0.299, 0.3, math.nan),
+        (-0.5, 0.0, 0.15, 0.95, math.nan),
+        (0.0, 0.5, 0.95),
+        (0.0, 0.7, 0.95),
+        (0.499, 0.5, math.nan),
+        (0.1, 0.4, math.nan),
+        (0.299, 0.3, math.nan),
         SOURCES,
     )
 ]
@@ -119,11 +117,15 @@ def test_a_weak_source_is_the_cause_and_nothing_contradicts_it() -> None:
     assert figures.rung is Rung.FUSION
     assert worded(figures).line == "◐ Partial: rhythm too weak"
     assert causes(figures) == [NO_RHYTHM.sentence]
-    assert rhythm_words(figures) == articulation_words(figures) == "the input has hardly any attacks"
+    assert (
+        margin_words(figures, "rhythm")
+        == margin_words(figures, "articulation")
+        == "the input has hardly any attacks"
+    )
     assert sentences(figures)[1:] == ["It has the target's harmony."]
     other = replace(FUSED, sources=Sources((NO_HARMONY,)))
     assert worded(other).line == "◐ Partial: harmony too weak"
-    assert harmony_words(other) == "the target has hardly any pitch"
+    assert margin_words(other, "harmony") == "the target has hardly any pitch"
     both = replace(FUSED, sources=Sources((NO_RHYTHM, NO_HARMONY), swap_helps=True))
     assert causes(both)[2].startswith("swap them: ")
 
@@ -134,7 +136,7 @@ def test_one_recording_twice_is_nothing_to_fuse() -> None:
     said = "input and target are the same recording: there is nothing to fuse."
     assert causes(figures) == [said] and sentences(figures) == ["I" + said[1:]]
     assert rule_words(figures).startswith("no answer")
-    assert {rhythm_words(figures), harmony_words(figures)} == {"the same in both sources"}
+    assert {margin_words(figures, name) for name in figures.margins} == {"the same in both sources"}
 
 
 @pytest.mark.parametrize(

@@ -32,21 +32,19 @@ def save(
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
     from hocket import audio
-    from hocket.inference.judging import MOST_MINUTES
+    from hocket.diagnostics.wording import causes
+    from hocket.inference.judging import judge
 
     audio.save(output, fusion.output, encoding=encoding)
-    notes = list(fusion.notes)
-    figures = _figures(fusion, notes)
-    duration = fusion.output.duration_seconds
-    if figures is not None and duration > 60 * MOST_MINUTES:
-        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    figures, notes = judge(fusion)
+    notes[:0] = causes(figures) if figures is not None else []
     facts = {
         "hocket": __version__,
         "input": {"path": str(input_path), "sha256": _sha256(input_path)},
         "target": {"path": str(target_path), "sha256": _sha256(target_path)},
         "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
         "sample_rate": fusion.output.sample_rate,
-        "duration_seconds": duration,
+        "duration_seconds": fusion.output.duration_seconds,
         "fusing_seconds": round(seconds, 3),
         "diagnosis": figures.as_dict() if figures is not None else None,
         "masks": fusion.mask_figures,
@@ -57,20 +55,6 @@ def save(
     }
     _write_text(output.with_suffix(".json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return figures, notes
-
-
-def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
-    """The diagnosis, whose causes come first among the notes; that there is none is a note too."""
-    from hocket.diagnostics.wording import causes
-    from hocket.inference.judging import diagnose_fusion
-
-    try:
-        figures = diagnose_fusion(fusion)
-    except AudioError as error:
-        notes.append(f"there is no diagnosis, as {error}")
-        return None
-    notes[:0] = causes(figures)
-    return figures
 
 
 def save_sources(fusion: "Fusion", output: Path) -> None:

@@ -19,6 +19,17 @@ from hocket.diagnostics.roles import Sources
 GIVES = {"rhythm": "input", "harmony": "target", "articulation": "input"}
 """Which source has to give what."""
 
+WORDS = {
+    "rhythm": ("the input's rhythm", "neither rhythm clearly", "the target's rhythm"),
+    "harmony": ("the target's harmony", "neither harmony clearly", "the input's harmony"),
+    "articulation": (
+        "chords struck with the input",
+        "chords between the two timings",
+        "chords in the target's timing",
+    ),
+}
+"""What a margin says that is large enough, that is near zero, and that is as large the other way."""
+
 
 class Tone(StrEnum):
     """How good a verdict is."""
@@ -140,34 +151,25 @@ def to_json(figures: Figures) -> dict[str, Any]:
 def sentences(figures: Figures) -> list[str]:
     """The causes, whose rhythm and harmony an output has, and how its chords are struck, as whole sentences."""
     told = causes(figures)
-    words = {"rhythm": rhythm_words(figures), "harmony": harmony_words(figures)}
-    if heard := [said for name, said in words.items() if _is_known(figures, name)]:
+    known = [name for name in WORDS if _is_known(figures, name)]
+    if heard := [margin_words(figures, name) for name in known if name != "articulation"]:
         told.append(f"it has {' and '.join(heard)}.")
-    if _is_known(figures, "articulation"):
-        told.append(f"its {articulation_words(figures).replace('chords ', 'chords are ', 1)}.")
+    if "articulation" in known:
+        told.append(f"its {margin_words(figures, 'articulation').replace('chords ', 'chords are ', 1)}.")
     return [_capital(sentence) for sentence in told]
 
 
-def rhythm_words(figures: Figures) -> str:
-    """Whose rhythm the output has."""
-    words = ("the input's rhythm", "neither rhythm clearly", "the target's rhythm")
-    return _side(figures, "rhythm", words)
-
-
-def harmony_words(figures: Figures) -> str:
-    """Whose harmony the output has."""
-    words = ("the target's harmony", "neither harmony clearly", "the input's harmony")
-    return _side(figures, "harmony", words)
-
-
-def articulation_words(figures: Figures) -> str:
-    """In whose rhythm what rings in the output is struck."""
-    words = (
-        "chords struck with the input",
-        "chords between the two timings",
-        "chords in the target's timing",
-    )
-    return _side(figures, "articulation", words)
+def margin_words(figures: Figures, name: str) -> str:
+    """Whose rhythm or harmony the output has, or in whose rhythm what rings in it is struck."""
+    wanted, neither, other = WORDS[name]
+    margin, least = figures.margins[name]
+    if sources_of(figures).is_one_recording:
+        return "the same in both sources"
+    if math.isnan(margin):
+        return "not known"
+    if not _is_given(figures, name):
+        return f"the {GIVES[name]} has hardly any {'pitch' if name == 'harmony' else 'attacks'}"
+    return wanted if margin >= least else other if margin <= -least else neither
 
 
 def overlay_words(figures: Figures) -> str:
@@ -224,18 +226,6 @@ def _waveforms(figures: Figures) -> str:
     if figures.verdict is Verdict.UNRELATED:
         return f"{both}: below {UNRELATED:.2f}, and no sum of the two explains it."
     return f"a sum of the two recordings explains {100 * r2:.0f} % of it ({both})."
-
-
-def _side(figures: Figures, name: str, words: tuple[str, str, str]) -> str:
-    wanted, neither, other = words
-    margin, least = figures.margins[name]
-    if sources_of(figures).is_one_recording:
-        return "the same in both sources"
-    if math.isnan(margin):
-        return "not known"
-    if not _is_given(figures, name):
-        return f"the {GIVES[name]} has hardly any {'pitch' if name == 'harmony' else 'attacks'}"
-    return wanted if margin >= least else other if margin <= -least else neither
 
 
 def _capital(sentence: str) -> str:

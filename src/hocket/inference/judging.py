@@ -14,6 +14,7 @@ from hocket.diagnostics.listening import (
     diagnose_heard,
     listen,
 )
+from hocket.errors import AudioError
 from hocket.inference.fusion import Fusion
 from hocket.inference.views import Cut, Resampled, Spread
 
@@ -24,6 +25,7 @@ __all__ = [
     "chosen_minutes",
     "diagnose_fusion",
     "excerpt",
+    "judge",
 ]
 
 
@@ -54,6 +56,18 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     asked = fusion.options.controls
     sources = replace(figures.sources, input_amount=asked.input_amount, target_amount=asked.target_amount)
     return replace(figures, sources=sources)
+
+
+def judge(fusion: Fusion) -> tuple[HeardFigures | None, list[str]]:
+    """The figures, None where they cannot be had, and what the user should know of how the output came about."""
+    notes = list(fusion.notes)
+    try:
+        figures = diagnose_fusion(fusion)
+    except AudioError as error:
+        return None, [*notes, f"there is no diagnosis, as {error}"]
+    if fusion.output.duration_seconds > 60 * MOST_MINUTES:
+        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    return figures, notes
 
 
 def excerpt(

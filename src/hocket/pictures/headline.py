@@ -3,22 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hocket.diagnostics.copying import (
-    COPYING,
-    OVERLAY_R2,
-    Figures,
-    Rung,
-)
-from hocket.diagnostics.wording import (
-    Tone,
-    articulation_words,
-    harmony_words,
-    is_as_asked,
-    is_met,
-    overlay_words,
-    rhythm_words,
-    worded,
-)
+from hocket.diagnostics.copying import COPYING, OVERLAY_R2, Figures, Rung
+from hocket.diagnostics.wording import Tone, is_as_asked, is_met, margin_words, overlay_words, worded
 from hocket.pictures.canvas import ALARM, COLOURS, DOUBTFUL, GOOD, INK, QUIET, RULE, place, write
 
 if TYPE_CHECKING:
@@ -62,7 +48,6 @@ def draw_headline(
 
 def gauges_of(figures: Figures) -> list[Gauge]:
     """The six figures in the order in which one asks: how alike, whose rhythm, whose harmony, merely a sum."""
-    words = {"rhythm": rhythm_words, "harmony": harmony_words, "articulation": articulation_words}
     copied = figures.verdict in COPYING and not is_as_asked(figures)
     ratio, alike = (
         f"one is {figures.ratio:.{1 if figures.ratio < 10 else 0}f}x the other",
@@ -76,7 +61,7 @@ def gauges_of(figures: Figures) -> list[Gauge]:
                 f"{name} margin",
                 margin,
                 least,
-                words[name](figures),
+                margin_words(figures, name),
                 GOOD if is_met(figures, name) else DOUBTFUL,
             )
             for name, (margin, least) in figures.margins.items()

@@ -14,7 +14,7 @@ import numpy as np
 from hocket import audio
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Workspace
-from hocket.errors import AudioError, HocketError
+from hocket.errors import HocketError
 from hocket.studio.intake import in_users_words
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
@@ -26,7 +26,6 @@ from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told
 
 if TYPE_CHECKING:
-    from hocket.diagnostics import Figures
     from hocket.inference import FuseOptions, Fuser, Fusion
 
 VOICES = (*ROLES, "output")
@@ -222,16 +221,9 @@ def played_name(voice: str) -> str:
 
 def _judged(fusion: "Fusion") -> dict[str, Any]:
     """Verdict, figures, sentences and notes; without figures where a diagnosis cannot be made."""
-    from hocket.inference.judging import MOST_MINUTES, diagnose_fusion
+    from hocket.inference.judging import judge
 
-    notes = list(fusion.notes)
-    figures: Figures | None = None
-    try:
-        figures = diagnose_fusion(fusion)
-    except AudioError as error:
-        notes.append(f"There is no diagnosis, as {error}")
-    if figures is not None and fusion.output.duration_seconds > 60 * MOST_MINUTES:
-        notes.append(f"The figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    figures, notes = judge(fusion)
     return {"notes": notes, **figures_told(figures)}
 
 
