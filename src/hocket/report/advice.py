@@ -9,6 +9,7 @@ from typing import Any
 from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
 from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import MILESTONES
+from hocket.diagnostics.wording import WORDS
 from hocket.report.happenings import MUCH_WAITING, waiting_share
 from hocket.report.judging import Judged, headline, newest_epoch, num_unknown
 from hocket.report.loss import MUSICAL, weight_of
@@ -142,13 +143,10 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
 
 def _missing(figures: Figures) -> list[tuple[str, str]]:
     """The weights that ask for the margins that are too small, and their names in words."""
-    words = {
-        "rhythm": "the input's rhythm",
-        "harmony": "the target's harmony",
-        "articulation": "chords struck with the input",
-    }
     return [
-        (f"{name}_weight", words[name]) for name, (margin, least) in figures.margins.items() if margin < least
+        (f"{name}_weight", WORDS[name][0])
+        for name, (margin, least) in figures.margins.items()
+        if margin < least
     ]
 
 
