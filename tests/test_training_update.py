@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from hocket.cli import VERBS, main
 from hocket.cli.wording import checklist_lines
 from hocket.diagnostics import Figures, MaskFigures, Verdict, checklist, remedies_for
 from hocket.diagnostics.milestones import MILESTONES
-from hocket.diagnostics.wording import verdict_words
+from hocket.diagnostics.wording import rule_words, worded
 from hocket.model import FusionModel
 from hocket.model.weights import find_checkpoint, load_model
 from hocket.training.config import FIELDS, build, flatten, preset_names, read_preset
@@ -123,8 +124,9 @@ def test_training_prints_the_figures_and_the_alert(trained) -> None:
     for line in blocks("text")[0].splitlines():
         # A run of one epoch meets the last milestone at once, whose wish is another one.
         label = "  milestone     " if "milestone" in line else re.split(r"\d", line)[0]
-        assert label in trained.stdout or line.strip() == "✓ mixes both sources"
-    assert "⚠ OVERLAY" in trained.stdout
+        label = "  2x rule       " if "2x rule" in line else label
+        assert label in trained.stdout or line.strip() == "✓ Fusion"
+    assert "  ⚠ Overlay\n" in trained.stdout and "✓ Fusion" not in trained.stdout
     best = trained.stdout[trained.stdout.index("Best weights") :]
     for item in re.findall(r"^  [✓✗] (.+): .+$", best, re.MULTILINE):
         assert item.partition(": ")[0] in TEXT
@@ -207,7 +209,8 @@ def test_the_last_commands_fuse_and_check_two_files(desk, trained, monkeypatch, 
     assert found["verdict"] == "overlay"
     copied = ["target.wav" if word == "output.wav" else word for word in check]
     assert main(copied) == 0
-    assert "⚠ COPYING THE TARGET" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "⚠ Copy of the target" in said and "⚠ COPYING THE TARGET (ratio" in said
 
 
 def test_options_by_variables(desk, checkout, trained, monkeypatch) -> None:
@@ -332,7 +335,11 @@ def test_alerts_stand_there_as_they_are_printed() -> None:
     assert set(figures) == set(Verdict)
     for verdict, example in figures.items():
         assert example.verdict is verdict
-        assert f"`{verdict_words(example)}`" in TEXT
+        assert verdict in (Verdict.OVERLAY, Verdict.UNRELATED) or f"`{rule_words(example)}`" in TEXT
+        assert f"`{worded(example).line}`" in TEXT
+    layered = Figures(0.5, 0.5, 0.5, 0.9, 0.9, 0.1)
+    for example in (layered, replace(layered, articulation_margin=0.5), replace(layered, harmony_margin=0)):
+        assert f"`{worded(example).line}`" in TEXT
 
 
 def test_milestones_remedies_and_checklist_stand_there_as_they_are() -> None:
@@ -399,7 +406,7 @@ KNOWN_WORDS = (
 def test_everything_in_code_type_exists(span, flags_of, request) -> None:
     script = (ROOT / SCRIPT).read_text()
     head = span.split()[0]
-    if span in KNOWN_WORDS or head[0] in "⚠✓":
+    if span in KNOWN_WORDS or head[0] in "⚠◐✓" or span in ("2x rule", "mixes both sources (ratio 1.0x)"):
         return
     if span.startswith("--"):
         assert head[2:] in set.union(*flags_of.values())

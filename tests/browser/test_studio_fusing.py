@@ -34,7 +34,7 @@ def downloaded(page: Any, format: str, folder: Path) -> Path:
 
 def test_a_fusion_comes_with_its_verdict_its_figures_and_its_picture(fused: Any) -> None:
     assert fused.inner_text("#result-title") == "beat & <bass> × chords"
-    assert "mixes both" in fused.inner_text("#result .verdict")
+    assert fused.inner_text("#result .verdict") in ("◐ Layering", "✓ Fusion")
     assert fused.locator("#result .gauge").count() == 6
     assert fused.locator("#result .rung[aria-current]").inner_text() in ("layering", "fusion")
     assert "blue lets through beat & <bass>.wav" in fused.get_attribute("#result .picture", "alt")
@@ -206,7 +206,7 @@ def test_example_sounds_are_one_click_away(page: Any) -> None:
     page.click("#use-examples")
     page.wait_for_selector("#fuse:not([disabled])")
     fuse(page)
-    assert "mixes both" in page.inner_text("#result .verdict")
+    assert page.inner_text("#result .verdict")[0] in "✓◐"
 
 
 @pytest.mark.music

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +113,7 @@ def test_rate_and_channels_do_not_matter(example: Example) -> None:
     mixed = 0.4 * example.input + 0.6 * example.target
     plain = example.diagnose(mixed)
     elsewhere = diagnose_audio(two_channels_at_44100(mixed), audio(example.input), audio(example.target))
-    assert asdict(elsewhere) == pytest.approx(asdict(plain), abs=0.03)
+    assert elsewhere.as_dict() == pytest.approx(plain.as_dict(), abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_late_output_gets_the_figures_of_one_in_time(examples: list[Example]) 
     in_time, late = example.diagnose(example.truth), example.diagnose(delayed(example.truth, lag_samples))
     assert late.lag_seconds == pytest.approx(lag_samples / RATE_HZ, abs=1e-4)
     plain, shifted = (
-        {name: value for name, value in asdict(figures).items() if "lag" not in name}
+        {name: value for name, value in figures.as_dict().items() if "lag" not in name}
         for figures in (in_time, late)
     )
     # A tenth of a second is missing at one end.

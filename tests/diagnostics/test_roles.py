@@ -1,6 +1,7 @@
 """Roles: sources that cannot carry theirs are named, and music is not."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import torch
 
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
 from hocket.diagnostics import roles
-from hocket.diagnostics.roles import attack_rate, tonality, weak_roles
+from hocket.diagnostics.roles import (
+    Sources,
+    attack_rate,
+    describe_sources,
+    is_one_recording,
+    tonality,
+    weak_roles,
+)
 
 RATE = 24_000
 TIME = np.arange(8 * RATE) / RATE
@@ -114,3 +122,42 @@ def test_no_source_of_the_pairs_is_weak(music) -> None:
                 role: soundfile.read(music / row[role], dtype="float32")[0] for role in ("input", "target")
             }
             assert weak_roles(**waves, sample_rate=RATE) == [], row["pair"]
+
+
+def test_the_other_way_round_is_recommended_where_both_then_suit_their_roles() -> None:
+    wrong = describe_sources(input=chord(), target=pulse(0.5), sample_rate=RATE)
+    assert [weakness.source for weakness in wrong.weaknesses] == ["input", "target"] and wrong.swap_helps
+    right = describe_sources(input=pulse(0.5), target=chord(), sample_rate=RATE)
+    assert right == Sources()
+    hopeless = describe_sources(input=chord(), target=noise(), sample_rate=RATE)
+    assert len(hopeless.weaknesses) == 2 and not hopeless.swap_helps
+
+
+def melody(seed: int) -> np.ndarray:
+    """Notes of a quarter of a second, no two phrases alike."""
+    pitches = 220 * 2 ** (np.random.default_rng(seed).integers(0, 24, 32) / 12)
+    waves = [np.sin(2 * np.pi * hz * TIME[: RATE // 4]) * np.exp(-8 * TIME[: RATE // 4]) for hz in pitches]
+    return (0.2 * np.concatenate(waves)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "wave", [melody(0), pulse(0.5), noise(), chord()], ids=["melody", "pulse", "noise", "chord"]
+)
+def test_two_copies_of_one_recording_are_one(wave: np.ndarray) -> None:
+    hiss = 0.1 * wave.std() * np.random.default_rng(8).standard_normal(len(wave)).astype(np.float32)
+    for copy in (wave, 0.1 * wave, -wave, wave + hiss):
+        found = describe_sources(input=wave, target=copy, sample_rate=RATE)
+        assert found == Sources(is_one_recording=True)
+
+
+def test_a_copy_that_begins_later_is_the_same_recording() -> None:
+    for late in (25, 1105, 5000):
+        shifted = np.concatenate([np.zeros(late, np.float32), melody(0)[:-late]])
+        assert is_one_recording(melody(0), shifted, sample_rate=RATE)
+        assert is_one_recording(shifted, -melody(0), sample_rate=RATE)
+
+
+def test_two_recordings_are_not_one() -> None:
+    waves = [melody(0), melody(1), pulse(0.5), pulse(0.25), noise(1), chord(), 0 * noise()]
+    for first, second in itertools.combinations(waves, 2):
+        assert not is_one_recording(first, second, sample_rate=RATE)

@@ -19,7 +19,7 @@ from hocket.data.synthetic import make_song, render_song
 from hocket.errors import AudioError
 from hocket.inference import FuseOptions
 from hocket.inference.fusion import Fusion
-from hocket.inference.judging import chosen_minutes, diagnose_fusion, excerpt, weaknesses
+from hocket.inference.judging import chosen_minutes, diagnose_fusion, excerpt
 from hocket.model import arrangement
 from hocket.model.mixing import Controls
 
@@ -172,16 +172,16 @@ def test_the_minutes_that_are_judged_are_spread_over_the_whole() -> None:
 
 def test_a_fusion_is_judged_as_its_recordings_would_be(tmp_path: Path) -> None:
     from hocket.diagnostics.listening import diagnose_audio
-    from hocket.diagnostics.roles import weak_roles
 
     pair = [write_minutes(tmp_path / f"{kind}.wav", 2 / 6, kind, rate=16_000) for kind in ("drums", "chords")]
     fuser = small_fuser()
     with fuser.fusing(*pair) as fusion:
         assert isinstance(fusion, Fusion)
-        found = diagnose_fusion(fusion).as_dict()
+        figures = diagnose_fusion(fusion)
+        found = figures.as_dict()
         sounds = [recording.whole() for recording in (fusion.output, fusion.input, fusion.target)]
-        expected = diagnose_audio(*sounds).as_dict()
-        words = weaknesses(fusion)
+        whole = diagnose_audio(*sounds)
+        expected = whole.as_dict()
         mono = [sound.mono().samples[0] for sound in sounds[1:]]
         shown = excerpt(fusion, frame_rate=fuser.model.codec.frame_rate, most_minutes=1)
         part = excerpt(fusion, frame_rate=fuser.model.codec.frame_rate, most_minutes=0.25, most_hz=12_000)
@@ -191,7 +191,7 @@ def test_a_fusion_is_judged_as_its_recordings_would_be(tmp_path: Path) -> None:
     for name, value in found.items():
         if not isinstance(value, str):
             assert value == pytest.approx(expected[name], abs=1e-3), name
-    assert words == [w.sentence for w in weak_roles(input=mono[0], target=mono[1], sample_rate=16_000)]
+    assert figures.sources == whole.sources
     np.testing.assert_allclose(shown.input, mono[0], atol=1e-7)
     assert shown.start_seconds == 0 and shown.sample_rate == 16_000
     assert part.sample_rate == 12_000 and len(part.output) == 15 * 12_000
@@ -204,7 +204,7 @@ GROWTH = """
 import sys
 sys.path.insert(0, {tests!r})
 from small_fuser import small_fuser
-from hocket.inference.judging import weaknesses
+from hocket.inference.judging import diagnose_fusion
 fuser = small_fuser()
 fuser.fuse_to_file(*sys.argv[1:4])
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

@@ -88,7 +88,9 @@ def test_the_collapse_is_explained_and_its_remedies_can_be_typed(tmp_path: Path)
     told = summarise(folders.write(tmp_path / "a", *lines))
     text = " ".join(told["sentences"])
     assert told["is_alarm"] and told["rung"] == "copy"
-    assert "follows the target's envelope: copying" in text
+    assert told["verdict_words"] == "⚠ Copy of the target"
+    assert "A sum of the two recordings explains 99 % of it" in told["sentences"][0]
+    assert "⚠ COPYING THE TARGET (ratio" in text
     assert "(0.49/0.50) while the output is the target: a balanced mask is not a balanced output" in text
     assert "loss_weight_target is 1 and loss_weight_input 0" in text
     commands = [item["command"] for item in told["advice"]]
@@ -99,12 +101,17 @@ def test_the_collapse_is_explained_and_its_remedies_can_be_typed(tmp_path: Path)
 
 def test_a_fusion_an_overlay_and_a_mix_are_told_apart(tmp_path: Path) -> None:
     fused = summarise(folders.write(tmp_path / "a", folders.start(), folders.end(folders.FUSED)))
-    assert fused["rung"] == "fusion" and not fused["is_alarm"] and "fuses them" in fused["sentences"][0]
+    assert fused["rung"] == "fusion" and not fused["is_alarm"] and fused["verdict_words"] == "✓ Fusion"
     laid = summarise(folders.write(tmp_path / "b", folders.start(), folders.end(folders.OVERLAID)))
-    assert laid["is_alarm"] and "laid over each other" in laid["sentences"][0]
+    assert (
+        laid["is_alarm"] and laid["verdict_words"] == "⚠ Overlay" and "a sum" in laid["sentences"][0].lower()
+    )
     poor = (0.5, 0.5, 0.5, 0.1, 0.1, 0.0)
     mixed = summarise(folders.write(tmp_path / "c", folders.start(), folders.end(poor)))
-    assert not mixed["is_alarm"] and "not yet a fusion" in mixed["sentences"][0] and mixed["advice"]
+    assert not mixed["is_alarm"] and mixed["verdict_words"] == "◐ Partial: rhythm too weak"
+    assert (
+        "Rhythm margin 0.10, 0.50 is needed; harmony margin 0.10" in mixed["sentences"][0] and mixed["advice"]
+    )
 
 
 def test_a_remedy_that_was_applied_is_not_called_for_again(tmp_path: Path) -> None:

@@ -79,14 +79,16 @@ def test_flat_masks_are_undecided_only_near_one_half(tmp_path: Path) -> None:
 def test_what_only_leans_is_no_copy_in_heading_and_sentences(tmp_path: Path) -> None:
     folder = folders.write(tmp_path / "a", folders.start(), folders.end(LEANING))
     found, page = summarise(folder), render([folder])
-    assert found["is_alarm"] and found["heading"] == "It leans to the target"
-    assert found["verdict_words"].startswith("⚠ LEANS TO THE TARGET")
-    assert 'class="card doubtful"' in page and "It leans to the target" in page and "It fuses:" not in page
+    assert found["verdict_words"] == "✓ Fusion" and found["rung"] == found["level"] == "fusion"
+    assert 'class="card good"' in page and "✓ Fusion" in page and "Copy of the target" not in page
     text = " ".join(found["sentences"])
-    assert "R² says that it is no plain copy" in text and "alarm of the copying rule" in text
+    assert "The output leans towards the target (ratio 3.0x)" in text
+    assert "⚠ COPYING THE TARGET (ratio 3.0x), but no plain copy by R²" in text
     assert "while the output is the target" not in text and "perfect copy" not in text
     copied = told(tmp_path / "b", folders.start(), folders.end())
-    assert copied["heading"] == "It copies the target" and "perfect copy" in " ".join(copied["sentences"])
+    assert copied["verdict_words"] == "⚠ Copy of the target" and "perfect copy" in " ".join(
+        copied["sentences"]
+    )
 
 
 def test_a_copy_of_the_input_has_its_own_advice(tmp_path: Path) -> None:

@@ -1,35 +1,41 @@
-"""What is said of a fusion: words, verdict and rung agree."""
+"""What is said of a fusion: words, verdict and level agree."""
+
+from dataclasses import replace
 
 import pytest
 
 from hocket.diagnostics import Figures
+from hocket.diagnostics.listening import HeardFigures
+from hocket.diagnostics.roles import Sources
 from hocket.studio.words import figures_told
 
-
-def _told(*, input: float, target: float, r2: float) -> tuple[str, str, str]:
-    figures = Figures(input, target, r2, rhythm_margin=0.6, harmony_margin=0.5, articulation_margin=0.4)
-    told = figures_told(figures)
-    return told["rung"], told["verdict_words"], told["sentences"][-1]
+MARGINS = {"rhythm_margin": 0.6, "harmony_margin": 0.5, "articulation_margin": 0.4}
 
 
 @pytest.mark.parametrize(
-    ("correlations", "r2", "rung", "headline", "sentence"),
+    ("correlations", "r2", "level", "headline", "sentence"),
     [
-        ((0.1, 0.95), 0.95, "copy", "COPYING THE TARGET", "a copy of the target"),
-        ((0.85, 0.1), 0.75, "copy", "COPYING THE INPUT", "a copy of the input"),
-        (
-            (0.1, 0.6),
-            0.4,
-            "fusion",
-            "LEANS TO THE TARGET",
-            "more than a sum of the two, but leans to the target",
-        ),
-        ((0.7, 0.6), 0.95, "overlay", "OVERLAY", "nothing but a sum"),
-        ((0.4, 0.5), 0.5, "fusion", "mixes both", "more than a sum of the two."),
+        ((0.1, 0.95), 0.95, "copy", "⚠ Copy of the target", "A sum of the two recordings explains 95 %"),
+        ((0.85, 0.1), 0.75, "copy", "⚠ Copy of the input", "A sum of the two recordings explains 75 %"),
+        ((0.1, 0.6), 0.4, "fusion", "✓ Fusion", "The output leans towards the target (ratio 6.0x)."),
+        ((0.7, 0.6), 0.95, "overlay", "⚠ Overlay", "A sum of the two recordings explains 95 %"),
+        ((0.4, 0.5), 0.5, "fusion", "✓ Fusion", "It has the input's rhythm and the target's harmony."),
     ],
 )
 def test_headline_and_sentence_say_the_same(
-    correlations: tuple[float, float], r2: float, rung: str, headline: str, sentence: str
+    correlations: tuple[float, float], r2: float, level: str, headline: str, sentence: str
 ) -> None:
-    told = _told(input=correlations[0], target=correlations[1], r2=r2)
-    assert told[0] == rung and headline in told[1] and sentence in told[2]
+    told = figures_told(Figures(*correlations, r2, **MARGINS))
+    assert told["level"] == told["rung"] == level
+    assert told["verdict_words"] == headline and told["is_alarm"] == headline.startswith("⚠")
+    assert told["sentences"][0].startswith(sentence)
+
+
+def test_nobody_is_alarmed_by_the_amounts_that_he_asked_for() -> None:
+    leaning = HeardFigures(0.2, 0.9, 0.85, **MARGINS)
+    assert figures_told(leaning)["is_alarm"]
+    told = figures_told(replace(leaning, sources=Sources(input_amount=0.3)))
+    assert (told["verdict_words"], told["level"], told["is_alarm"]) == ("✓ Fusion", "fusion", False)
+    assert told["sentences"][0] == "The output leans towards the target, as asked."
+    assert [told["verdict"], told["rung"]] == ["copying target", "copy"]
+    assert all(gauge["good"] is not False for gauge in told["figures"])

@@ -122,23 +122,25 @@ def _draw(heard: "Heard", figures: "HeardFigures", options: argparse.Namespace) 
 
 def _in_words(figures: "HeardFigures", notes: list[str], options: argparse.Namespace) -> str:
     from hocket.diagnostics.wording import (
-        articulation_words,
+        causes,
         delay_words,
-        harmony_words,
+        margin_words,
         overlay_words,
-        rhythm_words,
-        verdict_words,
+        rule_words,
+        worded,
     )
 
     lines = [
         f"{options.output}  (input {options.input.name}, target {options.target.name})",
+        f"  {worded(figures).line}",
+        *(f"    {cause}" for cause in causes(figures)),
         f"  output→input   {figures.output_input_correlation:5.2f}",
-        f"  output→target  {figures.output_target_correlation:5.2f}   (ratio {figures.ratio:.1f}x)",
-        f"  {verdict_words(figures)}",
-        f"  rung           {figures.rung}",
-        f"  rhythm         {figures.rhythm_margin:5.2f}   {rhythm_words(figures)}",
-        f"  harmony        {figures.harmony_margin:5.2f}   {harmony_words(figures)}",
-        f"  articulation   {figures.articulation_margin:5.2f}   {articulation_words(figures)}",
+        f"  output→target  {figures.output_target_correlation:5.2f}",
+        f"  2x rule        {rule_words(figures)}",
+        *(
+            f"  {name:<14} {margin:5.2f}   {margin_words(figures, name)}"
+            for name, (margin, _) in figures.margins.items()
+        ),
         f"  overlay R²     {figures.overlay_r2:5.2f}   {overlay_words(figures)}",
     ]
     if delay := delay_words(figures):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hocket.training.steps import Scalars
     from hocket.training.trainer import Trainer
 
+STYLES = {"✓": "green", "◐": "yellow", "⚠": "bold red"}
+
 
 class Console:
     """Listens to a run; a live bar where someone watches, plain lines where output goes to a file."""
@@ -86,7 +88,7 @@ class Console:
     def on_epoch(self, report: "EpochReport") -> None:
         """The epoch's block."""
         for line in epoch_lines(report):
-            style = "green" if "✓" in line else "bold red" if "⚠" in line else None
+            style = next((style for sign, style in STYLES.items() if sign in line), None)
             self.say(line, style=style)
 
     def on_end(self, outcome: "Outcome", folder: Path) -> None:

@@ -271,18 +271,17 @@ def _expected_seconds(pair: "SourcePair", wanted: "FuseOptions") -> float:
 
 
 def _say(fusion: "Fusion", figures: "Figures | None", notes: list[str], seconds: float) -> None:
-    from hocket.diagnostics.wording import verdict_words
+    from hocket.diagnostics.wording import worded
 
+    print(f"  {worded(figures).line if figures is not None else 'no diagnosis'}")
     for note in notes:
         print(f"  note: {note}")
-    duration = fusion.output.duration_seconds
-    words = "no diagnosis"
     if figures is not None:
-        words = verdict_words(figures)
         print(
             f"  output→input {figures.output_input_correlation:.2f}   "
             f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "
-            f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}   ({figures.rung})"
+            f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}"
         )
+    duration = fusion.output.duration_seconds
     speed = duration / max(seconds, 1e-9)
-    print(f"  {words}   {duration:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)")
+    print(f"  {duration:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)")

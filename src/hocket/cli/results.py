@@ -117,26 +117,14 @@ def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Fig
 
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
-    from hocket.inference.judging import MOST_MINUTES, weaknesses
+    from hocket.diagnostics.wording import causes
+    from hocket.inference import judging
 
-    notes = [*fusion.notes, *weaknesses(fusion)]
-    figures = _figures(fusion, notes)
-    if figures is not None and fusion.output.duration_seconds > 60 * MOST_MINUTES:
-        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    figures, notes = judging.judge(fusion)
+    notes[:0] = causes(figures) if figures is not None else []
     judged = {"diagnosis": figures.as_dict() if figures is not None else None, "notes": notes}
     files.write_bytes(places.sidecar, _as_json(facts | judged), failure=AudioError)
     return figures, notes
-
-
-def _figures(fusion: "Fusion", notes: list[str]) -> "Figures | None":
-    """The diagnosis; what it cannot be made of is a note, as there is an output all the same."""
-    from hocket.inference.judging import diagnose_fusion
-
-    try:
-        return diagnose_fusion(fusion)
-    except AudioError as error:
-        notes.append(f"there is no diagnosis, as {error}")
-        return None
 
 
 def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", places: Places) -> None:

@@ -19,7 +19,7 @@ def duration(seconds: float) -> str:
 def epoch_lines(report: "EpochReport") -> list[str]:
     """The block that is printed after an epoch."""
     # Here, as it loads torch, and others want the words for times only.
-    from hocket.diagnostics.wording import verdict_words
+    from hocket.diagnostics.wording import causes, rule_words, worded
 
     figures, masks = report.validation.figures, report.validation.masks
     state = "reached" if report.milestone_reached else "missed" if report.milestone_overdue else "not yet"
@@ -27,13 +27,15 @@ def epoch_lines(report: "EpochReport") -> list[str]:
     lines = [
         f"Epoch {report.epoch}/{report.num_epochs}   {report.examples_per_second:.1f} examples/s   "
         f"ETA {duration(report.eta_seconds)}",
+        f"  {worded(figures).line}",
+        *(f"    {cause}" for cause in causes(figures)),
         f"  masks         input {masks.input_mask_mean:.2f}   target {masks.target_mask_mean:.2f}   "
         f"complementarity {100 * masks.complementarity:.0f} %   variance {masks.mask_variance:.2f}",
         f"  output→input  {figures.output_input_correlation:.2f}",
         f"  output→target {figures.output_target_correlation:.2f}",
+        f"  2x rule       {rule_words(figures)}",
         f"  margins       rhythm {figures.rhythm_margin:.2f}   harmony {figures.harmony_margin:.2f}   "
-        f"articulation {figures.articulation_margin:.2f}   overlay R² {figures.overlay_r2:.2f}   ({figures.rung})",
-        f"  {verdict_words(figures)}",
+        f"articulation {figures.articulation_margin:.2f}   overlay R² {figures.overlay_r2:.2f}",
         f"  milestone     {report.milestone.wish} by epoch {due}: {state}",
     ]
     for remedy in report.remedies:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ COPYING = (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET)
 
 
 class Rung(StrEnum):
-    """How far an output has come from a copy; `none` holds neither the rhythm nor the harmony asked for."""
+    """The level of an output, from copy to fusion; `none` lacks the rhythm or the harmony asked for."""
 
     COPY = "copy"
     OVERLAY = "overlay"
@@ -80,6 +81,31 @@ class Figures:
             harmony=self.harmony_margin,
             articulation=self.articulation_margin,
         )
+
+    @property
+    def margins(self) -> dict[str, tuple[float, float]]:
+        """Each margin by its name, and the least value that a fusion needs."""
+        return {
+            "rhythm": (self.rhythm_margin, RHYTHM_MARGIN),
+            "harmony": (self.harmony_margin, HARMONY_MARGIN),
+            "articulation": (self.articulation_margin, ARTICULATION_MARGIN),
+        }
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """The margins that are not known, without which nobody can tell a fusion."""
+        return [name for name, (margin, _) in self.margins.items() if math.isnan(margin)]
+
+    @property
+    def nearer_source(self) -> Literal["input", "target"]:
+        """The source with the larger correlation, which a copying verdict names."""
+        is_target = abs(self.output_target_correlation) > abs(self.output_input_correlation)
+        return "target" if is_target else "input"
+
+    @property
+    def leans(self) -> bool:
+        """Whether the 2x rule raises its alarm at an output that R² does not find to be a plain copy."""
+        return self.verdict in COPYING and self.rung is not Rung.COPY
 
     def as_dict(self) -> dict[str, float | str]:
         """All figures and what follows from them, ready for JSON."""

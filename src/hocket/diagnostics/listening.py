@@ -5,7 +5,7 @@ Recordings are read minute by minute, so that an hour takes no more memory than 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from hocket.audio import Audio, resample
 from hocket.audio.streams import Held, Recording
 from hocket.diagnostics.copying import Figures, diagnose
 from hocket.diagnostics.delays import clear_lags, read_delayed
+from hocket.diagnostics.roles import Sources, describe_sources
 from hocket.errors import AudioError
 from hocket.signal.loudness import TARGET_RMS
 from hocket.signal.scene import Scene, Voice
@@ -34,10 +35,11 @@ ROLES = ("output", "input", "target")
 
 @dataclass(frozen=True)
 class HeardFigures(Figures):
-    """The figures of a recording, and how much later than in its sources things happen in it."""
+    """The figures of a recording, how much later than in its sources things happen in it, and what those are."""
 
     input_lag_seconds: float = 0.0
     target_lag_seconds: float = 0.0
+    sources: Sources = field(default_factory=Sources)
 
     @property
     def lag_seconds(self) -> float:
@@ -46,7 +48,9 @@ class HeardFigures(Figures):
 
     def as_dict(self) -> dict[str, float | str]:
         """All figures and what follows from them, ready for JSON."""
-        return {**super().as_dict(), "lag_seconds": self.lag_seconds}
+        told = super().as_dict() | {"lag_seconds": self.lag_seconds}
+        del told["sources"]
+        return told
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,13 @@ class Heard:
         """A stretch of all three, `[samples]` each."""
         return self._read(0, start, stop), self._read(1, start, stop), self._read(2, start, stop)
 
+    def sources(self) -> Sources:
+        """What the parts of input and target that are listened to are to each other and to their roles."""
+        input, target = (
+            np.concatenate([self._read(index, *span) for span in self.spans]) for index in (1, 2)
+        )
+        return describe_sources(input=input, target=target, sample_rate=RATE_HZ)
+
     def _read(self, index: int, start: int, stop: int) -> np.ndarray:
         voice, lag = self.voices[index], (0.0, *self.lags_samples)[index]
         return self.gains[index] * read_delayed(voice, self.first + start, self.first + stop, lag_samples=lag)
@@ -133,6 +144,7 @@ def diagnose_audio(
 
 def diagnose_heard(heard: Heard) -> HeardFigures:
     """The figures of recordings that were brought together already."""
+    sources = heard.sources()
     rows = [diagnose(scene).mean() for scene in heard.parts()]
     if not rows:
         raise AudioError(
@@ -142,7 +154,10 @@ def diagnose_heard(heard: Heard) -> HeardFigures:
         field.name: float(np.mean([getattr(row, field.name) for row in rows])) for field in fields(Figures)
     }
     return HeardFigures(
-        **means, input_lag_seconds=heard.input_lag_seconds, target_lag_seconds=heard.target_lag_seconds
+        **means,
+        input_lag_seconds=heard.input_lag_seconds,
+        target_lag_seconds=heard.target_lag_seconds,
+        sources=sources,
     )
 
 

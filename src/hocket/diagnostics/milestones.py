@@ -5,13 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from hocket.diagnostics.copying import (
-    ARTICULATION_MARGIN,
-    HARMONY_MARGIN,
-    RHYTHM_MARGIN,
-    Figures,
-    Verdict,
-)
+from hocket.diagnostics.copying import Figures, Verdict
 from hocket.diagnostics.masks import MaskFigures
 
 BAND = (0.4, 0.6)
@@ -99,6 +93,7 @@ def remedies_for(verdict: Verdict, *, epoch: int, num_epochs: int) -> tuple[Reme
 def checklist(figures: Figures, masks: MaskFigures) -> list[ChecklistItem]:
     """The success criteria, point by point."""
     means = (masks.input_mask_mean, masks.target_mask_mean)
+    margins = figures.margins
     both = f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}"
     return [
         ChecklistItem(
@@ -107,15 +102,17 @@ def checklist(figures: Figures, masks: MaskFigures) -> list[ChecklistItem]:
             all(abs(mean - 0.5) <= MASK_TOLERANCE for mean in means),
         ),
         ChecklistItem("both correlations in 0.40-0.60", both, _in_band(figures)),
-        ChecklistItem("verdict: mixes both sources", str(figures.verdict), figures.verdict is Verdict.MIXING),
+        ChecklistItem(
+            "verdict: neither copy nor overlay", str(figures.verdict), figures.verdict is Verdict.MIXING
+        ),
         ChecklistItem(
             "complementarity of 85 % or more",
             f"{100 * masks.complementarity:.0f} %",
             masks.complementarity >= COMPLEMENTARITY,
         ),
-        _margin("rhythm of the input", figures.rhythm_margin, RHYTHM_MARGIN),
-        _margin("harmony of the target", figures.harmony_margin, HARMONY_MARGIN),
-        _margin("chords articulated by the input", figures.articulation_margin, ARTICULATION_MARGIN),
+        _margin("rhythm of the input", *margins["rhythm"]),
+        _margin("harmony of the target", *margins["harmony"]),
+        _margin("chords articulated by the input", *margins["articulation"]),
     ]
 
 

@@ -1,60 +1,175 @@
-"""What the figures of one output mean in plain words, the same on the command line and in pictures."""
+"""The one wording of what an output is, for command line, log, pictures, report and studio."""
 
 import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from hocket.diagnostics.copying import (
     ARTICULATION_MARGIN,
-    HARMONY_MARGIN,
+    COPYING,
     OVERLAY_R2,
-    RHYTHM_MARGIN,
+    UNRELATED,
     Figures,
+    Rung,
     Verdict,
 )
+from hocket.diagnostics.roles import Sources
 
+GIVES = {"rhythm": "input", "harmony": "target", "articulation": "input"}
+"""Which source has to give what."""
 
-def verdict_words(figures: Figures) -> str:
-    """The alert or the all-clear."""
-    ratio = f"(ratio {figures.ratio:.1f}x)"
-    return {
-        Verdict.COPYING_TARGET: f"⚠ COPYING THE TARGET {ratio}",
-        Verdict.COPYING_INPUT: f"⚠ COPYING THE INPUT {ratio}",
-        Verdict.OVERLAY: f"⚠ OVERLAY (R² {figures.overlay_r2:.2f}: a sum of the two sources explains the output)",
-        Verdict.UNRELATED: "⚠ UNRELATED (the output is like neither source)",
-        Verdict.MIXING: "✓ mixes both sources",
-    }[figures.verdict]
-
-
-def rhythm_words(figures: Figures) -> str:
-    """Whose rhythm the output has."""
-    return _side(
-        figures.rhythm_margin,
-        RHYTHM_MARGIN,
-        "the input's rhythm",
-        "neither rhythm clearly",
-        "the target's rhythm",
-    )
-
-
-def harmony_words(figures: Figures) -> str:
-    """Whose harmony the output has."""
-    return _side(
-        figures.harmony_margin,
-        HARMONY_MARGIN,
-        "the target's harmony",
-        "neither harmony clearly",
-        "the input's harmony",
-    )
-
-
-def articulation_words(figures: Figures) -> str:
-    """In whose rhythm what rings in the output is struck."""
-    return _side(
-        figures.articulation_margin,
-        ARTICULATION_MARGIN,
+WORDS = {
+    "rhythm": ("the input's rhythm", "neither rhythm clearly", "the target's rhythm"),
+    "harmony": ("the target's harmony", "neither harmony clearly", "the input's harmony"),
+    "articulation": (
         "chords struck with the input",
         "chords between the two timings",
         "chords in the target's timing",
-    )
+    ),
+}
+"""What a margin says that is large enough, that is near zero, and that is as large the other way."""
+
+
+class Tone(StrEnum):
+    """How good a verdict is."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    ALARM = "alarm"
+
+
+SIGNS = {Tone.GOOD: "✓", Tone.DOUBTFUL: "◐", Tone.ALARM: "⚠"}
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A verdict as users read it, and the level that it stands for."""
+
+    tone: Tone
+    name: str
+    level: Rung
+
+    @property
+    def line(self) -> str:
+        """Sign and name."""
+        return f"{SIGNS[self.tone]} {self.name}"
+
+
+def worded(figures: Figures) -> Worded:
+    """The verdict. It has a ✓ for a fusion, and for nothing else.
+
+    Of several margins that are too small the one furthest below its least value, in proportion, is named. A margin
+    does not count where the source that should give it has nothing to give, however large it was measured. A copy of
+    the source that the user asked more of is judged by its margins.
+    """
+    sources = sources_of(figures)
+    if figures.verdict is Verdict.UNRELATED:
+        return Worded(Tone.ALARM, "Unrelated to both sources", Rung.NONE)
+    if sources.is_one_recording:
+        return Worded(Tone.ALARM, "Copy of the input", Rung.COPY)
+    if sources.is_only_one_asked:
+        return Worded(Tone.DOUBTFUL, f"Partial: only the {sources.favoured} is left", Rung.NONE)
+    if figures.rung is Rung.COPY and not is_as_asked(figures):
+        return Worded(Tone.ALARM, f"Copy of the {figures.nearer_source}", Rung.COPY)
+    if figures.rung is Rung.OVERLAY:
+        return Worded(Tone.ALARM, "Overlay", Rung.OVERLAY)
+    if missing := _missing(figures):
+        fault = "not measured" if missing[0] in figures.unmeasured else "too weak"
+        return Worded(Tone.DOUBTFUL, f"Partial: {missing[0]} {fault}", Rung.NONE)
+    if figures.articulation_margin < ARTICULATION_MARGIN:
+        return Worded(Tone.DOUBTFUL, "Layering", Rung.LAYERING)
+    return Worded(Tone.GOOD, "Fusion", Rung.FUSION)
+
+
+def causes(figures: Figures) -> list[str]:
+    """Why the verdict is what it is, in a sentence each; they stand right beside it."""
+    sources, level = sources_of(figures), worded(figures).level
+    if sources.is_one_recording:
+        return ["input and target are the same recording: there is nothing to fuse."]
+    found = [weakness.sentence for weakness in sources.weaknesses]
+    if sources.swap_helps:
+        found.append("swap them: the other way round each of them suits its role.")
+    if sources.is_only_one_asked:
+        return [*found, f"only the {sources.favoured} is left, as asked (the amount of the other is 0)."]
+    if figures.verdict is Verdict.UNRELATED or level in (Rung.COPY, Rung.OVERLAY):
+        found.append(_waveforms(figures))
+    elif level is Rung.LAYERING:
+        found.append(f"chords are not struck with the input ({_short_of(figures, 'articulation')}).")
+    else:
+        short = [name for name in _missing(figures) if _is_known(figures, name)]
+        found += [f"{'; '.join(_short_of(figures, name) for name in short)}."] if short else []
+        found += [f"{' and '.join(figures.unmeasured)} could not be measured."] if figures.unmeasured else []
+    if figures.verdict in COPYING and level is not Rung.COPY:
+        how = ", as asked" if is_as_asked(figures) else f" (ratio {figures.ratio:.1f}x)"
+        found.append(f"the output leans towards the {figures.nearer_source}{how}.")
+    return found
+
+
+def rule_words(figures: Figures) -> str:
+    """The answer of the 2x rule, which compares the two correlations and knows nothing else."""
+    ratio = f"(ratio {figures.ratio:.1f}x)"
+    if sources_of(figures).is_one_recording or figures.verdict is Verdict.UNRELATED:
+        return "no answer: there are no two sources in the output to compare"
+    if figures.verdict in COPYING:
+        words = f"⚠ COPYING THE {figures.nearer_source.upper()} {ratio}"
+        return f"{words}, but no plain copy by R²" if figures.leans else words
+    if figures.verdict is Verdict.OVERLAY:
+        return f"neither correlation is twice the other {ratio}, but R² tells an overlay"
+    return f"mixes both sources {ratio}"
+
+
+def is_met(figures: Figures, name: str) -> bool:
+    """Whether a margin is large enough, and its source has something to give."""
+    margin, least = figures.margins[name]
+    return margin >= least and _is_given(figures, name)
+
+
+def is_as_asked(figures: Figures) -> bool:
+    """Whether an output leans towards the very source that the user asked more of."""
+    return figures.verdict in COPYING and figures.nearer_source == sources_of(figures).favoured
+
+
+def sources_of(figures: Figures) -> Sources:
+    """What is known of the sources; nothing where figures come from a log or a batch."""
+    known: Sources = getattr(figures, "sources", Sources())
+    return known
+
+
+def to_json(figures: Figures) -> dict[str, Any]:
+    """The verdict for a page; `rung` goes by the figures alone, `level` is that of the words."""
+    verdict = worded(figures)
+    return {
+        "verdict": str(figures.verdict),
+        "verdict_words": verdict.line,
+        "is_alarm": verdict.tone is Tone.ALARM,
+        "rung": str(figures.rung),
+        "level": str(verdict.level),
+    }
+
+
+def sentences(figures: Figures) -> list[str]:
+    """The causes, whose rhythm and harmony an output has, and how its chords are struck, as whole sentences."""
+    told = causes(figures)
+    known = [name for name in WORDS if _is_known(figures, name)]
+    if heard := [margin_words(figures, name) for name in known if name != "articulation"]:
+        told.append(f"it has {' and '.join(heard)}.")
+    if "articulation" in known:
+        told.append(f"its {margin_words(figures, 'articulation').replace('chords ', 'chords are ', 1)}.")
+    return [_capital(sentence) for sentence in told]
+
+
+def margin_words(figures: Figures, name: str) -> str:
+    """Whose rhythm or harmony the output has, or in whose rhythm what rings in it is struck."""
+    wanted, neither, other = WORDS[name]
+    margin, least = figures.margins[name]
+    if sources_of(figures).is_one_recording:
+        return "the same in both sources"
+    if math.isnan(margin):
+        return "not known"
+    if not _is_given(figures, name):
+        return f"the {GIVES[name]} has hardly any {'pitch' if name == 'harmony' else 'attacks'}"
+    return wanted if margin >= least else other if margin <= -least else neither
 
 
 def overlay_words(figures: Figures) -> str:
@@ -75,7 +190,43 @@ def delay_words(figures: Figures) -> str:
     return f"the output comes {' and '.join(parts)}: compared without that delay" if parts else ""
 
 
-def _side(margin: float, least: float, wanted: str, neither: str, other: str) -> str:
-    if math.isnan(margin):
-        return "not known"
-    return wanted if margin >= least else other if margin <= -least else neither
+def _missing(figures: Figures) -> list[str]:
+    """The margins that a verdict of `Partial` lacks, the one that names it first."""
+    shares = {name: margin / least for name, (margin, least) in figures.margins.items()}
+    missing = [
+        name for name in ("rhythm", "harmony") if not is_met(figures, name) and name not in figures.unmeasured
+    ]
+    missing.sort(key=lambda name: (_is_given(figures, name), shares[name]))
+    return missing or figures.unmeasured
+
+
+def _is_given(figures: Figures, name: str) -> bool:
+    """Whether the source that should give it has it to give."""
+    return not sources_of(figures).is_weak(GIVES[name])
+
+
+def _is_known(figures: Figures, name: str) -> bool:
+    """Whether a margin says something of this output."""
+    sources = sources_of(figures)
+    is_measured = name not in figures.unmeasured
+    return is_measured and _is_given(figures, name) and not sources.is_one_recording
+
+
+def _short_of(figures: Figures, name: str) -> str:
+    margin, least = figures.margins[name]
+    return f"{name} margin {margin:.2f}, {least:.2f} is needed"
+
+
+def _waveforms(figures: Figures) -> str:
+    """What the correlations and R² of a copy, an overlay or something unrelated are."""
+    ours, theirs, r2 = figures.output_input_correlation, figures.output_target_correlation, figures.overlay_r2
+    if not all(map(math.isfinite, (ours, theirs, r2))):
+        return "the figures of this output are not finite, so nothing can be said of it."
+    both = f"correlation with the input {ours:.2f}, with the target {theirs:.2f}"
+    if figures.verdict is Verdict.UNRELATED:
+        return f"{both}: below {UNRELATED:.2f}, and no sum of the two explains it."
+    return f"a sum of the two recordings explains {100 * r2:.0f} % of it ({both})."
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

@@ -1,7 +1,7 @@
 """What a fusion is, judged by as much of it as takes no longer to judge than it took to make."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from hocket.diagnostics.listening import (
     diagnose_heard,
     listen,
 )
-from hocket.diagnostics.roles import weak_roles
+from hocket.errors import AudioError
 from hocket.inference.fusion import Fusion
 from hocket.inference.views import Cut, Resampled, Spread
 
@@ -25,7 +25,7 @@ __all__ = [
     "chosen_minutes",
     "diagnose_fusion",
     "excerpt",
-    "weaknesses",
+    "judge",
 ]
 
 
@@ -44,7 +44,7 @@ class Excerpt:
 def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> HeardFigures:
     """The figures of `hocket.diagnostics.listening.diagnose_audio` for a fusion of any length, minute by minute.
 
-    No delay is looked for: a fusion has none.
+    No delay is looked for: a fusion has none. The amounts that were asked for are among its sources.
 
     Raises:
         AudioError: one of the three is silent once it is folded to mono, or they never sound together.
@@ -52,18 +52,22 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     output, input, target = (
         Resampled(Spread(recording, 1), RATE_HZ) for recording in (fusion.output, fusion.input, fusion.target)
     )
-    return diagnose_heard(listen(output, input, target, most_minutes=most_minutes, may_be_late=False))
+    figures = diagnose_heard(listen(output, input, target, most_minutes=most_minutes, may_be_late=False))
+    asked = fusion.options.controls
+    sources = replace(figures.sources, input_amount=asked.input_amount, target_amount=asked.target_amount)
+    return replace(figures, sources=sources)
 
 
-def weaknesses(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> list[str]:
-    """A sentence for each source that is too weak for its role."""
-    rate = fusion.input.sample_rate
-    spans = list(chosen_minutes(fusion.input.num_samples, rate, most_minutes))
-    input, target = (
-        np.concatenate([Spread(source, 1).read(*span)[0] for span in spans])
-        for source in (fusion.input, fusion.target)
-    )
-    return [weakness.sentence for weakness in weak_roles(input=input, target=target, sample_rate=rate)]
+def judge(fusion: Fusion) -> tuple[HeardFigures | None, list[str]]:
+    """The figures, None where they cannot be had, and what the user should know of how the output came about."""
+    notes = list(fusion.notes)
+    try:
+        figures = diagnose_fusion(fusion)
+    except AudioError as error:
+        return None, [*notes, f"there is no diagnosis, as {error}"]
+    if fusion.output.duration_seconds > 60 * MOST_MINUTES:
+        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    return figures, notes
 
 
 def excerpt(

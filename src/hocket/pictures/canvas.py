@@ -102,11 +102,13 @@ def place(
     return axes
 
 
-def write(figure: "Figure", text: str, *, left: float, top: float, points: float, **settings: Any) -> None:
-    """Text whose upper left corner (or what `ha` and `va` say) is at a place given in pixels."""
+def write(
+    figure: "Figure", text: str, *, left: float, top: float, points: float, limit: int = 100, **settings: Any
+) -> None:
+    """At most `limit` letters whose upper left corner (or what `ha` and `va` say) is at a place given in pixels."""
     width, height = size(figure)
     settings = {"ha": "left", "va": "top"} | settings
-    figure.text(left / width, 1 - top / height, printable(text), fontsize=points, **settings)
+    figure.text(left / width, 1 - top / height, printable(text, limit), fontsize=points, **settings)
 
 
 def size(figure: "Figure") -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hocket.diagnostics.copying import Figures
-from hocket.diagnostics.wording import delay_words
+from hocket.diagnostics.wording import causes, delay_words
 from hocket.pictures.canvas import COLOURS, INK, RULE, clock, place, shades, sheet
 from hocket.pictures.headline import HEIGHT, draw_headline, heading, label
 from hocket.pictures.masks import LOWEST_HZ, RANGE_DB, frequency_axis, spectrogram
@@ -52,8 +52,9 @@ def draw_check(
     voices = {
         role: _at_unit_rms(voice[:length]) for role, voice in zip(ROLES, (input, output, target), strict=True)
     }
+    note = " ".join([*causes(figures), delay_words(figures)])
     with sheet(path, width=WIDTH_PIXELS, height=HEIGHT_PIXELS) as figure:
-        draw_headline(figure, figures, title=title, note=delay_words(figures), left=24, width=RIGHT - 24)
+        draw_headline(figure, figures, title=title, note=note, left=24, width=RIGHT - 24)
         _draw_waveforms(figure, voices, sample_rate)
         _draw_spectra(figure, voices, sample_rate)
         _draw_onsets(figure, voices, sample_rate)

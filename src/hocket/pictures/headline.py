@@ -1,24 +1,10 @@
-"""The head of a picture: the verdict in plain words, the rung, and the figures that they follow from."""
+"""The head of a picture: the verdict, its level, and the figures that they follow from."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hocket.diagnostics.copying import (
-    ARTICULATION_MARGIN,
-    HARMONY_MARGIN,
-    OVERLAY_R2,
-    RHYTHM_MARGIN,
-    Figures,
-    Rung,
-    Verdict,
-)
-from hocket.diagnostics.wording import (
-    articulation_words,
-    harmony_words,
-    overlay_words,
-    rhythm_words,
-    verdict_words,
-)
+from hocket.diagnostics.copying import COPYING, OVERLAY_R2, Figures, Rung
+from hocket.diagnostics.wording import Tone, is_as_asked, is_met, margin_words, overlay_words, worded
 from hocket.pictures.canvas import ALARM, COLOURS, DOUBTFUL, GOOD, INK, QUIET, RULE, place, write
 
 if TYPE_CHECKING:
@@ -26,7 +12,9 @@ if TYPE_CHECKING:
 
 HEIGHT = 208
 CHIP = 104
+MOST_LETTERS = 220
 LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
+TONES = {Tone.GOOD: GOOD, Tone.DOUBTFUL: DOUBTFUL, Tone.ALARM: ALARM}
 
 
 @dataclass(frozen=True)
@@ -46,35 +34,21 @@ def draw_headline(
 ) -> None:
     """Draws into the upper 208 pixels; `note` stands under the title in small print."""
     write(figure, title, left=left, top=22, points=12, color=QUIET)
-    colour = verdict_colour(figures)
-    write(figure, verdict_words(figures), left=left, top=48, points=21, color=colour, weight="bold")
+    verdict = worded(figures)
+    colour = TONES[verdict.tone]
+    write(figure, verdict.line, left=left, top=48, points=21, color=colour, weight="bold")
     if note:
-        write(figure, note, left=left, top=86, points=10, color=QUIET)
-    _draw_ladder(figure, figures.rung, right=left + width)
+        write(figure, note, limit=MOST_LETTERS, left=left, top=86, points=10, color=QUIET)
+    _draw_ladder(figure, verdict.level, colour, right=left + width)
     gauges = gauges_of(figures)
     step = width / len(gauges)
     for number, gauge in enumerate(gauges):
         _draw_gauge(figure, gauge, left=left + number * step, width=step - 24)
 
 
-def verdict_colour(figures: Figures) -> str:
-    """Green for a mix, red for an alarm."""
-    return GOOD if figures.verdict is Verdict.MIXING else ALARM
-
-
 def gauges_of(figures: Figures) -> list[Gauge]:
     """The six figures in the order in which one asks: how alike, whose rhythm, whose harmony, merely a sum."""
-    margins = (
-        ("rhythm margin", figures.rhythm_margin, RHYTHM_MARGIN, rhythm_words(figures)),
-        ("harmony margin", figures.harmony_margin, HARMONY_MARGIN, harmony_words(figures)),
-        (
-            "articulation margin",
-            figures.articulation_margin,
-            ARTICULATION_MARGIN,
-            articulation_words(figures),
-        ),
-    )
-    copied = figures.verdict in (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET)
+    copied = figures.verdict in COPYING and not is_as_asked(figures)
     ratio, alike = (
         f"one is {figures.ratio:.{1 if figures.ratio < 10 else 0}f}x the other",
         ALARM if copied else INK,
@@ -82,7 +56,16 @@ def gauges_of(figures: Figures) -> list[Gauge]:
     return [
         Gauge("output→input", figures.output_input_correlation, 0.0, ratio, alike),
         Gauge("output→target", figures.output_target_correlation, 0.0, ratio, alike),
-        *(Gauge(*margin, GOOD if margin[1] >= margin[2] else DOUBTFUL) for margin in margins),
+        *(
+            Gauge(
+                f"{name} margin",
+                margin,
+                least,
+                margin_words(figures, name),
+                GOOD if is_met(figures, name) else DOUBTFUL,
+            )
+            for name, (margin, least) in figures.margins.items()
+        ),
         Gauge(
             "overlay R²",
             figures.overlay_r2,
@@ -109,26 +92,22 @@ def _draw_gauge(figure: "Figure", gauge: Gauge, *, left: float, width: float) ->
     write(figure, gauge.words, left=left, top=183, points=9, color=QUIET)
 
 
-def _draw_ladder(figure: "Figure", rung: Rung, *, right: float) -> None:
-    """The four rungs from copy to fusion, the output's own filled."""
+def _draw_ladder(figure: "Figure", level: Rung, level_colour: str, *, right: float) -> None:
+    """The four levels from copy to fusion, the output's own filled."""
     start = right - CHIP * len(LADDER)
     for number, step in enumerate(LADDER):
-        reached = step is rung
+        reached = step is level
         axes = place(figure, left=start + number * CHIP + 4, top=20, width=CHIP - 8, height=26)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_facecolor(_rung_colour(rung) if reached else "white")
+        axes.set_facecolor(level_colour if reached else "white")
         for spine in axes.spines.values():
             spine.set_visible(True)
-            spine.set_edgecolor(_rung_colour(rung) if reached else RULE)
+            spine.set_edgecolor(level_colour if reached else RULE)
         colour, weight = ("white", "bold") if reached else (QUIET, "normal")
         axes.text(0.5, 0.46, str(step), ha="center", va="center", fontsize=10, color=colour, weight=weight)
-    if rung is Rung.NONE:
-        write(figure, "on none of these rungs", left=right - 4, top=50, points=9, color=QUIET, ha="right")
-
-
-def _rung_colour(rung: Rung) -> str:
-    return {Rung.FUSION: GOOD, Rung.LAYERING: DOUBTFUL}.get(rung, ALARM)
+    if level is Rung.NONE:
+        write(figure, "on none of these levels", left=right - 4, top=50, points=9, color=QUIET, ha="right")
 
 
 def label(figure: "Figure", role: str, *, top: float, left: float = 24) -> None:

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
-from hocket.diagnostics.copying import (
-    ARTICULATION_MARGIN,
-    COPYING,
-    HARMONY_MARGIN,
-    RHYTHM_MARGIN,
-)
+from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import MILESTONES
+from hocket.diagnostics.wording import WORDS
 from hocket.report.happenings import MUCH_WAITING, waiting_share
-from hocket.report.headings import leans, source_of, unmeasured
 from hocket.report.judging import Judged, headline, newest_epoch, num_unknown
 from hocket.report.loss import MUSICAL, weight_of
 from hocket.report.run import Run, number
@@ -104,7 +99,8 @@ def _remedies(run: Run, row: Judged, config: Mapping[str, Any]) -> list[Advice]:
     ]
     if not remedies:
         return []
-    why = f"the output leans to the {source_of(row.figures)}" if leans(row.figures) else remedies[0].reason
+    figures = row.figures
+    why = f"the output leans towards the {figures.nearer_source}" if figures.leans else remedies[0].reason
     more = (
         ": reconstruction of both sources at 0.3 and 0.7 did not cure the project's own collapsed run"
         if verdict is Verdict.COPYING_TARGET
@@ -123,7 +119,7 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
     """By what is missing of a fusion; by the preset where the objective does not ask for it."""
     config, figures = run.weights_at(row.step), row.figures
     wanted = _missing(figures)
-    if not wanted and (names := unmeasured(figures)):
+    if not wanted and (names := figures.unmeasured):
         return [
             Advice(
                 f"Listen to the examples: {' and '.join(names)} could not be measured, as where a source has no onsets "
@@ -147,17 +143,11 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
 
 def _missing(figures: Figures) -> list[tuple[str, str]]:
     """The weights that ask for the margins that are too small, and their names in words."""
-    asked = (
-        ("rhythm_weight", "the input's rhythm", figures.rhythm_margin, RHYTHM_MARGIN),
-        ("harmony_weight", "the target's harmony", figures.harmony_margin, HARMONY_MARGIN),
-        (
-            "articulation_weight",
-            "chords struck with the input",
-            figures.articulation_margin,
-            ARTICULATION_MARGIN,
-        ),
-    )
-    return [(name, words) for name, words, margin, least in asked if margin < least]
+    return [
+        (f"{name}_weight", WORDS[name][0])
+        for name, (margin, least) in figures.margins.items()
+        if margin < least
+    ]
 
 
 def _preset(run: Run) -> Advice:

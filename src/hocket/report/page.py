@@ -15,15 +15,15 @@ from markupsafe import Markup
 
 import hocket
 from hocket import files
-from hocket.diagnostics import ChecklistItem, Rung, Verdict
+from hocket.diagnostics import ChecklistItem
+from hocket.diagnostics.wording import Worded, worded
 from hocket.errors import HocketError
 from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
-from hocket.pictures.headline import Gauge, gauges_of
+from hocket.pictures.headline import LADDER, Gauge, gauges_of
 from hocket.report import facts, panels
 from hocket.report.advice import Advice, advice
 from hocket.report.chart import Mark, percent, short
 from hocket.report.examples import pairs_of
-from hocket.report.headings import heading_of
 from hocket.report.judging import (
     Judged,
     MilestoneState,
@@ -38,7 +38,7 @@ from hocket.report.loss import Share, shares_of
 from hocket.report.marks import marks_of, signs_of
 from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
 from hocket.report.run import Run, fixed, read_run
-from hocket.report.story import rung_words, sentences
+from hocket.report.story import sentences
 from hocket.report.summary import state_words
 
 MOST_PAIRS = 6
@@ -46,8 +46,6 @@ MOST_PAIRS = 6
 
 ENDINGS = (".html", ".htm")
 """Of the file that is written; any other name could be that of a log or of weights."""
-
-LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ class RunView:
     row: Judged | None
     is_best: bool
     gauges: list[Gauge]
-    heading: str
-    tone: str
+    verdict: Worded | None
     sentences: list[str]
     advice: list[Advice]
     checklist: list[ChecklistItem]
@@ -128,17 +125,13 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     rows = judged(run)
     marks = marks_of(run)
     views, num_pairs = _pairs(run, num_runs)
-    heading, tone = (
-        heading_of(row.figures) if row else ("No verdict" + " yet" * (run.state == "training"), "open")
-    )
     return RunView(
         run=run,
         state_words=state_words(run),
         row=row,
         is_best=judged_best(run) is not None,
         gauges=gauges_of(row.figures) if row else [],
-        heading=heading,
-        tone=tone,
+        verdict=worded(row.figures) if row else None,
         sentences=sentences(run),
         advice=advice(run),
         checklist=checklist_of(row) if row else [],
@@ -195,31 +188,12 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "short": short,
-        "letter": letter,
         "places": gauge_places,
         "tone": _tone,
         "fixed": fixed,
     }
-    environment.globals |= {"rung_words": rung_words, "time_ticks": time_ticks, "verdict_name": _verdict_name}
+    environment.globals |= {"time_ticks": time_ticks, "worded": worded}
     return environment
-
-
-def letter(row: Judged) -> str:
-    """One letter for a verdict: T, I copies; O overlay; U unrelated; M mixes; L layering; F fusion."""
-    if row.figures.rung in (Rung.FUSION, Rung.LAYERING):
-        return str(row.figures.rung)[0].upper()
-    return {
-        Verdict.COPYING_TARGET: "T",
-        Verdict.COPYING_INPUT: "I",
-        Verdict.OVERLAY: "O",
-        Verdict.UNRELATED: "U",
-        Verdict.MIXING: "M",
-    }[row.figures.verdict]
-
-
-def _verdict_name(row: Judged) -> str:
-    rung = row.figures.rung
-    return str(rung) if rung in (Rung.FUSION, Rung.LAYERING) else str(row.figures.verdict)
 
 
 def gauge_places(gauge: Gauge) -> dict[str, str]:

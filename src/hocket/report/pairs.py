@@ -1,6 +1,5 @@
 """One validation pair to look at and to listen to: pictures of the newest or best output, sound of several."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,13 +8,11 @@ import numpy as np
 from hocket.audio import Audio
 from hocket.audio.players import mp3
 from hocket.diagnostics import Figures
-from hocket.diagnostics.wording import harmony_words, rhythm_words
+from hocket.diagnostics.wording import sentences, worded
 from hocket.pictures.headline import Gauge, gauges_of
 from hocket.report import lanes
 from hocket.report.examples import Pair, StepOfPair, masks_of, sound_of
-from hocket.report.headings import words_of
 from hocket.report.pictures import LaneGroup, groups_of
-from hocket.report.story import what_it_is
 
 LEVEL = 0.1
 ENVELOPE_SECONDS = 0.02
@@ -77,9 +74,9 @@ def view(pair: Pair, *, best_epoch: int, most_seconds: float) -> PairView | None
         shown=shown,
         seconds=seconds,
         figures=shown.figures,
-        verdict=words_of(shown.figures),
+        verdict=worded(shown.figures).line,
         gauges=gauges_of(shown.figures),
-        sentences=[_in_short(shown.figures), what_it_is(shown.figures), *_envelopes(voices, rate)],
+        sentences=[*sentences(shown.figures), *_envelopes(voices, rate)],
         sounds=_sounds(pair, shown, voices, rate, most_seconds=most_seconds),
         groups=groups_of(voices, rate, masks_of(shown.stem)),
     )
@@ -99,18 +96,6 @@ def _level(waveform: np.ndarray) -> np.ndarray:
     """The waveform at RMS 0.1, as all others; silence stays silence."""
     level = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))
     return (waveform * (LEVEL / level)).astype(np.float32) if level > 1e-6 else waveform
-
-
-def _in_short(figures: Figures) -> str:
-    """Whose rhythm, whose harmony."""
-    rhythm, harmony = map(math.isfinite, (figures.rhythm_margin, figures.harmony_margin))
-    if not rhythm and not harmony:
-        return "Whose rhythm and whose harmony it has could not be measured."
-    if not rhythm:
-        return f"It has {harmony_words(figures)}; whose rhythm could not be measured."
-    if not harmony:
-        return f"It has {rhythm_words(figures)}; whose harmony could not be measured."
-    return f"It has {rhythm_words(figures)} and {harmony_words(figures)}."
 
 
 def _envelopes(voices: Mapping[str, np.ndarray], rate: int) -> list[str]:
@@ -167,7 +152,7 @@ def _sounds(
 
 def _output_label(step: StepOfPair) -> str:
     epoch = f"epoch {step.epoch}, " if step.epoch else ""
-    return f"output, {epoch}step {step.step}: {step.figures.verdict}"
+    return f"output, {epoch}step {step.step}: {worded(step.figures).name}"
 
 
 def _chosen(steps: Sequence[StepOfPair], shown: StepOfPair, most: int) -> list[StepOfPair]:

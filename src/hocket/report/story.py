@@ -2,24 +2,21 @@
 
 import math
 
-from hocket.diagnostics import Figures, MaskFigures, Rung, Verdict
-from hocket.diagnostics.copying import COPYING, COPYING_RATIO, RHYTHM_MARGIN
+from hocket.diagnostics import MaskFigures, Rung
+from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import COMPLEMENTARITY, MASK_TOLERANCE
-from hocket.diagnostics.wording import articulation_words, harmony_words, rhythm_words
+from hocket.diagnostics.wording import rule_words
+from hocket.diagnostics.wording import sentences as sentences_of
 from hocket.report.happenings import counted, faults, listed, waiting
-from hocket.report.headings import leans, source_of, unmeasured
 from hocket.report.judging import Judged, headline, judged, judged_best, num_unknown
 from hocket.report.loss import MUSICAL, shares_of, weight_of
-from hocket.report.run import Run, fixed
+from hocket.report.run import Run
 
 FLAT_VARIANCE = 0.02
 """Below this both masks are nearly the same everywhere: an agent that has learned reaches 0.15 to 0.25."""
 
 NEAR_HALF = 0.15
 """Masks that have decided nothing lie this near to 0.5; flat ones elsewhere have decided for one source."""
-
-NEARLY_EQUAL = 0.9
-"""From this correlation on one waveform cannot have another envelope than the other."""
 
 MUCH_WORSE = 5.0
 
@@ -30,7 +27,8 @@ def sentences(run: Run) -> list[str]:
     if row is None:
         return [_before_validation(run), *faults(run)]
     return [
-        what_it_is(row.figures),
+        *sentences_of(row.figures),
+        f"The 2x rule of the training update: {rule_words(row.figures)}.",
         *_masks(row),
         *_objective(run, row),
         *_worst_pair(row),
@@ -40,81 +38,6 @@ def sentences(run: Run) -> list[str]:
         *faults(run),
         *waiting(run),
     ]
-
-
-def what_it_is(figures: Figures) -> str:
-    """The verdict as a sentence, with the figures that it rests on."""
-    ours, theirs = figures.output_input_correlation, figures.output_target_correlation
-    if not all(map(math.isfinite, (ours, theirs, figures.overlay_r2))):
-        return "The figures of this output are not finite, so nothing can be said of it."
-    both = f"correlation with the input {ours:.2f}, with the target {theirs:.2f}"
-    if figures.verdict in COPYING:
-        return _copying(figures, both)
-    if figures.verdict is Verdict.OVERLAY:
-        return (
-            f"The output is the two recordings laid over each other: a weighted sum of them explains "
-            f"{100 * figures.overlay_r2:.0f} % of it ({both})."
-        )
-    if figures.verdict is Verdict.UNRELATED:
-        return f"The output is like neither source: {both}, and no sum of the two explains it."
-    return _mixing(figures, both)
-
-
-def rung_words(figures: Figures) -> str:
-    """What the rung means."""
-    if figures.rung is Rung.NONE and (names := unmeasured(figures)):
-        return f"not known: {listed(names)} could not be measured"
-    return {
-        Rung.COPY: "copy: the output is one of its sources",
-        Rung.OVERLAY: "overlay: both sources at once, nothing chosen",
-        Rung.LAYERING: "layering: the right rhythm and the right harmony side by side",
-        Rung.FUSION: "fusion: the target's harmony, struck in the input's rhythm",
-        Rung.NONE: "none yet: the rhythm or the harmony asked for is missing",
-    }[figures.rung]
-
-
-def _copying(figures: Figures, both: str) -> str:
-    source = source_of(figures)
-    if leans(figures):
-        return (
-            f"The output leans to the {source}: one correlation is more than {COPYING_RATIO:g} times the other "
-            f"({both}). This raises the alarm of the copying rule, although R² says that it is no plain copy: a sum of "
-            f"the sources explains only {100 * figures.overlay_r2:.0f} % of it."
-        )
-    margin = figures.rhythm_margin
-    alike = figures.output_target_correlation if source == "target" else figures.output_input_correlation
-    follows = -margin if source == "target" else margin
-    said = (
-        f"The output follows the {source}'s envelope: copying"
-        if follows >= RHYTHM_MARGIN or alike >= NEARLY_EQUAL
-        else f"The output copies the {source}"
-    )
-    return f"{said} ({both}, rhythm margin {fixed(margin)})."
-
-
-def _mixing(figures: Figures, both: str) -> str:
-    words = ", ".join(
-        said(figures) if math.isfinite(margin) else f"{name} not known"
-        for name, said, margin in (
-            ("rhythm", rhythm_words, figures.rhythm_margin),
-            ("harmony", harmony_words, figures.harmony_margin),
-            ("articulation", articulation_words, figures.articulation_margin),
-        )
-    )
-    margins = (
-        f"margins: rhythm {fixed(figures.rhythm_margin)}, harmony {fixed(figures.harmony_margin)}, "
-        f"articulation {fixed(figures.articulation_margin)}"
-    )
-    said = {
-        Rung.FUSION: f"The output mixes both sources and fuses them: {words}",
-        Rung.LAYERING: f"The output mixes both sources, but side by side: {words}",
-    }.get(
-        figures.rung,
-        f"Both waveforms are in the output; whether they are fused is not known: {words}"
-        if unmeasured(figures)
-        else f"Both waveforms are in the output, which is not yet a fusion: {words}",
-    )
-    return f"{said} ({both}; {margins})."
 
 
 def _masks(row: Judged) -> list[str]:
@@ -136,7 +59,7 @@ def _masks(row: Judged) -> list[str]:
     both = f"{means[0]:.2f}/{means[1]:.2f}"
     if figures.rung is not Rung.COPY or not balanced:
         return []
-    source = source_of(figures)
+    source = figures.nearer_source
     other = "input" if source == "target" else "target"
     found = [
         f"The masks are balanced ({both}) while the output is the {source}: a balanced mask is not a balanced output. "
@@ -167,7 +90,7 @@ def _objective(run: Run, row: Judged) -> list[str]:
     config = run.weights_at(row.step - 1)
     if not config or row.figures.rung is not Rung.COPY:
         return []
-    source = source_of(row.figures)
+    source = row.figures.nearer_source
     other = "input" if source == "target" else "target"
     own, theirs = weight_of(config, f"loss_weight_{source}"), weight_of(config, f"loss_weight_{other}")
     found = []

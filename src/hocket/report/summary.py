@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from hocket.diagnostics import Figures
+from hocket.diagnostics.wording import to_json, worded
 from hocket.report.advice import advice
 from hocket.report.examples import Pair, pairs_of
 from hocket.report.facts import facts_of
-from hocket.report.headings import heading_of, is_alarm, words_of
 from hocket.report.judging import checklist_of, headline, judged, milestones_of
 from hocket.report.run import Run, read_run
-from hocket.report.story import rung_words, sentences
+from hocket.report.story import sentences
 
 STATE_WORDS = {"training": "training", "ended": "ended", "stopped": "stopped before its planned end"}
-_FOLLOWS = ("verdict", "verdict_words", "heading", "is_alarm", "rung", "rung_words")
+_FOLLOWS = ("verdict", "verdict_words", "is_alarm", "rung", "level")
 
 
 def summarise(path: str | Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "num_steps": run.num_steps,
         "epoch": run.epoch,
         "num_epochs": run.num_epochs,
-        **(_verdict(row.figures) if row else dict.fromkeys(_FOLLOWS)),
+        **(to_json(row.figures) if row else dict.fromkeys(_FOLLOWS)),
         "figures": _figures(row.figures) if row else None,
         "sentences": sentences(run),
         "milestones": [
@@ -53,7 +53,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "examples": [_pair(pair) for pair in pairs_of(run.path)],
         "facts": facts_of(run),
         "validations": [
-            {"epoch": item.epoch, "step": item.step, **_verdict(item.figures)} for item in judged(run)
+            {"epoch": item.epoch, "step": item.step, **to_json(item.figures)} for item in judged(run)
         ],
     }
 
@@ -67,17 +67,6 @@ def state_words(run: Run) -> str:
     if isinstance(reason, str):
         place += f" ({reason})"
     return f"{STATE_WORDS[run.state]}, {place}"
-
-
-def _verdict(figures: Figures) -> dict[str, Any]:
-    return {
-        "verdict": str(figures.verdict),
-        "verdict_words": words_of(figures),
-        "heading": heading_of(figures)[0],
-        "is_alarm": is_alarm(figures),
-        "rung": str(figures.rung),
-        "rung_words": rung_words(figures),
-    }
 
 
 def _figures(figures: Figures) -> dict[str, Any]:
@@ -98,6 +87,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
                 "step": item.step,
                 "epoch": item.epoch,
                 "verdict": str(item.figures.verdict),
+                "verdict_words": worded(item.figures).line,
                 "figures": _figures(item.figures),
             }
             for item in pair.steps

@@ -14,7 +14,7 @@ import numpy as np
 from hocket import audio, files
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Workspace
-from hocket.errors import AudioError, HocketError
+from hocket.errors import HocketError
 from hocket.studio.intake import in_users_words
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
@@ -26,7 +26,6 @@ from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told
 
 if TYPE_CHECKING:
-    from hocket.diagnostics import Figures
     from hocket.inference import FuseOptions, Fuser, Fusion
 
 VOICES = (*ROLES, "output")
@@ -34,7 +33,7 @@ PICTURE = "sources.png"
 FUSED, JUDGED = 0.6, 0.95
 """How much of a job is done when it is fused, and when it is judged."""
 
-# Before a minute is diagnosed, it is read twice for weaknesses of the sources and thrice for levels, which is quick.
+# Before a minute is diagnosed, it is read thrice for levels and twice for what the sources are, which is quick.
 QUICK_READS = 5
 # The output as it is and all three for players, with the parts of the sources as they are while the job runs.
 BYTES_A_SAMPLE = 4 + 3 * 2 + 2 * 4
@@ -226,16 +225,9 @@ def played_name(voice: str) -> str:
 
 def _judged(fusion: "Fusion") -> dict[str, Any]:
     """Verdict, figures, sentences and notes; without figures where a diagnosis cannot be made."""
-    from hocket.inference.judging import MOST_MINUTES, diagnose_fusion, weaknesses
+    from hocket.inference.judging import judge
 
-    notes = [*fusion.notes, *weaknesses(fusion)]
-    figures: Figures | None = None
-    try:
-        figures = diagnose_fusion(fusion)
-    except AudioError as error:
-        notes.append(f"There is no diagnosis, as {error}")
-    if figures is not None and fusion.output.duration_seconds > 60 * MOST_MINUTES:
-        notes.append(f"The figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+    figures, notes = judge(fusion)
     return {"notes": notes, **figures_told(figures)}
 
 

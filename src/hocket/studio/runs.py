@@ -25,7 +25,7 @@ GONE_EXAMPLE = "This example is not here, or no longer: older ones are thinned o
 NO_RUNS = "No runs can be read: start the studio with --runs and the folder that holds them."
 MAX_PICTURES = 32
 STRANGE = "{name} has a log that cannot be understood: look at the studio's terminal."
-LISTED = ("state", "step", "num_steps", "verdict")
+LISTED = ("state", "step", "num_steps", "verdict", "verdict_words")
 
 logger = logging.getLogger("hocket.studio")
 

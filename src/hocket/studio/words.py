@@ -20,48 +20,11 @@ KEYS = (
 def figures_told(figures: "Figures | None") -> dict[str, Any]:
     """Verdict, rung, sentences and figures, ready for JSON; None is a fusion that could not be judged."""
     if figures is None:
-        words = "no diagnosis"
-        told: dict[str, Any] = {"verdict": None, "verdict_words": words, "is_alarm": False, "rung": None}
-        return told | {"sentences": [], "figures": []}
-    from hocket.diagnostics import Verdict
-    from hocket.report.headings import words_of
+        told: dict[str, Any] = {"verdict": None, "verdict_words": "no diagnosis", "is_alarm": False}
+        return told | {"rung": None, "level": None, "sentences": [], "figures": []}
+    from hocket.diagnostics.wording import sentences, to_json
 
-    return {
-        "verdict": str(figures.verdict),
-        "verdict_words": words_of(figures),
-        "is_alarm": figures.verdict is not Verdict.MIXING,
-        "rung": str(figures.rung),
-        "sentences": sentences(figures),
-        "figures": gauges(figures),
-    }
-
-
-def sentences(figures: "Figures") -> list[str]:
-    """Whose rhythm, whose harmony, how the chords are struck, and whether it is more than a sum."""
-    from hocket.diagnostics.wording import articulation_words, harmony_words, rhythm_words
-
-    chords = articulation_words(figures)
-    return [
-        f"It has {rhythm_words(figures)}.",
-        f"It has {harmony_words(figures)}.",
-        f"Its {chords.replace('chords ', 'chords are ', 1)}.",
-        _novelty(figures),
-    ]
-
-
-def _novelty(figures: "Figures") -> str:
-    """Whether there is more to it than its sources, in agreement with verdict and rung."""
-    from hocket.diagnostics.copying import Rung
-    from hocket.diagnostics.wording import overlay_words
-    from hocket.report.headings import leans, source_of
-
-    if figures.rung is Rung.COPY:
-        return f"It is a copy of the {source_of(figures)}, or nearly so."
-    if leans(figures):
-        return f"It is more than a sum of the two, but leans to the {source_of(figures)}."
-    if overlay_words(figures).startswith("more"):
-        return "It is more than a sum of the two."
-    return "It is nothing but a sum of the two."
+    return to_json(figures) | {"sentences": sentences(figures), "figures": gauges(figures)}
 
 
 def gauges(figures: "Figures") -> list[dict[str, Any]]:

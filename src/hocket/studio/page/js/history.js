@@ -25,7 +25,7 @@ export class Visit {
       cut: cutWords(result.options),
       words: result.verdict_words,
       alarm: result.is_alarm,
-      rung: result.rung,
+      level: result.level,
     });
     this.keep();
   }
@@ -68,8 +68,7 @@ export class Visit {
         { type: "button", class: "open", "aria-current": chosen ? "true" : null, onclick: () => this.onOpen(entry) },
         el("b", {}, `${entry.number}. ${entry.title}`),
         el("span", { class: "hint" }, [entry.options, entry.cut].filter(Boolean).join(" · ")),
-        el("span", { class: `entry-verdict ${entry.alarm ? "bad" : entry.rung === "fusion" ? "good" : "doubtful"}` },
-          entry.alarm ? entry.words : `${entry.words}${entry.rung === "none" ? "" : ` · ${entry.rung}`}`),
+        el("span", { class: `entry-verdict ${entry.alarm ? "bad" : entry.level === "fusion" ? "good" : "doubtful"}` }, entry.words),
       ),
       el("button", { type: "button", class: "quiet remove", "aria-label": `Remove ${entry.number}. ${entry.title}`, onclick: remove }, "×"),
     );

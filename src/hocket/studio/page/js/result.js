@@ -5,7 +5,7 @@ import { optionWords } from "./controls.js";
 import { channels, clock, el, hertz } from "./dom.js";
 import { Transport } from "./transport.js";
 
-const RUNGS = ["copy", "overlay", "layering", "fusion"];
+const LEVELS = ["copy", "overlay", "layering", "fusion"];
 const MASKS = {
   input_mask_mean: "mean of the input's mask",
   target_mask_mean: "mean of the target's mask",
@@ -78,10 +78,10 @@ export function titleOf({ input_name: input, target_name: target }) {
   return `${stem(input)} × ${stem(target)}`;
 }
 
-export function verdictOf({ verdict_words: words, is_alarm: alarm, rung, sentences = [] }) {
-  const reached = RUNGS.indexOf(rung);
-  const tone = alarm ? "bad" : rung === "fusion" ? "good" : "doubtful";
-  const ladder = RUNGS.map((name, place) =>
+export function verdictOf({ verdict_words: words, is_alarm: alarm, level, sentences = [] }) {
+  const reached = LEVELS.indexOf(level);
+  const tone = alarm ? "bad" : level === "fusion" ? "good" : "doubtful";
+  const ladder = LEVELS.map((name, place) =>
     el("li", { class: place === reached ? `rung ${tone}` : "rung", "aria-current": place === reached ? "true" : null }, name),
   );
   return [
@@ -89,7 +89,7 @@ export function verdictOf({ verdict_words: words, is_alarm: alarm, rung, sentenc
       "div",
       { class: "verdict-head" },
       el("p", { class: `verdict ${tone}` }, words),
-      el("ol", { class: "ladder", "aria-label": reached < 0 ? "On none of these rungs" : `Rung: ${rung}` }, ...ladder),
+      el("ol", { class: "ladder", "aria-label": reached < 0 ? "On none of these levels" : `Level: ${level}` }, ...ladder),
     ),
     sentences.length ? el("ul", { class: sentences.some((sentence) => sentence.length > 60) ? "sentences long" : "sentences" }, ...sentences.map((sentence) => el("li", {}, sentence))) : null,
   ].filter(Boolean);

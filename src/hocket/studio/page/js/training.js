@@ -118,7 +118,7 @@ export class TrainingTab {
         { type: "button", class: "open", "aria-current": run.id === this.open ? "true" : null, dataset: { run: run.id }, onclick: choose },
         el("b", {}, run.name),
         el("span", { class: "hint" }, el("i", { class: `dot ${run.state}` }), `${STATES[run.state] || run.state} · ${share}`),
-        run.verdict ? el("span", { class: "entry-verdict" }, run.verdict) : null,
+        run.verdict_words ? el("span", { class: "entry-verdict" }, run.verdict_words) : null,
       ),
     );
   }
@@ -129,7 +129,7 @@ export class TrainingTab {
       this.state.textContent = run.state_words || `${run.state}, step ${run.step} of ${run.num_steps}`;
       this.progress.value = run.num_steps ? run.step / run.num_steps : 0;
     });
-    this.when("verdict", [run.name, run.verdict_words, run.is_alarm, run.rung, run.sentences], () => {
+    this.when("verdict", [run.name, run.verdict_words, run.is_alarm, run.level, run.sentences], () => {
       if (run.verdict_words) {
         this.verdict.replaceChildren(...verdictOf(run));
         announce(`${run.name}: ${run.verdict_words}`);
@@ -187,7 +187,7 @@ class Examples {
 
   choose({ byHand = true } = {}) {
     const example = this.examples.find((item) => item.pair === this.pair.value) || this.examples[0];
-    const steps = example.steps.map((item) => [String(item.step), `step ${item.step}, epoch ${item.epoch}: ${item.verdict || "no verdict"}`]);
+    const steps = example.steps.map((item) => [String(item.step), `step ${item.step}, epoch ${item.epoch}: ${item.verdict_words || "no verdict"}`]);
     if (byHand && document.activeElement === this.step) this.newest.checked = false;
     fill(this.step, steps);
     if (this.newest.checked && !this.transport.player.playing) this.step.value = steps.at(-1)[0];
