@@ -11,13 +11,18 @@ from typing import Any, Literal
 import tomli_w
 
 from hocket.codec import SpectralConfig
-from hocket.data.config import DataConfig
+from hocket.data.config import MAX_BATCH, DataConfig
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, ModelConfig
 from hocket.model.weights import BEFORE
 from hocket.objective import AdversaryConfig, ObjectiveConfig
+from hocket.typed import check_range, check_types
 
 DEFAULT_PRESET = "default"
+MAX_COUNT, MAX_SEED = 10**9, 2**32 - 2**16
+"""NumPy takes seeds below 2**32; each process adds its number."""
+MAX_CONFIG_BYTES = 2**17
+"""Of a configuration's file; written in full it has about 3 kB."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,16 @@ class TrainingConfig:
     num_threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "steps_per_epoch", "accumulation_steps", "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
+        check_types(self)
+        check_range(self, 1, MAX_COUNT, "num_epochs", "steps_per_epoch", "keep_checkpoints")
+        check_range(self, 1, MAX_BATCH, "accumulation_steps")
         for name in ("learning_rate", "gradient_clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a finite number above 0")
-        at_least_0 = ("warmup_steps", "patience", "seed", "num_threads", "weight_decay", "spike_sigma")
-        for name in (*at_least_0, "checkpoint_every_steps", "num_examples"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
+        check_range(self, 0, MAX_COUNT, "warmup_steps", "patience", "checkpoint_every_steps", "num_examples")
+        check_range(self, 0, 1e9, "weight_decay", "spike_sigma")
+        check_range(self, 0, MAX_SEED, "seed")
+        check_range(self, 0, 1024, "num_threads")
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay is {self.ema_decay}: give 0 to below 1, such as 0.999")
 
@@ -89,6 +94,10 @@ class RunConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        # Its own bounds hold for flags and files as well.
+        assert self.model
 
     @property
     def model(self) -> ModelConfig:
@@ -127,7 +136,7 @@ def build(values: Mapping[str, Any]) -> RunConfig:
     check_names(values)
     groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for name, value in values.items():
-        groups[FIELDS[name]][name] = tuple(value) if isinstance(value, list) else value
+        groups[FIELDS[name]][name] = value
     return RunConfig(**{group: GROUPS[group](**members) for group, members in groups.items()})
 
 
