@@ -5,10 +5,12 @@ opens files through `open_regular` as well.
 """
 
 import errno
+import io
 import json
 import os
 import secrets
 import stat
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -257,6 +259,35 @@ def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = D
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise failure(f"{source} is not valid JSON ({reason}): give the right file.") from error
+
+
+def read_toml(path: str | Path, *, max_bytes: int, failure: Failure = DataError) -> dict[str, Any]:
+    """Reads a TOML file of at most `max_bytes`.
+
+    Raises:
+        HocketError: see `read_text`; or it is not TOML, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(read_text(path, max_bytes=max_bytes, failure=failure))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise failure(f"{path} is not valid TOML ({reason}): correct it.") from error
+
+
+def read_lines(handle: BinaryIO, *, max_bytes: int, max_line_bytes: int) -> Iterator[bytes]:
+    """The lines of an open file, up to `max_bytes`; of a longer line only the first `max_line_bytes` are given."""
+    reader = io.BufferedReader(handle, 2**20)  # type: ignore[type-var]
+    try:
+        left = max_bytes
+        while left > 0 and (line := reader.readline(min(left, max_line_bytes))):
+            left -= len(line)
+            rest = line
+            while len(rest) == max_line_bytes and not rest.endswith(b"\n") and left > 0:
+                rest = reader.readline(min(left, max_line_bytes))
+                left -= len(rest)
+            yield line
+    finally:
+        reader.detach()
 
 
 def is_ours(path: Path) -> bool:
