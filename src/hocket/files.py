@@ -24,6 +24,9 @@ TEMPORARY_PREFIX = ".hocket-"
 MAX_NAME_BYTES = 255
 """The longest file name that common file systems take."""
 
+MAX_SETTINGS_BYTES = 2**17
+"""Of a file of settings; a run's, written in full, has about 3 kB."""
+
 Failure = Callable[[str], HocketError]
 """Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
 
@@ -261,14 +264,18 @@ def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = D
         raise failure(f"{source} is not valid JSON ({reason}): give the right file.") from error
 
 
-def read_toml(path: str | Path, *, max_bytes: int, failure: Failure = DataError) -> dict[str, Any]:
-    """Reads a TOML file of at most `max_bytes`.
+def read_settings(path: str | Path, *, failure: Failure = DataError) -> dict[str, Any]:
+    """Reads flat values of a TOML file; tables only group, so a value may stand in any or none.
 
     Raises:
         HocketError: see `read_text`; or it is not TOML, or is nested too deeply.
     """
+    values: dict[str, Any] = {}
     try:
-        return tomllib.loads(read_text(path, max_bytes=max_bytes, failure=failure))
+        content = tomllib.loads(read_text(path, max_bytes=MAX_SETTINGS_BYTES, failure=failure))
+        for name, value in content.items():
+            values.update(value if isinstance(value, dict) else {name: value})
+        return values
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise failure(f"{path} is not valid TOML ({reason}): correct it.") from error
@@ -287,7 +294,9 @@ def read_lines(handle: BinaryIO, *, max_bytes: int, max_line_bytes: int) -> Iter
                 left -= len(rest)
             yield line
     finally:
-        reader.detach()
+        # Or the file would be closed with the reader.
+        if not handle.closed:
+            reader.detach()
 
 
 def is_ours(path: Path) -> bool:

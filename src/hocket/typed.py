@@ -1,5 +1,6 @@
 """Dataclasses of plain values that come from files or flags, checked field by field."""
 
+import math
 import types
 from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -15,15 +16,16 @@ _WORDS: dict[object, str] = {
 }
 
 
-def check_types(values: Any) -> None:
+def check_types(values: Any, *, finite: bool = True) -> None:
     """Compares each field of a dataclass with its annotation; whole numbers count as numbers, flags as neither.
 
     Raises:
-        ConfigError: a field holds another kind of value, or an integer beyond 64 bits.
+        ConfigError: a field holds another kind of value, an integer beyond 64 bits, or, where all are to be `finite`,
+            a number that is not.
     """
     for name, kind in get_type_hints(type(values)).items():
         value = getattr(values, name)
-        if not _is_a(value, kind):
+        if not _is_a(value, kind) or (finite and isinstance(value, float) and not math.isfinite(value)):
             shown = repr(value)
             wanted = _WORDS.get(kind, f"a value of type {kind}")
             if get_origin(kind) is Literal:

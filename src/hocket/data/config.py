@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from hocket.typed import check_range, check_types
 
-MAX_BATCH = 2**16
+MAX_BATCH, MAX_EXCERPT_SECONDS = 2**16, 60
 
 Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
 
@@ -31,7 +31,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_range(self, 1, 60, "excerpt_seconds")
+        check_range(self, 1, MAX_EXCERPT_SECONDS, "excerpt_seconds")
         check_range(self, 1, MAX_BATCH, "batch_size", "num_validation_examples")
         check_range(self, 0, 1024, "num_workers")
         check_range(self, 0, 10**9, "cache_megabytes")

@@ -2,17 +2,20 @@
 
 import csv
 import difflib
+import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from hocket.errors import DataError
+from hocket.files import read_bytes
 
 COLUMNS = ("input", "target")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
+MAX_PAIRS_BYTES = 2**27
+"""Of a file of pairs: about a million of them."""
 EXAMPLE = '{"input": "drums.wav", "target": "chords.flac"}'
 
 
@@ -66,18 +69,10 @@ def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path} is not a CSV file ({error}): save it as comma-separated UTF-8.") from error
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        # utf-8-sig: spreadsheets and editors put a byte order mark in front of the first header.
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            yield handle
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: check its name and its folder.") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path} is a folder: give a CSV file of pairs.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
+def _opened(path: Path) -> TextIO:
+    content = io.BytesIO(read_bytes(path, max_bytes=MAX_PAIRS_BYTES))
+    # utf-8-sig: spreadsheets and editors put a byte order mark in front of the first header.
+    return io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
 
 
 def _read_objects(path: Path) -> list[Pair]:

@@ -173,14 +173,17 @@ def model_tensors(model: FusionModel) -> dict[str, Tensor]:
     return {PREFIX + name: tensor for name, tensor in model.state_dict().items()}
 
 
-def load_weights(model: FusionModel, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Puts a checkpoint's weights into a model of the same shape.
+def load_weights(
+    model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path, *, prefix: str = PREFIX
+) -> None:
+    """Puts a checkpoint's weights, those whose names begin with `prefix`, into a model of the same shape.
 
     Raises:
         CheckpointError: a weight is missing, unknown, or of another shape or type; the sentence names it.
     """
-    require_same_layout(layout(model.state_dict()), layout(_without_prefix(tensors)), path)
-    model.load_state_dict(_without_prefix(tensors))
+    given = without_prefix(tensors, prefix)
+    require_same_layout(layout(model.state_dict()), layout(given), path)
+    model.load_state_dict(given)
 
 
 def layout(tensors: Mapping[str, Tensor]) -> Layout:
@@ -211,8 +214,9 @@ def require_same_layout(own: Layout, given: Layout, path: Path) -> None:
                 )
 
 
-def _without_prefix(named: Mapping[str, T]) -> dict[str, T]:
-    return {name.removeprefix(PREFIX): value for name, value in named.items() if name.startswith(PREFIX)}
+def without_prefix(named: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """What has names that begin with `prefix`, by the rest of them."""
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
 def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, Any]]:
@@ -232,8 +236,8 @@ def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, A
             name: (_TYPES.get(part.get_dtype(), part.get_dtype()), tuple(part.get_shape()))
             for name, part in ((name, archive.get_slice(name)) for name in archive.keys())  # noqa: SIM118
         }
-        require_same_layout(layout(model.state_dict()), _without_prefix(given), found)
-        weights = _without_prefix(_tensors(archive, header, found))
+        require_same_layout(layout(model.state_dict()), without_prefix(given, PREFIX), found)
+        weights = without_prefix(_tensors(archive, header, found), PREFIX)
         # Copies, as what is read lies in the file.
         model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, assign=True)
     return model.eval(), metadata

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hocket.errors import CheckpointError, HocketError
-from hocket.files import open_regular, read_toml
+from hocket.files import open_regular, read_settings
 from hocket.report.lock import is_locked
 from hocket.report.log import LOG, MAX_LOG_BYTES, MOST_STEPS, Line, bounded, read_log
 
@@ -22,7 +22,6 @@ MOST_TRAIN_LINES = 10_000
 """Of a longer run, between half as many steps and so many are read."""
 MAX_FIELDS = 500
 """Of a configuration, which has about 80."""
-MAX_CONFIG_BYTES = 2**17
 
 NOT_KNOWN = "–"
 """Stands where a figure is NaN."""
@@ -209,12 +208,8 @@ def _state(path: Path, lines: list[Line]) -> State:
 def _read_config(path: Path, faults: list[str]) -> dict[str, Any]:
     """Flat values of a configuration's file; nothing where it is missing or damaged."""
     try:
-        content = read_toml(path, max_bytes=MAX_CONFIG_BYTES)
+        return read_settings(path)
     except HocketError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             faults.append(str(error))
         return {}
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        values.update(value if isinstance(value, dict) else {key: value})
-    return values

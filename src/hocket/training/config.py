@@ -1,7 +1,6 @@
 """All settings of a run: typed groups, TOML files, and one flag for each field."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
@@ -13,6 +12,7 @@ import tomli_w
 from hocket.codec import SpectralConfig
 from hocket.data.config import MAX_BATCH, DataConfig
 from hocket.errors import ConfigError
+from hocket.files import read_settings
 from hocket.model import AgentConfig, CascadeConfig, ModelConfig
 from hocket.model.weights import BEFORE
 from hocket.objective import AdversaryConfig, ObjectiveConfig
@@ -21,8 +21,6 @@ from hocket.typed import check_range, check_types
 DEFAULT_PRESET = "default"
 MAX_COUNT, MAX_SEED = 10**9, 2**32 - 2**16
 """NumPy takes seeds below 2**32; each process adds its number."""
-MAX_CONFIG_BYTES = 2**17
-"""Of a configuration's file; written in full it has about 3 kB."""
 
 
 @dataclass(frozen=True)
@@ -160,15 +158,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, no TOML, or names an unknown field.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}): check its name.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        values.update(value if isinstance(value, dict) else {key: value})
+    values = read_settings(path, failure=ConfigError)
     check_names(values, where=f"{path}: ")
     # The whole configuration of an older run, which knows all fields but newer ones, means what was so then.
     if not FIELDS.keys() - values.keys() - BEFORE.keys() - FREE_FIELDS:
