@@ -24,8 +24,8 @@ TEMPORARY_PREFIX = ".hocket-"
 MAX_NAME_BYTES = 255
 """The longest file name that common file systems take."""
 
-MAX_SETTINGS_BYTES = 2**17
-"""Of a file of settings; a run's, written in full, has about 3 kB."""
+MAX_SETTINGS_BYTES = 2**14
+"""Of a file of settings; a run's, written in full, has about 3 kB. Names with many dots take quadratic time."""
 
 Failure = Callable[[str], HocketError]
 """Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
