@@ -21,7 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
-    {"files"},
+    {"files", "typed"},
     {"errors", "memory"},
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
@@ -30,13 +30,14 @@ BESIDE = {"model": {"codec"}, "training": {"pictures"}}
 
 ONLY = {
     "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors", "hocket.files"},
-    "objective": {"hocket.model.result", "hocket.signal", "hocket.errors"},
-    "codec": {"hocket.signal", "hocket.errors"},
-    "model": {"hocket.codec", "hocket.signal", "hocket.errors", "hocket.files"},
-    "data": {"hocket.audio", "hocket.errors", "hocket.files"},
+    "objective": {"hocket.model.result", "hocket.signal", "hocket.errors", "hocket.typed"},
+    "codec": {"hocket.signal", "hocket.errors", "hocket.typed"},
+    "model": {"hocket.codec", "hocket.signal", "hocket.errors", "hocket.files", "hocket.typed"},
+    "data": {"hocket.audio", "hocket.errors", "hocket.files", "hocket.typed"},
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
+    "typed": {"hocket.errors"},
     "errors": set(),
 }
 """All that these parts may import of ours, beside themselves."""

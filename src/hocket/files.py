@@ -5,12 +5,14 @@ opens files through `open_regular` as well.
 """
 
 import errno
+import io
 import json
 import os
 import re
 import secrets
 import stat
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,9 @@ from hocket.errors import ConfigError, DataError, HocketError
 
 TEMPORARY_PREFIX = ".hocket-"
 """Unfinished files begin with this; what a kill left behind is found by it."""
+
+MAX_SETTINGS_BYTES = 2**14
+"""Of a file of settings; a run's, written in full, has about 3 kB. Names with many dots take quadratic time."""
 
 Failure = Callable[[str], HocketError]
 """Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
@@ -297,6 +302,41 @@ def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = D
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise failure(f"{source} is not valid JSON ({reason}): give the right file.") from error
+
+
+def read_settings(path: str | Path, *, failure: Failure = DataError) -> dict[str, Any]:
+    """Reads flat values of a TOML file; tables only group, so a value may stand in any or none.
+
+    Raises:
+        HocketError: see `read_text`; or it is not TOML, or is nested too deeply.
+    """
+    values: dict[str, Any] = {}
+    try:
+        content = tomllib.loads(read_text(path, max_bytes=MAX_SETTINGS_BYTES, failure=failure))
+        for name, value in content.items():
+            values.update(value if isinstance(value, dict) else {name: value})
+        return values
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise failure(f"{path} is not valid TOML ({reason}): correct it.") from error
+
+
+def read_lines(handle: BinaryIO, *, max_bytes: int, max_line_bytes: int) -> Iterator[bytes]:
+    """The lines of an open file, up to `max_bytes`; of a longer line only the first `max_line_bytes` are given."""
+    reader = io.BufferedReader(handle, 2**20)  # type: ignore[type-var]
+    try:
+        left = max_bytes
+        while left > 0 and (line := reader.readline(min(left, max_line_bytes))):
+            left -= len(line)
+            rest = line
+            while len(rest) == max_line_bytes and not rest.endswith(b"\n") and left > 0:
+                rest = reader.readline(min(left, max_line_bytes))
+                left -= len(rest)
+            yield line
+    finally:
+        # Or the file would be closed with the reader.
+        if not handle.closed:
+            reader.detach()
 
 
 def is_ours(path: Path) -> bool:

@@ -80,7 +80,7 @@ def test_runs_of_one_name_in_two_places_are_two_jobs(place, capfdbinary) -> None
         (["--", "train", "music"], "give the music and a run folder"),
         (["--", "train", "musik", "--run", "runs/a"], "musik is missing"),
         (["--", "train", "music", "--run", "rums/a"], "rums is missing"),
-        (["--", "train", "music", "--run", "runs/a", "--config", "none.toml"], "none.toml cannot be read"),
+        (["--", "train", "music", "--run", "runs/a", "--config", "none.toml"], "none.toml does not exist"),
         (["--", "fuse", "a.wav", "b.wav"], "what is to be trained is missing"),
         ([], "what is to be trained is missing"),
         (["--time", "12h", "--", "train", "music", "--run", "runs/a"], "--time 12h"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hocket.training.events import Outcome
 
 EXIT_UNMET = 3
+MAX_SAID = 500
 
 
 def run(argv: list[str]) -> int:
@@ -176,7 +177,8 @@ def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
     try:
         parsed = _field_parser().parse_args(lowest + flags)
     except ArgumentError as error:
-        raise ConfigError(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        raise ConfigError(said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]}…") from error
     fields = {name: parsed[name] for name in FIELDS}
     music = options.data if options.data is not None else fields["music"]
     if music:

@@ -12,10 +12,14 @@ from hocket.errors import ConfigError
 from hocket.signal.grouping import Grouping
 from hocket.signal.local_means import local_mean
 from hocket.signal.spectrum import istft, stft
+from hocket.typed import check_range, check_types
 
 FLOOR_DB = -80.0
 DECIBELS_PER_UNIT = 20.0
 FEATURES = ("level", "transient", "tonal")
+MAX_RATE_HZ = 768_000
+"""The highest rate of recordings, which a codec can be brought to."""
+MAX_FFT_SIZE, MAX_REACH = 2**22, 1001
 
 
 @dataclass(frozen=True)
@@ -38,23 +42,23 @@ class SpectralConfig:
     features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
-        if self.sample_rate < 8000:
-            raise ConfigError(f"sample_rate is {self.sample_rate}: music needs at least 8000 Hz")
-        if self.fft_size < 64 or self.fft_size % 2:
-            raise ConfigError(f"fft_size is {self.fft_size}: give an even number of at least 64 samples")
+        # TOML and JSON have lists only.
+        if isinstance(self.features, list):
+            object.__setattr__(self, "features", tuple(self.features))
+        check_types(self)
+        check_range(self, 8_000, MAX_RATE_HZ, "sample_rate")
+        check_range(self, 64, MAX_FFT_SIZE, "fft_size")
+        if self.fft_size % 2:
+            raise ConfigError(f"fft_size is {self.fft_size}: give an even number of samples")
         if not 0 < self.hop <= self.fft_size // 4:
             raise ConfigError(
                 f"hop is {self.hop}: perfect reconstruction needs 1 to fft_size / 4 = {self.fft_size // 4}"
             )
         for name in ("transient_frames", "tonal_bins"):
-            if getattr(self, name) < 3 or getattr(self, name) % 2 == 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number of at least 3")
-        if not 0 <= self.place_width <= 0.25:
-            raise ConfigError(
-                f"place_width is {self.place_width}: give 0 to 0.25, such as 0.0156 for 27 cents"
-            )
-        # TOML and JSON have lists only.
-        object.__setattr__(self, "features", tuple(self.features))
+            check_range(self, 3, MAX_REACH, name)
+            if getattr(self, name) % 2 == 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number")
+        check_range(self, 0, 0.25, "place_width")
         if (
             not self.features
             or set(self.features) - set(FEATURES)

@@ -1,9 +1,11 @@
 """Settings of the data."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
-from hocket.errors import ConfigError
+from hocket.typed import check_range, check_types
+
+MAX_BATCH, MAX_EXCERPT_SECONDS = 2**16, 60
 
 Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
 
@@ -28,17 +30,9 @@ class DataConfig:
     pairing: Pairing = "random"
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.excerpt_seconds <= 60.0:
-            raise ConfigError(f"excerpt_seconds is {self.excerpt_seconds}: give 1 to 60 s")
-        for name in ("batch_size", "num_validation_examples"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
-        for name in ("num_workers", "cache_megabytes"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
-        if not 0.0 <= self.validation_fraction <= 0.5:
-            raise ConfigError(f"validation_fraction is {self.validation_fraction}: give 0 to 0.5")
-        if not 0.0 <= self.max_speed_change <= 0.5:
-            raise ConfigError(f"max_speed_change is {self.max_speed_change}: give 0 to 0.5")
-        if self.pairing not in get_args(Pairing):
-            raise ConfigError(f"pairing is {self.pairing!r}: give {', '.join(get_args(Pairing))}")
+        check_types(self)
+        check_range(self, 1, MAX_EXCERPT_SECONDS, "excerpt_seconds")
+        check_range(self, 1, MAX_BATCH, "batch_size", "num_validation_examples")
+        check_range(self, 0, 1024, "num_workers")
+        check_range(self, 0, 10**9, "cache_megabytes")
+        check_range(self, 0, 0.5, "validation_fraction", "max_speed_change")

@@ -14,6 +14,7 @@ from hocket.data.prepared import open_prepared
 from hocket.data.scan import measure
 from hocket.data.song import Song
 from hocket.errors import AudioError, DataError
+from hocket.files import open_regular
 
 NUM_PROBES = 3
 PROBE_SECONDS = 2.0
@@ -126,7 +127,7 @@ def _fingerprint(path: Path) -> str:
     """Size and blocks spread over the whole file: enough to know a copy without reading gigabytes."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as handle:
+    with open_regular(path, failure=AudioError) as handle:
         for place in np.linspace(0, max(0, size - FINGERPRINT_BYTES), NUM_FINGERPRINT_BLOCKS):
             handle.seek(int(place))
             digest.update(handle.read(FINGERPRINT_BYTES))

@@ -9,8 +9,11 @@ from types import TracebackType
 
 from hocket import files
 from hocket.data.scan import Look
-from hocket.errors import DataError
+from hocket.errors import DataError, HocketError
+from hocket.files import open_regular, parse_json, read_lines
 
+MAX_LOOKS_BYTES, MAX_LINE_BYTES = 2**32, 2**24
+"""An hour of music takes 230 kB; what lies beyond is looked at anew."""
 VERSION = 1
 """Of the measurements as well: another one looks at everything anew."""
 
@@ -31,7 +34,7 @@ class LookBook:
 
     def __enter__(self) -> "LookBook":
         try:
-            torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
+            torn = self.path.exists() and not _ends_a_line(self.path)
             # Unbuffered, so that a full disk is met where a line is written, and not again where the file is closed.
             self._handle = FileIO(self.path, "a", opener=_not_through_links)
             if torn:  # a kill in the middle of a line
@@ -89,17 +92,20 @@ def _line(look: Look) -> str:
 def _read(path: Path) -> list[Look]:
     """All good lines; one that is torn or of another version is a recording to look at again."""
     looks: list[Look] = []
-    try:
-        with path.open("rb") as handle:
-            for line in handle:
-                try:
-                    values = json.loads(line)
-                    if values.pop("version") == VERSION:
-                        looks.append(Look.from_dict(values))
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    continue
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
+    if not path.exists():
+        return looks
+    with open_regular(path) as handle:
+        for line in read_lines(handle, max_bytes=MAX_LOOKS_BYTES, max_line_bytes=MAX_LINE_BYTES):
+            try:
+                values = parse_json(line, path)
+                if values.pop("version") == VERSION:
+                    looks.append(Look.from_dict(values))
+            except (HocketError, ValueError, TypeError, KeyError, AttributeError):
+                continue
     return looks
+
+
+def _ends_a_line(path: Path) -> bool:
+    with open_regular(path) as handle:
+        handle.seek(max(0, os.fstat(handle.fileno()).st_size - 1))
+        return handle.read(1) == b"\n"

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from hocket import __version__, files
-from hocket.errors import DataError
+from hocket.errors import ConfigError, DataError
+from hocket.files import parse_json, read_bytes
+from hocket.typed import check_types
 
 NAME = "manifest.jsonl"
 FORMAT = 1
+MAX_MANIFEST_BYTES = 2**28
+"""A recording takes about 600 bytes."""
 CURE = "run `hocket prepare` again, or delete the file to start over"
 
 Split: TypeAlias = Literal["training", "validation", "test", ""]
@@ -115,19 +119,18 @@ def read_manifest(path: Path) -> Manifest:
         DataError: the file is missing, of another format, or damaged.
     """
     path = path / NAME if path.is_dir() else path
+    if not path.exists():
+        raise DataError(f"{path} does not exist: make it with `hocket prepare`.")
+    head, _, body = read_bytes(path, max_bytes=MAX_MANIFEST_BYTES).partition(b"\n")
     try:
-        head, _, body = path.read_bytes().partition(b"\n")
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: make it with `hocket prepare`.") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): change its permissions.") from error
-    try:
-        header = json.loads(head)
+        header = parse_json(head, path)
         version = header["hocket_manifest"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (DataError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not a manifest of prepared data: {CURE}.") from error
     if version != FORMAT:
-        raise DataError(f"{path} has format {version}, and this version reads format {FORMAT}: {CURE}.")
+        raise DataError(
+            f"{path} has format {str(version)[:20]}, and this version reads format {FORMAT}: {CURE}."
+        )
     if hashlib.sha256(body).hexdigest() != header.get("body"):
         raise DataError(f"{path} is damaged or was edited below its first line: {CURE}.")
     return _manifest(path, header, body.splitlines())
@@ -135,11 +138,13 @@ def read_manifest(path: Path) -> Manifest:
 
 def _manifest(path: Path, header: dict[str, Any], lines: Sequence[bytes]) -> Manifest:
     try:
-        recordings = tuple(Recording(**json.loads(line)) for line in lines)
+        recordings = tuple(Recording(**parse_json(line, path)) for line in lines)
         settings = Settings(**header["settings"])
+        for values in (settings, *recordings):
+            check_types(values)
         # Relative roots are relative to the manifest, for those who move both together.
         roots = tuple(str((path.parent / root).resolve()) for root in header["roots"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (DataError, ConfigError, OSError, ValueError, KeyError, TypeError) as error:
         names = ", ".join(field.name for field in fields(Recording))
         raise DataError(f"{path} has a line that is no recording with the fields {names}: {CURE}.") from error
     if any(not 0 <= recording.root < len(roots) for recording in recordings):

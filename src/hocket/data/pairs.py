@@ -13,8 +13,9 @@ from hocket.files import read_bytes
 
 COLUMNS = ("input", "target")
 SEPARATORS = (",", ";", "\t")
-MAX_BYTES = 2**26
 JSON_SUFFIXES = (".jsonl", ".ndjson")
+MAX_PAIRS_BYTES = 2**27
+"""Of a file of pairs: about a million of them."""
 EXAMPLE = '{"input": "drums.wav", "target": "chords.flac"}'
 
 
@@ -79,7 +80,7 @@ def _has_columns(names: list[str]) -> bool:
 
 def _read_text(path: Path, *, kind: str, cure: str) -> str:
     """The text of a file, without the byte order mark that spreadsheets and editors put in front."""
-    content = read_bytes(path, max_bytes=MAX_BYTES)
+    content = read_bytes(path, max_bytes=MAX_PAIRS_BYTES)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

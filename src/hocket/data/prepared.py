@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hocket.data.manifest import Manifest, Recording, read_manifest
+from hocket.data.scan import content_hash
 from hocket.data.song import Song
-from hocket.errors import DataError
+from hocket.errors import AudioError, DataError
 
 FINGERPRINT_LETTERS = 16
 
@@ -21,7 +22,9 @@ class PreparedSongs:
 
 
 def open_prepared(source: Path, *, excerpt_seconds: float) -> PreparedSongs:
-    """The songs of a prepared folder, each looked up on the disk: it must be there, with the size recorded.
+    """The songs of a prepared folder, each looked up on the disk: it must be there, with the content recorded.
+
+    Only files whose date is not the one recorded are read for that.
 
     Raises:
         DataError: the manifest is missing or damaged, or fewer than two different songs to train on are left.
@@ -51,17 +54,25 @@ def open_prepared(source: Path, *, excerpt_seconds: float) -> PreparedSongs:
 
 def _fault(path: Path, recording: Recording, excerpt_seconds: float) -> str:
     try:
-        num_bytes = path.stat().st_size
-    except OSError as error:
-        return f"cannot be found ({error.strerror}): put it back or run `hocket prepare` again."
-    if num_bytes != recording.num_bytes:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"cannot be found ({reason}): put it back or run `hocket prepare` again."
+    if status.st_size != recording.num_bytes:
         return (
-            f"has changed since it was prepared ({num_bytes} bytes, not {recording.num_bytes}): "
+            f"has changed since it was prepared ({status.st_size} bytes, not {recording.num_bytes}): "
             "run `hocket prepare` again."
         )
     seconds = recording.duration_seconds or 0.0
     if seconds < excerpt_seconds:
         return f"is too short ({seconds:.3g} s): give recordings of at least {excerpt_seconds:g} s."
+    if status.st_mtime_ns != recording.mtime_ns:
+        try:
+            is_other = content_hash(path) != recording.content
+        except (AudioError, OSError) as error:
+            return f"cannot be read ({str(error).rstrip('.')}): put it back or run `hocket prepare` again."
+        if is_other:
+            return "has changed since it was prepared (other content): run `hocket prepare` again."
     return ""
 
 

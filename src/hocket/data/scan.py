@@ -12,7 +12,9 @@ import numpy as np
 from hocket import audio
 from hocket.data.fingerprints import Fingerprint, Fingerprinter
 from hocket.data.measures import RATE_HZ, Gatherer, Measures
-from hocket.errors import AudioError
+from hocket.errors import AudioError, ConfigError
+from hocket.files import open_regular
+from hocket.typed import check_types
 
 BLOCK_SECONDS = 60.0
 HASH_BYTES = 1 << 20
@@ -51,9 +53,11 @@ class Look:
             TypeError, KeyError, ValueError: the values are not a look's.
         """
         look = cls(**{**values, "measures": Measures(**values["measures"])})
-        kinds = (str, int, int, str, str, int, int, Measures, str)
-        if not all(isinstance(value, kind) for value, kind in zip(vars(look).values(), kinds, strict=True)):
-            raise TypeError("a look's values are of other kinds")
+        try:
+            check_types(look)
+            check_types(look.measures)
+        except ConfigError as error:
+            raise TypeError(str(error)) from error
         look.fingerprint()
         return look
 
@@ -121,9 +125,13 @@ def look_in_child(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of the whole file, in hex."""
+    """SHA-256 of the whole file, in hex.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    with open_regular(path, failure=AudioError) as handle:
         while block := handle.read(HASH_BYTES):
             digest.update(block)
     return digest.hexdigest()

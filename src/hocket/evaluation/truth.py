@@ -1,14 +1,16 @@
 """How near an output comes to the true fusion, on pairs for which that is known (a rendered corpus)."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from hocket.data.pairs import Pair
+from hocket.data.pairs import MAX_PAIRS_BYTES, Pair
 from hocket.errors import DataError
 from hocket.evaluation.features import Features
 from hocket.evaluation.harmony import chroma_cosine
 from hocket.evaluation.waveform import correlation
+from hocket.files import read_text
 
 COLUMN = "truth"
 
@@ -30,8 +32,8 @@ def read_truths(path: Path, pairs: Sequence[Pair]) -> list[Path]:
 
     Relative paths are relative to the CSV file. Raises DataError, naming the pair, where one is missing.
     """
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        header, *rows = [cells for cells in csv.reader(handle) if any(cell.strip() for cell in cells)]
+    lines = io.StringIO(read_text(path, max_bytes=MAX_PAIRS_BYTES), newline="")
+    header, *rows = [cells for cells in csv.reader(lines) if any(cell.strip() for cell in cells)]
     if header.count(COLUMN) != 1:
         raise DataError(
             f"{path} does not have one column '{COLUMN}': give a rendered corpus's pairs.csv, or leave out --truths."

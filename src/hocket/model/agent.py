@@ -1,6 +1,5 @@
 """The creative agent: reads the sources, and says for each place of the output which voice sounds there."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,11 @@ from hocket.codec import Codec
 from hocket.errors import ConfigError
 from hocket.model.layers import CrossAttention, FrameAnalyser
 from hocket.model.places import weigh
+from hocket.typed import check_range, check_types
+
+MAX_WEIGHTS = 2**24
+"""About the most weights that an agent may have for each source: 300 times as many as usual."""
+MAX_GAIN = 100.0
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,25 @@ class AgentConfig:
     max_gain: float = 2.0
 
     def __post_init__(self) -> None:
-        counts = ("model_dim", "num_heads", "num_blocks", "num_attention_layers", "attention_stride")
-        for name in (*counts, "expansion"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
-        if self.num_bands < 2:
-            raise ConfigError(f"num_bands is {self.num_bands}: give at least 2")
+        check_types(self)
+        check_range(self, 1, 4096, "model_dim")
+        check_range(self, 1, 1024, "num_heads", "attention_stride")
+        # The eighth block of an analyser reaches over a minute.
+        check_range(self, 1, 8, "num_blocks", "num_attention_layers")
+        check_range(self, 1, 16, "expansion")
+        check_range(self, 2, 256, "num_bands")
         if self.model_dim % (2 * self.num_heads):
             raise ConfigError(
                 f"model_dim is {self.model_dim}: give a multiple of 2 x num_heads = {2 * self.num_heads}"
             )
-        if not 1.0 < self.max_gain < math.inf:
-            raise ConfigError(f"max_gain is {self.max_gain}: give a finite gain above 1, such as 2 for 6 dB")
+        layers = self.num_blocks + self.num_attention_layers
+        if self.model_dim**2 * self.expansion * layers > MAX_WEIGHTS:
+            raise ConfigError(
+                f"model_dim is {self.model_dim} with expansion {self.expansion} and {layers} layers, more than "
+                f"{MAX_WEIGHTS} weights: give smaller numbers"
+            )
+        if not 1.0 < self.max_gain <= MAX_GAIN:
+            raise ConfigError(f"max_gain is {self.max_gain}: give a gain above 1, at most {MAX_GAIN:g}")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from hocket.codec import Codec
-from hocket.errors import ConfigError
 from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
 from hocket.model.levels import balanced_levels
 from hocket.model.places import Places
 from hocket.model.result import Masks, Stage
 from hocket.model.tone import SourceSpectra
+from hocket.typed import check_range, check_types
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class CascadeConfig:
     match_tone: bool = True
 
     def __post_init__(self) -> None:
-        if self.num_stages < 1:
-            raise ConfigError(f"num_stages is {self.num_stages}: give at least 1")
+        check_types(self)
+        check_range(self, 1, 8, "num_stages")
 
 
 class Cascade(nn.Module):
@@ -41,7 +41,9 @@ class Cascade(nn.Module):
         self.config = config
         self.max_gain = agent.max_gain
         self.codec = codec
-        bands = band_matrix(codec.band_centres(agent.num_bands), codec.grouping.centres)
+        # Made of numbers, so always real, where weights may be shapes only (`load_model`).
+        with torch.device("cpu"):
+            bands = band_matrix(codec.band_centres(agent.num_bands), codec.grouping.centres)
         self.agents = nn.ModuleList(
             CreativeAgent(agent, num_sources=2 if index == 0 else 3, codec=codec, bands=bands)
             for index in range(config.num_stages)

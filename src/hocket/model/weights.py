@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +17,7 @@ from torch import Tensor
 from hocket import __version__, files
 from hocket.codec import SpectralConfig
 from hocket.errors import CheckpointError, ConfigError
+from hocket.files import open_regular, parse_json
 from hocket.model.agent import AgentConfig
 from hocket.model.cascade import CascadeConfig
 from hocket.model.fusion import FusionModel, ModelConfig
@@ -25,6 +28,15 @@ BEFORE = {"place_width": 0.0, "attention_stride": 1}
 """What was so in configurations that do not know these fields yet."""
 CHECKPOINTS = "checkpoints"
 """The folder of a run that holds what it can be continued from."""
+MAX_CHECKPOINT_BYTES, MAX_HEADER_BYTES = 2**31, 2**24
+"""Those of the default model take 4 MB, and 13 MB to continue from; their headers 40 kB."""
+MAX_SHOWN = 200
+
+Layout = dict[str, tuple[str, tuple[int, ...]]]
+"""Element type and shape by name."""
+T = TypeVar("T")
+
+_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -54,22 +66,49 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         CheckpointError: there is no such file, it is no checkpoint of this program, or it is damaged.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path} does not exist: give a checkpoint such as RUN/best.safetensors.")
+    with _opened(path) as (archive, header):
+        return _tensors(archive, header, path), _metadata(header, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[safe_open, dict[str, str]]]:
+    """A checkpoint file of which only the header has been read."""
     try:
+        with open_regular(path, failure=CheckpointError) as handle:
+            num_bytes = os.fstat(handle.fileno()).st_size
+            header_bytes = int.from_bytes(handle.read(8), "little")
+        if num_bytes > MAX_CHECKPOINT_BYTES or MAX_HEADER_BYTES < header_bytes <= num_bytes:
+            raise CheckpointError(f"{path} is larger than checkpoints are: give another one.")
         with safe_open(path, framework="pt") as archive:
             header = archive.metadata() or {}
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}): give another one.") from error
-    if header.get("format") != FORMAT:
+            if header.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path} is not a checkpoint of this program: give one that `hocket train` wrote."
+                )
+            yield archive, header
+    # RuntimeError: torch cannot map the file; the others: element types that it does not know.
+    except (SafetensorError, OSError, RuntimeError, AttributeError, KeyError) as error:
         raise CheckpointError(
-            f"{path} is not a checkpoint of this program: give one that `hocket train` wrote."
-        )
-    if header.pop("digest", None) != _digest(tensors, header):
+            f"{path} is damaged or no checkpoint ({_short(error)}): give another one."
+        ) from error
+
+
+def _tensors(archive: safe_open, header: Mapping[str, str], path: Path) -> dict[str, Tensor]:
+    """All tensors, compared with the digest in the header."""
+    tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+    rest = {key: text for key, text in header.items() if key != "digest"}
+    if header.get("digest") != _digest(tensors, rest):
         raise CheckpointError(f"{path} is damaged (its digest does not fit its content): give another one.")
-    metadata = {key: json.loads(text) for key, text in header.items() if key not in ("format", "version")}
-    return tensors, {**metadata, "version": header.get("version")}
+    return tensors
+
+
+def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
+    texts = {key: text for key, text in header.items() if key not in ("format", "version", "digest")}
+    values = {
+        key: parse_json(text, f"{path} ({_short(key)})", failure=CheckpointError)
+        for key, text in texts.items()
+    }
+    return {**values, "version": header.get("version")}
 
 
 def default_weights() -> Path:
@@ -118,24 +157,50 @@ def model_tensors(model: FusionModel) -> dict[str, Tensor]:
     return {PREFIX + name: tensor for name, tensor in model.state_dict().items()}
 
 
-def load_weights(model: FusionModel, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Puts a checkpoint's weights into a model of the same shape.
+def load_weights(
+    model: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path, *, prefix: str = PREFIX
+) -> None:
+    """Puts a checkpoint's weights, those whose names begin with `prefix`, into a model of the same shape.
 
     Raises:
-        CheckpointError: a weight is missing, unknown, or of another shape; the sentence names it.
+        CheckpointError: a weight is missing, unknown, or of another shape or type; the sentence names it.
     """
-    own = model.state_dict()
-    given = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
+    given = without_prefix(tensors, prefix)
+    require_same_layout(layout(model.state_dict()), layout(given), path)
+    model.load_state_dict(given)
+
+
+def layout(tensors: Mapping[str, Tensor]) -> Layout:
+    """Element type and shape of each tensor."""
+    return {
+        name: (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        for name, tensor in tensors.items()
+    }
+
+
+def require_same_layout(own: Layout, given: Layout, path: Path) -> None:
+    """Compares what a checkpoint holds with what it has to hold.
+
+    Raises:
+        CheckpointError: a weight is missing, unknown, or of another shape or type; the sentence names it.
+    """
     for name in sorted(own.keys() | given.keys()):
         if name not in given or name not in own:
             where = "lacks" if name not in given else "has the unknown"
-            raise CheckpointError(f"{path} {where} weight {name}: it belongs to a model of another shape.")
-        if own[name].shape != given[name].shape:
             raise CheckpointError(
-                f"{path} has {name} of shape {tuple(given[name].shape)} where {tuple(own[name].shape)} is asked for: "
-                "it belongs to a model of another shape."
+                f"{path} {where} weight {_short(name)}: it belongs to a model of another shape."
             )
-    model.load_state_dict(given)
+        for word, wanted, found in zip(("type", "shape"), own[name], given[name], strict=True):
+            if wanted != found:
+                raise CheckpointError(
+                    f"{path} has {name} of {word} {_short(found)} where {wanted} is asked for: "
+                    f"it belongs to a model of another {word}."
+                )
+
+
+def without_prefix(named: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """What has names that begin with `prefix`, by the rest of them."""
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
 def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, Any]]:
@@ -145,9 +210,20 @@ def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, A
         CheckpointError: the file is missing, damaged, or its configuration and weights do not fit each other.
     """
     found = default_weights() if path is None else find_checkpoint(Path(path))
-    tensors, metadata = load_checkpoint(found)
-    model = FusionModel(model_config(metadata.get("model"), found))
-    load_weights(model, tensors, found)
+    with _opened(found) as (archive, header):
+        metadata = _metadata(header, found)
+        config = model_config(metadata.get("model"), found)
+        # Shapes only: nothing is allocated before the file is known to hold them.
+        with torch.device("meta"):
+            model = FusionModel(config)
+        given = {
+            name: (_TYPES.get(part.get_dtype(), part.get_dtype()), tuple(part.get_shape()))
+            for name, part in ((name, archive.get_slice(name)) for name in archive.keys())  # noqa: SIM118
+        }
+        require_same_layout(layout(model.state_dict()), without_prefix(given, PREFIX), found)
+        weights = without_prefix(_tensors(archive, header, found), PREFIX)
+        # Copies, as what is read lies in the file.
+        model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, assign=True)
     return model.eval(), metadata
 
 
@@ -168,8 +244,14 @@ def model_config(values: Any, path: Path) -> ModelConfig:
         return ModelConfig(**{group: kind(**values[group]) for group, kind in kinds.items()})
     except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise CheckpointError(
-            f"{path} holds a model configuration that this version cannot use ({error})."
+            f"{path} holds a model configuration that this version cannot use ({_short(error)})."
         ) from error
+
+
+def _short(text: object) -> str:
+    """A stranger's words on one line."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
 
 
 def config_values(config: ModelConfig) -> dict[str, Any]:

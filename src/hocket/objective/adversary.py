@@ -1,5 +1,6 @@
 """The adversary: owns the discriminators, their optimiser and both sides' losses, behind two verbs."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from hocket.errors import ConfigError
 from hocket.objective.discriminators import MultiResolutionDiscriminator
 from hocket.objective.texture import AddUp, alone
+from hocket.typed import check_range, check_types
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,18 @@ class AdversaryConfig:
     gan_fft_sizes: tuple[int, ...] = (2048, 1024, 512)
 
     def __post_init__(self) -> None:
+        if isinstance(self.gan_fft_sizes, list):
+            object.__setattr__(self, "gan_fft_sizes", tuple(self.gan_fft_sizes))
+        check_types(self)
         if not 0.0 <= self.gan_start < 1.0:
             raise ConfigError(f"gan_start is {self.gan_start}: give a fraction of the run, from 0 to below 1")
-        if self.gan_channels < 1:
-            raise ConfigError(f"gan_channels is {self.gan_channels}: give at least 1")
-        if not self.gan_learning_rate > 0:
+        check_range(self, 1, 256, "gan_channels")
+        if not 0 < self.gan_learning_rate < math.inf:
             raise ConfigError(f"gan_learning_rate is {self.gan_learning_rate}: give a rate above 0")
-        if not self.gan_fft_sizes or any(size < 64 or size % 4 for size in self.gan_fft_sizes):
+        sizes = self.gan_fft_sizes
+        if not 1 <= len(sizes) <= 16 or any(not 64 <= size <= 2**15 or size % 4 for size in sizes):
             raise ConfigError(
-                f"gan_fft_sizes is {self.gan_fft_sizes}: give sizes of at least 64, divisible by 4"
+                f"gan_fft_sizes is {str(sizes)[:60]}: give 1 to 16 sizes of 64 to {2**15}, divisible by 4"
             )
 
 

@@ -1,16 +1,17 @@
 """The weighted sum of named terms."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-from hocket.errors import ConfigError
 from hocket.model.result import FusionResult
 from hocket.objective import masks, musical, texture, waveform
 from hocket.objective.reconstruction import reconstruction
 from hocket.signal.scene import Scene
+from hocket.typed import check_range, check_types
+
+MAX_WEIGHT = 1e9
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,9 @@ class ObjectiveConfig:
     overlap_limit: float = 0.07
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not math.isfinite(value) or value < 0:
-                raise ConfigError(f"{field.name} is {value}: give a finite weight of at least 0")
-        for name in ("output_balance_aim", "novelty_limit", "overlap_limit"):
-            if getattr(self, name) > 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: it is a share, at most 1")
+        check_types(self)
+        check_range(self, 0, MAX_WEIGHT, *(field.name for field in fields(self)))
+        check_range(self, 0, 1, "output_balance_aim", "novelty_limit", "overlap_limit")
 
 
 TERM_WEIGHTS = {

@@ -296,10 +296,11 @@ def _time_share(run: Run, name: str) -> tuple[Point, ...]:
 def _speed(run: Run) -> tuple[Point, ...]:
     """Examples of all steps since the timing before, over the seconds of steps and of waiting for them."""
     points, before = [], 0
+    going_back = run.of("resume", "rollback")
     for line in run.of("timing"):
         seconds = number(line.get("data_seconds")) + number(line.get("step_seconds"))
         # A timing after a resume speaks of the steps since then.
-        resumed = [other["step"] for other in run.of("resume", "rollback") if other["step"] < line["step"]]
+        resumed = [other["step"] for other in going_back if other["step"] < line["step"]]
         steps = line["step"] - max([before, *resumed])
         examples = steps * weight_of(run.config, "batch_size")
         if seconds > 0 and examples > 0:

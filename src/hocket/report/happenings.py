@@ -1,11 +1,14 @@
 """What happened to a run while it trained, in sentences."""
 
 import math
+import os
+from collections.abc import Sequence
 
 from hocket.report.run import Run, number
 
 MUCH_WAITING = 0.1
 MOST_NAMED = 3
+MOST_UNREAD = 5
 
 
 def faults(run: Run) -> list[str]:
@@ -30,6 +33,14 @@ def faults(run: Run) -> list[str]:
             f"{counted(run.num_unread, 'line', 'lines')} of log.jsonl cannot be read and left out here."
         )
     return found
+
+
+def unread(run: Run, faults: Sequence[str]) -> list[str]:
+    """What cannot be read of the run's folder, as paths in it, with the sentences of its examples' files."""
+    found = list(dict.fromkeys([*run.faults, *faults]))
+    rest = len(found) - MOST_UNREAD
+    shown = [fault.replace(f"{run.path}{os.sep}", "") for fault in found[:MOST_UNREAD]]
+    return [*shown, f"{counted(rest, 'more file', 'more files')} cannot be read."] if rest > 0 else shown
 
 
 def waiting_share(run: Run) -> float:

@@ -23,7 +23,8 @@ from hocket.pictures.headline import LADDER, Gauge, gauges_of
 from hocket.report import facts, panels
 from hocket.report.advice import Advice, advice
 from hocket.report.chart import Mark, percent, short
-from hocket.report.examples import pairs_of
+from hocket.report.examples import read_examples
+from hocket.report.happenings import unread
 from hocket.report.judging import (
     Judged,
     MilestoneState,
@@ -124,7 +125,7 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     row = headline(run)
     rows = judged(run)
     marks = marks_of(run)
-    views, num_pairs = _pairs(run, num_runs)
+    views, num_pairs, faults = _pairs(run, num_runs)
     return RunView(
         run=run,
         state_words=state_words(run),
@@ -132,7 +133,7 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
         is_best=judged_best(run) is not None,
         gauges=gauges_of(row.figures) if row else [],
         verdict=worded(row.figures) if row else None,
-        sentences=sentences(run),
+        sentences=[*sentences(run), *unread(run, faults)],
         advice=advice(run),
         checklist=checklist_of(row) if row else [],
         milestones=milestones_of(run),
@@ -150,15 +151,15 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     )
 
 
-def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int]:
-    """The pairs that are shown, and how many there are."""
-    found = pairs_of(run.path)
+def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
+    """The pairs that are shown, how many there are, and a sentence on each file that cannot be read."""
+    found, faults = read_examples(run.path)
     chosen = found[: max(1, MOST_PAIRS // num_runs)]
     row = headline(run)
     best_epoch = row.epoch if row is not None and judged_best(run) is not None else 0
     seconds = MOST_SOUND_SECONDS / (num_runs * max(len(chosen), 1))
-    views = [view(pair, best_epoch=best_epoch, most_seconds=seconds) for pair in chosen]
-    return [item for item in views if item is not None], len(found)
+    views = [view(pair, best_epoch=best_epoch, most_seconds=seconds, faults=faults) for pair in chosen]
+    return [item for item in views if item is not None], len(found), faults
 
 
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:

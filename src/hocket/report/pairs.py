@@ -49,16 +49,17 @@ class PairView:
     groups: list[LaneGroup]
 
 
-def view(pair: Pair, *, best_epoch: int, most_seconds: float) -> PairView | None:
+def view(pair: Pair, *, best_epoch: int, most_seconds: float, faults: list[str]) -> PairView | None:
     """A pair as the page shows it; None where its sounds have vanished or there is no output yet.
 
     Args:
         pair: the pair.
         best_epoch: the epoch whose output the pictures show, where it is kept; the newest otherwise.
         most_seconds: how much sound may be embedded, in seconds.
+        faults: gets a sentence on each file that cannot be read.
     """
-    sources = {role: sound_of(pair.folder / f"{role}.flac") for role in ("input", "target")}
-    shown, output = _shown(pair, best_epoch)
+    sources = {role: sound_of(pair.folder / f"{role}.flac", faults) for role in ("input", "target")}
+    shown, output = _shown(pair, best_epoch, faults)
     given, wanted = sources["input"], sources["target"]
     if shown is None or output is None or given is None or wanted is None:
         return None
@@ -78,15 +79,15 @@ def view(pair: Pair, *, best_epoch: int, most_seconds: float) -> PairView | None
         gauges=gauges_of(shown.figures),
         sentences=[*sentences(shown.figures), *_envelopes(voices, rate)],
         sounds=_sounds(pair, shown, voices, rate, most_seconds=most_seconds),
-        groups=groups_of(voices, rate, masks_of(shown.stem)),
+        groups=groups_of(voices, rate, masks_of(shown.stem, faults)),
     )
 
 
-def _shown(pair: Pair, best_epoch: int) -> tuple[StepOfPair | None, Audio | None]:
+def _shown(pair: Pair, best_epoch: int, faults: list[str]) -> tuple[StepOfPair | None, Audio | None]:
     """The best epoch's output, or the newest that can still be read."""
     best = [step for step in pair.steps if step.epoch == best_epoch and best_epoch]
     for step in (*best, *reversed(pair.steps)):
-        sound = sound_of(step.sound)
+        sound = sound_of(step.sound, faults)
         if sound is not None:
             return step, sound
     return None, None

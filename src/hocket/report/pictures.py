@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hocket.pictures.kept import KeptMasks
 from hocket.pictures.masks import LOWEST_HZ, colour_by_source, spectrogram
 from hocket.pictures.traces import onsets_of
 from hocket.report import lanes
-from hocket.report.examples import MaskArrays
 from hocket.report.lanes import Lane
 
 NUM_ROWS = 160
@@ -23,7 +23,7 @@ class LaneGroup:
     lanes: tuple[Lane, ...]
 
 
-def groups_of(voices: Mapping[str, np.ndarray], rate: int, masks: MaskArrays | None) -> list[LaneGroup]:
+def groups_of(voices: Mapping[str, np.ndarray], rate: int, masks: KeptMasks | None) -> list[LaneGroup]:
     """All pictures of input, output and target (mono, equally long) by role, and of the masks where there are some."""
     highest = max(float(np.abs(voice).max()) for voice in voices.values()) or 1.0
     rows_hz = np.geomspace(LOWEST_HZ, rate / 2, NUM_ROWS)
@@ -73,7 +73,7 @@ def _onsets(voices: Mapping[str, np.ndarray], rate: int) -> LaneGroup:
     )
 
 
-def _mask_groups(output: np.ndarray, rate: int, masks: MaskArrays, rows_hz: np.ndarray) -> list[LaneGroup]:
+def _mask_groups(output: np.ndarray, rate: int, masks: KeptMasks, rows_hz: np.ndarray) -> list[LaneGroup]:
     """The output in the colours of its sources, and both masks."""
     colours = colour_by_source(
         input_mask=masks.input,

@@ -1,33 +1,32 @@
 """A run folder as it is at this moment: half-written, of an older version, or without a single validation."""
 
-import json
 import math
 import os
 import time
-import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from hocket.errors import CheckpointError
+from hocket.errors import CheckpointError, HocketError
+from hocket.files import open_regular, read_settings
 from hocket.report.lock import is_locked
+from hocket.report.log import LOG, MAX_LOG_BYTES, MOST_STEPS, Line, bounded, read_log
 
-LOG, CONFIG, LOCK = "log.jsonl", "config.toml", ".lock"
+CONFIG, LOCK = "config.toml", ".lock"
 QUIET_SECONDS = 600.0
 """Where nothing else tells, a run whose log has rested for longer is no longer trained."""
 
-MOST_STEPS = 10**12
-"""More than any run has; a larger number is no step."""
-
 MOST_TRAIN_LINES = 10_000
 """Of a longer run, between half as many steps and so many are read."""
+MAX_FIELDS = 500
+"""Of a configuration, which has about 80."""
 
 NOT_KNOWN = "–"
 """Stands where a figure is NaN."""
 
 State = Literal["training", "ended", "stopped"]
-Line = dict[str, Any]
 
 _GOING_BACK = ("resume", "rollback")
 _COUNTED = ("train", "validation", "epoch", "timing")
@@ -44,6 +43,7 @@ class Run:
         lines: all lines of the log that count, in order.
         state: whether it trains at this moment, came to its end, or stopped before.
         num_unread: lines that could not be read, without the last one, which may be in writing.
+        faults: a sentence on each file that could not be read.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class Run:
     lines: tuple[Line, ...]
     state: State
     num_unread: int = 0
+    faults: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,7 +61,16 @@ class Run:
 
     def of(self, *kinds: str) -> list[Line]:
         """The lines of these kinds, in order."""
+        if len(kinds) == 1:
+            return self._by_kind.get(kinds[0], [])
         return [line for line in self.lines if line["kind"] in kinds]
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line["kind"], []).append(line)
+        return found
 
     @property
     def end(self) -> Line | None:
@@ -109,31 +119,38 @@ def read_run(path: str | Path) -> Run:
     path = Path(path)
     if not path.is_dir():
         raise CheckpointError(f"{path} is no folder: give the folder of a run, as in 'hocket train --run'.")
-    try:
-        with (path / LOG).open("rb") as handle:
-            is_empty = os.fstat(handle.fileno()).st_size == 0
-            lines, num_unread = _lines(handle)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} holds no {LOG} that can be read ({error.strerror}): give the folder of a run, as in "
+
+    def no_run(reason: str) -> CheckpointError:
+        return CheckpointError(
+            f"{path} holds no {LOG} that can be read ({reason.rstrip('.')}): give the folder of a run, as in "
             "'hocket train --run'."
-        ) from error
-    if not lines and is_empty:
+        )
+
+    with open_regular(path / LOG, failure=no_run) as handle:
+        num_bytes = os.fstat(handle.fileno()).st_size
+        lines, num_unread = read_log(handle, most_steps=MOST_TRAIN_LINES)
+    if not lines and num_bytes == 0:
         raise CheckpointError(f"{path} has an empty {LOG}: the run has only begun, wait for its first step.")
     if not lines:
         raise CheckpointError(
             f"{path / LOG} holds no line that can be read: give the folder of a run, or wait where it has only begun."
         )
     facts = _facts(lines)
+    faults = []
+    if num_bytes > MAX_LOG_BYTES:
+        faults.append(f"{LOG} is larger than {MAX_LOG_BYTES / 2**30:.3g} GiB: only its ends are read.")
     config = facts.get("config")
+    if not isinstance(config, dict) or not config:
+        config = _read_config(path / CONFIG, faults)
     lines = list(_without_void(lines))
     return Run(
         path=path,
-        config=config if isinstance(config, dict) and config else _read_config(path / CONFIG),
+        config=bounded(dict(list(config.items())[:MAX_FIELDS]), 2),
         facts=facts,
         lines=tuple(lines),
         state=_state(path, lines),
         num_unread=num_unread,
+        faults=tuple(faults),
     )
 
 
@@ -155,64 +172,6 @@ def fixed(value: float, places: int = 2) -> str:
 def whole(value: Any) -> int:
     """A count of the log or the configuration; 0 for what is none, or more than any run has."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_STEPS else 0
-
-
-def _lines(parts: Iterable[bytes]) -> tuple[list[Line], int]:
-    """All lines that are whole, and how many before the last are not; of very many steps every second, fourth, ..."""
-    lines: list[Line] = []
-    num_unread = num_steps = 0
-    stride = 1
-    part = left_out = b""
-    for part in filter(bytes.strip, parts):
-        left_out = b""
-        if _is_usual_step(part):
-            num_steps += 1
-            if num_steps % stride:
-                left_out = part
-                continue
-        line = _line(part)
-        if line is None:
-            num_unread += 1
-            continue
-        lines.append(line)
-        if num_steps > MOST_TRAIN_LINES * stride:
-            lines, stride = _halved(lines), 2 * stride
-    # The newest step tells how far the run is; a last line that cannot be read may be in writing.
-    if left_out and (line := _line(left_out)):
-        lines.append(line)
-    return lines, num_unread - (bool(part) and not left_out and _line(part) is None)
-
-
-def _is_usual_step(part: bytes) -> bool:
-    """Whether a line is a step at which nothing happened, told without reading it."""
-    return part.startswith(b'{"kind": "train"') and b'"spiked": 1' not in part and b'"skipped": 1' not in part
-
-
-def _halved(lines: list[Line]) -> list[Line]:
-    """Without every second of the usual steps."""
-    kept, is_even = [], False
-    for line in lines:
-        if (
-            line["kind"] == "train"
-            and not number(line.get("spiked")) > 0
-            and not number(line.get("skipped")) > 0
-        ):
-            is_even = not is_even
-            if is_even:
-                continue
-        kept.append(line)
-    return kept
-
-
-def _line(part: bytes) -> Line | None:
-    try:
-        line = json.loads(part)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or not isinstance(line.get("kind"), str):
-        return None
-    step = line.get("step")
-    return line if type(step) is int and 0 <= step <= MOST_STEPS else None
 
 
 def _facts(lines: list[Line]) -> dict[str, Any]:
@@ -246,13 +205,11 @@ def _state(path: Path, lines: list[Line]) -> State:
     return "training" if held else "stopped"
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, faults: list[str]) -> dict[str, Any]:
     """Flat values of a configuration's file; nothing where it is missing or damaged."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_settings(path)
+    except HocketError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            faults.append(str(error))
         return {}
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        values.update(value if isinstance(value, dict) else {key: value})
-    return values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 Point = tuple[float, float]
 
 MOST_POINTS = 400
+SMALLEST = 1e-100
 LOG_FROM = 30.0
 """An axis is logarithmic where the largest positive value is so many times the smallest."""
 
@@ -51,7 +52,7 @@ def axis_for(values: Iterable[float], *, at_least: Sequence[float] = (), can_be_
 
     Logarithmic where it may be, all values are above 0, and they span more than a factor of 30.
     """
-    found = [value for value in values if math.isfinite(value)]
+    found = [_drawable(value) for value in values if math.isfinite(value)]
     if can_be_log and found and min(found) > 0 and max(found) > LOG_FROM * min(found):
         return log_axis(min(found), max(found))
     shown = [*found, *at_least] or [0.0, 1.0]
@@ -97,6 +98,11 @@ def tick_text(value: float) -> str:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
     return f"{value:.10g}".replace("-", "−")
+
+
+def _drawable(value: float) -> float:
+    """A value whose distances and logarithms are finite, too."""
+    return 0.0 if abs(value) < SMALLEST else min(max(value, -1 / SMALLEST), 1 / SMALLEST)
 
 
 def _round_step(rough: float) -> float:

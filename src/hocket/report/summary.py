@@ -7,8 +7,9 @@ from typing import Any
 from hocket.diagnostics import Figures
 from hocket.diagnostics.wording import to_json, worded
 from hocket.report.advice import advice
-from hocket.report.examples import Pair, pairs_of
+from hocket.report.examples import Pair, read_examples
 from hocket.report.facts import facts_of
+from hocket.report.happenings import unread
 from hocket.report.judging import checklist_of, headline, judged, milestones_of
 from hocket.report.run import Run, read_run
 from hocket.report.story import sentences
@@ -27,6 +28,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
     """
     run = read_run(path)
     row = headline(run)
+    pairs, faults = read_examples(run.path)
     return {
         "name": run.name,
         "state": run.state,
@@ -37,7 +39,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "num_epochs": run.num_epochs,
         **(to_json(row.figures) if row else dict.fromkeys(_FOLLOWS)),
         "figures": _figures(row.figures) if row else None,
-        "sentences": sentences(run),
+        "sentences": [*sentences(run), *unread(run, faults)],
         "milestones": [
             {
                 "wish": item.milestone.wish,
@@ -50,7 +52,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
         "checklist": [vars(item) for item in checklist_of(row)] if row else [],
         "remedies": [" ".join(filter(None, (item.text, item.command))) for item in advice(run)],
         "advice": [vars(item) for item in advice(run)],
-        "examples": [_pair(pair) for pair in pairs_of(run.path)],
+        "examples": [_pair(pair) for pair in pairs],
         "facts": facts_of(run),
         "validations": [
             {"epoch": item.epoch, "step": item.step, **to_json(item.figures)} for item in judged(run)

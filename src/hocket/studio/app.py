@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from hocket.studio import following, results, sources
+from hocket.studio.answers import JSONResponse
 from hocket.studio.guard import Guard
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio

@@ -2,9 +2,10 @@
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from hocket.studio.answers import HTMLResponse, JSONResponse
 from hocket.studio.loading import with_libraries
 from hocket.studio.runs import GONE_EXAMPLE
 from hocket.studio.sources import served

@@ -14,7 +14,7 @@ import numpy as np
 from hocket import audio, files
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Workspace
-from hocket.errors import HocketError
+from hocket.errors import AudioError, HocketError
 from hocket.studio.intake import in_users_words
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries

@@ -10,10 +10,11 @@ from typing import BinaryIO, Literal
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from hocket.errors import AudioError
+from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, VOICES, played_name
 from hocket.studio.jobs import Job

@@ -135,10 +135,11 @@ class Runs:
             GoneError: there is none, or it lies outside the run.
         """
         folder = self.folder(id)
-        found = _pair(folder, pair)
-        names = {role: found.folder / f"{role}.flac" for role in ("input", "target")}
-        path = names.get(which) or _step(found, which).sound
-        return _inside(path, folder)
+        with self._understood(folder):
+            found = _pair(folder, pair)
+            names = {role: found.folder / f"{role}.flac" for role in ("input", "target")}
+            path = _inside(names.get(which) or _step(found, which).sound, folder)
+        return path
 
     def picture(self, id: str, pair: str, which: str) -> bytes:
         """The spectrogram of a pair's output at a step in the colours of its sources, a PNG.
@@ -146,19 +147,26 @@ class Runs:
         Raises:
             GoneError: there is none.
         """
+        folder = self.folder(id)
+        with self._understood(folder):
+            step = _step(_pair(folder, pair), which)
+            path = _inside(step.sound, folder)
+            _inside(step.stem.with_suffix(".npz"), folder)
+            content = self._drawn(folder, path, step.stem)
+        return content
+
+    def _drawn(self, folder: Path, path: Path, stem: Path) -> bytes:
+        """The picture of an output and its masks, of which some are kept."""
         from hocket.report.examples import masks_of, sound_of
         from hocket.studio.pictures import coloured
 
-        folder = self.folder(id)
-        step = _step(_pair(folder, pair), which)
-        path = _inside(step.sound, folder)
-        _inside(step.stem.with_suffix(".npz"), folder)
         key = path, path.stat().st_mtime_ns
         content = self._pictures.get(key)
         if content is None:
-            sound, masks = sound_of(path), masks_of(step.stem)
+            faults: list[str] = []
+            sound, masks = sound_of(path, faults), masks_of(stem, faults)
             if sound is None or masks is None:
-                raise GoneError(GONE_EXAMPLE)
+                raise GoneError(faults[0].replace(f"{folder}{os.sep}", "") if faults else GONE_EXAMPLE)
             if len(self._pictures) >= MAX_PICTURES:
                 self._pictures.clear()
             content = coloured(

@@ -9,12 +9,13 @@ from typing import BinaryIO
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hocket import __version__
 from hocket.errors import AudioError, HocketError
+from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
 from hocket.studio.intake import MINIMUM_SECONDS
 from hocket.studio.settings import Settings

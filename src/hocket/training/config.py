@@ -1,7 +1,6 @@
 """All settings of a run: typed groups, TOML files, and one flag for each field."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
@@ -11,13 +10,17 @@ from typing import Any, Literal
 import tomli_w
 
 from hocket.codec import SpectralConfig
-from hocket.data.config import DataConfig
+from hocket.data.config import MAX_BATCH, DataConfig
 from hocket.errors import ConfigError
+from hocket.files import read_settings
 from hocket.model import AgentConfig, CascadeConfig, ModelConfig
 from hocket.model.weights import BEFORE
 from hocket.objective import AdversaryConfig, ObjectiveConfig
+from hocket.typed import check_range, check_types
 
 DEFAULT_PRESET = "default"
+MAX_COUNT, MAX_SEED = 10**9, 2**32 - 2**16
+"""NumPy takes seeds below 2**32; each process adds its number."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,16 @@ class TrainingConfig:
     num_threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "steps_per_epoch", "accumulation_steps", "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give at least 1")
+        check_types(self)
+        check_range(self, 1, MAX_COUNT, "num_epochs", "steps_per_epoch", "keep_checkpoints")
+        check_range(self, 1, MAX_BATCH, "accumulation_steps")
         for name in ("learning_rate", "gradient_clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a finite number above 0")
-        at_least_0 = ("warmup_steps", "patience", "seed", "num_threads", "weight_decay", "spike_sigma")
-        for name in (*at_least_0, "checkpoint_every_steps", "num_examples"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} is {getattr(self, name)}: give 0 or more")
+        check_range(self, 0, MAX_COUNT, "warmup_steps", "patience", "checkpoint_every_steps", "num_examples")
+        check_range(self, 0, 1e9, "weight_decay", "spike_sigma")
+        check_range(self, 0, MAX_SEED, "seed")
+        check_range(self, 0, 1024, "num_threads")
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"ema_decay is {self.ema_decay}: give 0 to below 1, such as 0.999")
 
@@ -89,6 +92,10 @@ class RunConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        # Its own bounds hold for flags and files as well.
+        assert self.model
 
     @property
     def model(self) -> ModelConfig:
@@ -127,7 +134,7 @@ def build(values: Mapping[str, Any]) -> RunConfig:
     check_names(values)
     groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for name, value in values.items():
-        groups[FIELDS[name]][name] = tuple(value) if isinstance(value, list) else value
+        groups[FIELDS[name]][name] = value
     return RunConfig(**{group: GROUPS[group](**members) for group, members in groups.items()})
 
 
@@ -151,15 +158,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, no TOML, or names an unknown field.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}): check its name.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        values.update(value if isinstance(value, dict) else {key: value})
+    values = read_settings(path, failure=ConfigError)
     check_names(values, where=f"{path}: ")
     # The whole configuration of an older run, which knows all fields but newer ones, means what was so then.
     if not FIELDS.keys() - values.keys() - BEFORE.keys() - FREE_FIELDS:

@@ -3,9 +3,9 @@
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ from torch import Tensor
 
 from hocket import audio, files
 from hocket.codec import Codec
+from hocket.data.config import MAX_EXCERPT_SECONDS
 from hocket.data.excerpts import Example
 from hocket.diagnostics import Diagnosis, mask_figures
-from hocket.errors import AudioError
+from hocket.errors import AudioError, HocketError
+from hocket.files import parse_json, read_bytes
 from hocket.model import FusionResult
 from hocket.model.result import Masks
+from hocket.pictures.kept import read_masks
 from hocket.pictures.masks import LOWEST_HZ, colour_by_source, mask_in_colour
 from hocket.signal.scene import Scene
 from hocket.training.tracker import SilentTracker, Tracker, plain
@@ -30,11 +33,12 @@ HALF_WRITTEN = re.compile(
     # All but `.tmp` is what version 0.1.0 left.
     r"\.(?:hocket-[0-9a-f]{16}\.(?:tmp|flac)|step-\d{8,}\.(?:npz|json)|pair\.json)"
 )
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, AudioError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, HocketError)
 """What is raised by files that somebody else has changed, or that are not there yet on another node's disk."""
 
 # TensorBoard keeps all pictures of a run in one file.
 NUM_ROWS, COLUMNS_APART = 160, 3
+MAX_FACTS_BYTES = 2**16
 MOST_EPOCHS = 8
 """After so many, every second one is let go of, then all but every fourth, and so on."""
 
@@ -67,7 +71,7 @@ class ExampleShelf:
     def thin(self, epoch: int, *, best_epoch: int) -> None:
         """Lets go of older outputs, so that a long run keeps a dozen: the newest and the best ones always stay."""
         for figures in self._all_figures():
-            kept = json.loads(figures.read_text(encoding="utf-8"))["epoch"]
+            kept = parse_json(read_bytes(figures, max_bytes=MAX_FACTS_BYTES), figures)["epoch"]
             if kept not in (epoch, best_epoch) and not is_kept(kept, epoch):
                 _remove(figures)
 
@@ -155,29 +159,31 @@ class ExampleShelf:
 
 def show(tracker: Tracker | SilentTracker, pair: str, stem: Path, *, step: int, with_sources: bool) -> None:
     """Gives TensorBoard a kept example, by the path of its files but for the ending: sounds, and pictures of masks."""
-    output = audio.load(stem.with_suffix(".flac"))
+    # Strangers' files may be longer than an example can be.
+    load = partial(audio.load, mono=True, duration_seconds=MAX_EXCERPT_SECONDS)
+    output = load(stem.with_suffix(".flac"))
     rate = output.sample_rate
     sounds = {f"validation/{pair}/output": (output.samples, rate)}
     if with_sources:
         for name in ("input", "target"):
-            source = audio.load(stem.with_name(f"{name}.flac"))
+            source = load(stem.with_name(f"{name}.flac"))
             sounds[f"validation/{pair}/{name}"] = (source.samples, source.sample_rate)
-    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as arrays:
-        masks = {name: arrays[f"{name}_mask"].astype(np.float32) for name in ("input", "target")}
-        bin_hz = arrays.get("bin_hz")
-        frame_rate = float(arrays["frame_rate"])
+    kept = read_masks(stem.with_suffix(".npz"))
+    masks = {"input": kept.input, "target": kept.target}
     rows_hz = np.geomspace(LOWEST_HZ, rate / 2, NUM_ROWS)
     images = {
-        f"validation/{pair}/{name}_mask": mask_in_colour(mask, name, bin_hz=bin_hz, rows_hz=rows_hz)[::-1]
+        f"validation/{pair}/{name}_mask": mask_in_colour(mask, name, bin_hz=kept.bin_hz, rows_hz=rows_hz)[
+            ::-1
+        ]
         for name, mask in masks.items()
     }
     coloured = colour_by_source(
-        input_mask=masks["input"],
-        target_mask=masks["target"],
+        input_mask=kept.input,
+        target_mask=kept.target,
         output=output.samples[0],
         sample_rate=rate,
-        frame_rate=frame_rate,
-        bin_hz=bin_hz,
+        frame_rate=kept.frame_rate,
+        bin_hz=kept.bin_hz,
         rows_hz=rows_hz,
     )
     images[f"validation/{pair}/sources"] = coloured[::-1, ::COLUMNS_APART]

@@ -16,18 +16,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import torch
 from torch import Tensor
 
 import hocket
 from hocket import files
 from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
-from hocket.model.weights import BEFORE, CHECKPOINTS, load_checkpoint, newest_first
+from hocket.model.weights import (
+    BEFORE,
+    CHECKPOINTS,
+    layout,
+    load_checkpoint,
+    newest_first,
+    require_same_layout,
+    without_prefix,
+)
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
 from hocket.training.examples import EXAMPLES
 from hocket.training.randomness import generator_states, restore_generators, seed_generators
 from hocket.training.runtime import Runtime
-from hocket.training.state import TrainingState
+from hocket.training.state import Facts, TrainingState
 from hocket.training.tracker import LOG, TENSORBOARD
 
 BEST = "best.safetensors"
@@ -153,26 +162,28 @@ class RunFolder:
             return None
         path = Path(chosen)
         tensors, metadata = load_checkpoint(path)
-        self._require_same(metadata)
+        facts = Facts.from_json(metadata, path)
+        self._require_same(facts)
         generators = state.restore(path, tensors, metadata)
-        self._restore_generators(generators)
-        return notes + self._changes(metadata)
+        self._restore_generators(generators, path)
+        return notes + self._changes(facts)
 
-    def _changes(self, metadata: dict[str, Any]) -> list[str]:
+    def _changes(self, facts: Facts) -> list[str]:
         """What is not as it was when the checkpoint was written, and may be why numbers differ in their last digits."""
         notes = []
-        if (before := metadata["num_processes"]) != self.runtime.processes.size:
+        if (before := facts.num_processes) != self.runtime.processes.size:
             notes.append(
                 f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} go on: "
                 "the batches are the same, their sums are rounded otherwise"
             )
-        old, new = metadata["versions"], self.facts["versions"]
+        old, new = facts.versions, self.facts["versions"]
         changed = [
             f"{name} was {old.get(name)} and is {new[name]}" for name in new if old.get(name) != new[name]
         ]
         for name in ("commit", "device"):
-            if metadata[name] != self.facts[name] and not (name == "device" and notes):
-                changed.append(f"{name} was {metadata[name]} and is {self.facts[name]}")
+            was = getattr(facts, name)
+            if was != self.facts[name] and not (name == "device" and notes):
+                changed.append(f"{name} was {was} and is {self.facts[name]}")
         return notes + [f"since the checkpoint {', '.join(changed)}"] * bool(changed)
 
     def _newest_whole(self, notes: list[str]) -> str | None:
@@ -193,26 +204,33 @@ class RunFolder:
             )
         return None
 
-    def _require_same(self, metadata: dict[str, Any]) -> None:
-        saved, wanted = {**BEFORE, **metadata.get("config", {})}, flatten(self.config)
+    def _require_same(self, facts: Facts) -> None:
+        saved, wanted = {**BEFORE, **facts.config}, flatten(self.config)
         if name := first_difference(saved, wanted):
             raise CheckpointError(
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "
                 "give the same settings, another --run, or --fresh to start over."
             )
-        if metadata.get("library") != self.library.fingerprint:
+        if facts.library != self.library.fingerprint:
+            left_out = self.library.left_out
+            reason = f" (left out now: {left_out[0].rstrip('.')})" if left_out else ""
             raise CheckpointError(
-                f"{self.path} was trained on other music than this: "
+                f"{self.path} was trained on other music than this{reason}: "
                 "give the same music, another --run, or --fresh to start over."
             )
 
-    def _restore_generators(self, generators: dict[str, Tensor]) -> None:
-        prefix = f"{self.runtime.processes.rank}."
-        own = {
-            name.removeprefix(prefix): value for name, value in generators.items() if name.startswith(prefix)
-        }
+    def _restore_generators(self, generators: dict[str, Tensor], path: Path) -> None:
+        own = without_prefix(generators, f"{self.runtime.processes.rank}.")
         if own:
-            restore_generators(own, self.runtime.device)
+            # A GPU's is looked at by CUDA itself, and left alone where the checkpoint comes from a CPU.
+            usual = layout(generator_states(torch.device("cpu")))
+            require_same_layout(usual, layout({name: own[name] for name in own if name != "cuda"}), path)
+            try:
+                restore_generators(own, self.runtime.device)
+            except (KeyError, ValueError, RuntimeError) as error:
+                raise CheckpointError(
+                    f"{path} has a generator's state that is none ({error}): use --fresh."
+                ) from error
         else:
             seed_generators(self.config.training.seed + self.runtime.processes.rank)
 

@@ -37,11 +37,14 @@ def restore_generators(states: dict[str, Tensor], device: torch.device) -> None:
 
     Raises:
         KeyError: a library's state is missing.
-        ValueError: a state has another size.
+        ValueError: a state has another size, or a place outside its words.
     """
     words, gauss = _unpacked(states["python"])
     random.setstate((3, tuple(int(word) for word in words), gauss))
     words, gauss = _unpacked(states["numpy"])
+    if words[-1] >= len(words):
+        # NumPy itself would read beyond its table.
+        raise ValueError(f"a generator's state has the place {words[-1]} of {len(words) - 1}")
     np.random.set_state(  # noqa: NPY002
         {
             "bit_generator": "MT19937",

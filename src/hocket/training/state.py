@@ -1,7 +1,7 @@
 """Everything that changes while training, and its way to disk and back without pickle."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,25 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from hocket.errors import CheckpointError
+from hocket.errors import CheckpointError, ConfigError
 from hocket.model import FusionModel
 from hocket.model.weights import (
+    Layout,
     config_values,
+    layout,
     load_weights,
     model_tensors,
+    require_same_layout,
     save_checkpoint,
+    without_prefix,
 )
 from hocket.objective import Adversary
 from hocket.training.config import RunConfig, flatten
 from hocket.training.faults import SPIKE_WINDOW
+from hocket.typed import check_range, check_types
 
 AVERAGE = "average."
+MOST_STEPS = 10**12
 
 
 @dataclass
@@ -50,6 +56,21 @@ class Progress:
     remedies: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
+    @classmethod
+    def from_json(cls, values: Any) -> "Progress":
+        """The inverse of `asdict`, for values from a file.
+
+        Raises:
+            ConfigError, TypeError: they are no progress.
+        """
+        progress = cls(**values)
+        check_types(progress, finite=False)
+        counts = [name for name in values if isinstance(values[name], int)]
+        check_range(progress, 0, MOST_STEPS, *counts)
+        if progress.sums.keys() != progress.counts.keys() or min(progress.counts.values(), default=1) < 1:
+            raise ConfigError("sums and counts do not belong together")
+        return progress
+
     def add(self, scalars: Mapping[str, float | str]) -> None:
         """Counts a step's figures towards the epoch's means; a term that starts late averages over its own steps."""
         for name, value in scalars.items():
@@ -67,6 +88,37 @@ class Progress:
     def remember(self, loss: float) -> None:
         """Keeps a loss for judging the next ones by; a spike too, so that a lasting rise is soon the usual."""
         self.recent_losses = [*self.recent_losses, loss][-SPIKE_WINDOW:]
+
+
+Value = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a checkpoint says of the run that wrote it."""
+
+    config: dict[str, Value | list[Value]]
+    library: str
+    num_processes: int
+    versions: dict[str, str]
+    commit: str | None
+    device: str
+
+    @classmethod
+    def from_json(cls, metadata: dict[str, Any], path: Path) -> "Facts":
+        """Takes what it needs from a checkpoint's metadata.
+
+        Raises:
+            CheckpointError: something is missing, or of another kind.
+        """
+        try:
+            facts = cls(**{member.name: metadata[member.name] for member in fields(cls)})
+            check_types(facts)
+        except (KeyError, ConfigError) as error:
+            raise CheckpointError(
+                f"{path} lacks part of the training state ({error}): use --fresh."
+            ) from error
+        return facts
 
 
 @dataclass
@@ -101,11 +153,11 @@ class TrainingState:
         `facts` says what the run was made of; `generators` are the random states of all processes.
         """
         tensors = model_tensors(self.model)
-        groups = {"optimizer": _optimizer_tensors(self.optimizer, "optimizer", tensors)}
+        tensors |= _optimizer_tensors(self.optimizer, "optimizer")
         if self.adversary is not None:
             network = self.adversary.network.state_dict()
             tensors |= {f"discriminators.{name}": tensor for name, tensor in network.items()}
-            groups["adversary"] = _optimizer_tensors(self.adversary.optimizer, "adversary", tensors)
+            tensors |= _optimizer_tensors(self.adversary.optimizer, "adversary")
         if self.average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
         tensors |= {f"rng.{name}": state for name, state in generators.items()}
@@ -113,7 +165,6 @@ class TrainingState:
             "model": config_values(config.model),
             "config": flatten(config),
             "progress": asdict(self.progress),
-            "groups": groups,
             **facts,
         }
         save_checkpoint(path, tensors, metadata)
@@ -130,52 +181,42 @@ class TrainingState:
             CheckpointError: the file is no whole training checkpoint, or belongs to another shape.
         """
         load_weights(self.model, tensors, path)
+        _restore_optimizer(self.optimizer, "optimizer.", tensors, path)
+        if self.adversary is not None:
+            load_weights(self.adversary.network, tensors, path, prefix="discriminators.")
+            _restore_optimizer(self.adversary.optimizer, "adversary.", tensors, path)
+        if self.average is not None:
+            load_weights(self.average, tensors, path, prefix=AVERAGE)
         try:
-            _restore_optimizer(self.optimizer, "optimizer", tensors, metadata["groups"]["optimizer"])
-            if self.adversary is not None:
-                network = self.adversary.network
-                network.load_state_dict(
-                    {name: tensors[f"discriminators.{name}"] for name in network.state_dict()}
-                )
-                _restore_optimizer(
-                    self.adversary.optimizer, "adversary", tensors, metadata["groups"]["adversary"]
-                )
-            if self.average is not None:
-                names = self.average.state_dict()
-                self.average.load_state_dict({name: tensors[AVERAGE + name] for name in names})
-            self.progress = Progress(**metadata["progress"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            self.progress = Progress.from_json(metadata.get("progress"))
+        except (ConfigError, TypeError) as error:
             raise CheckpointError(
                 f"{path} lacks part of the training state ({error}): use --fresh."
             ) from error
-        return {name.removeprefix("rng."): tensors[name] for name in tensors if name.startswith("rng.")}
+        return without_prefix(tensors, "rng.")
 
 
-def _optimizer_tensors(
-    optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]
-) -> list[dict[str, Any]]:
-    """Adds an optimiser's tensors under a prefix; returns its settings as plain values."""
-    state = optimizer.state_dict()
-    for index, entries in state["state"].items():
-        for key, tensor in entries.items():
-            tensors[f"{prefix}.{index}.{key}"] = tensor
-    return [
-        {key: value for key, value in group.items() if key != "params"} for group in state["param_groups"]
-    ]
+def _optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimiser's tensors by name; its settings follow from the configuration."""
+    return {
+        f"{prefix}.{index}.{key}": tensor
+        for index, entries in optimizer.state_dict()["state"].items()
+        for key, tensor in entries.items()
+    }
 
 
 def _restore_optimizer(
-    optimizer: torch.optim.Optimizer,
-    prefix: str,
-    tensors: dict[str, Tensor],
-    settings: list[dict[str, Any]],
+    optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor], path: Path
 ) -> None:
-    current = optimizer.state_dict()
+    """Gives an optimiser its tensors back, all or none of each parameter's."""
+    given = without_prefix(tensors, prefix)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    wanted: Layout = {}
     entries: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        head, _, rest = name.partition(".")
-        if head == prefix:
-            index, _, key = rest.partition(".")
-            entries.setdefault(int(index), {})[key] = tensor
-    groups = [{**group, **saved} for group, saved in zip(current["param_groups"], settings, strict=True)]
-    optimizer.load_state_dict({"state": entries, "param_groups": groups})
+    for index, parameter in enumerate(parameters):
+        keys = {"step": (), **dict.fromkeys(("exp_avg", "exp_avg_sq"), tuple(parameter.shape))}
+        if any(f"{index}.{key}" in given for key in keys):
+            wanted |= {f"{index}.{key}": ("float32", shape) for key, shape in keys.items()}
+            entries[index] = {key: given.get(f"{index}.{key}", parameter) for key in keys}
+    require_same_layout(wanted, layout(given), path)
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})

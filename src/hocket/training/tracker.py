@@ -14,9 +14,11 @@ import numpy as np
 
 from hocket import files
 from hocket.errors import CheckpointError
+from hocket.files import open_regular, read_lines
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
+MAX_LOG_BYTES, MAX_LINE_BYTES = 2**36, 2**24
 
 Sound = tuple[np.ndarray, int]
 """A waveform `[1, samples]` and its rate in Hz."""
@@ -112,12 +114,6 @@ class SilentTracker:
         """Nothing."""
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """All lines of a run's log."""
-    with (folder / LOG).open(encoding="utf-8") as handle:
-        return [json.loads(line) for line in handle]
-
-
 def plain(value: Any) -> Any:
     """A value as JSON can hold it."""
     # JSON has no word for them, and a reader that meets a bare NaN stops.
@@ -131,8 +127,9 @@ def _cut(path: Path, num_lines: int) -> int:
     kept = 0
     with files.replacing(path, failure=CheckpointError) as copy:
         if num_lines and path.is_file():
-            with path.open("rb") as log:
-                for line in itertools.islice(log, num_lines):
+            with open_regular(path, failure=CheckpointError) as log:
+                lines = read_lines(log, max_bytes=MAX_LOG_BYTES, max_line_bytes=MAX_LINE_BYTES)
+                for line in itertools.islice(lines, num_lines):
                     if line.endswith(b"\n"):
                         files.write_all(copy, line)
                         kept += 1

@@ -13,7 +13,7 @@ import torch
 
 from hocket.data.library import Library
 from hocket.diagnostics import Diagnosis, Remedy, checklist
-from hocket.errors import HocketError
+from hocket.errors import CheckpointError, ConfigError, HocketError
 from hocket.model import FusionModel, FusionResult
 from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
@@ -81,8 +81,13 @@ class Trainer:
         """
         notes = self.folder.restore(self.state)
         self.objective = Objective(self.config.objective, self.processes.add_up)
-        for change in self.state.progress.remedies:
-            self._set_weight(change["field"], change["value"])
+        try:
+            for change in self.state.progress.remedies:
+                self._set_weight(change["field"], change["value"])
+        except (KeyError, TypeError, ConfigError) as error:
+            raise CheckpointError(
+                f"{self.folder.path} was changed by a remedy that is none ({error}): use --fresh."
+            ) from error
         return notes
 
     def run(self) -> Outcome:

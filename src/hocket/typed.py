@@ -1,0 +1,71 @@
+"""Dataclasses of plain values that come from files or flags, checked field by field."""
+
+import math
+import types
+from collections.abc import Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hocket.errors import ConfigError
+
+LARGEST_INTEGER = 2**63 - 1
+_WORDS: dict[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+}
+
+
+def check_types(values: Any, *, finite: bool = True) -> None:
+    """Compares each field of a dataclass with its annotation; whole numbers count as numbers, flags as neither.
+
+    Raises:
+        ConfigError: a field holds another kind of value, an integer beyond 64 bits, or, where all are to be `finite`,
+            a number that is not.
+    """
+    for name, kind in get_type_hints(type(values)).items():
+        value = getattr(values, name)
+        if not _is_a(value, kind) or (finite and isinstance(value, float) and not math.isfinite(value)):
+            shown = repr(value)
+            wanted = _WORDS.get(kind, f"a value of type {kind}")
+            if get_origin(kind) is Literal:
+                wanted = f"one of {', '.join(map(str, get_args(kind)))}"
+            raise ConfigError(f"{name} is {shown[:60]}{'…' * (len(shown) > 60)}: give {wanted}")
+
+
+def check_range(values: Any, least: float, most: float, *names: str) -> None:
+    """Checks that the named fields of a dataclass are numbers from `least` to `most`.
+
+    Raises:
+        ConfigError: one is not. NaN never is.
+    """
+    for name in names:
+        value = getattr(values, name)
+        if not least <= value <= most:
+            raise ConfigError(f"{name} is {value}: give {_text(least)} to {_text(most)}")
+
+
+def _text(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin in (Union, types.UnionType):
+        return any(_is_a(value, one) for one in inner)
+    if origin in (list, tuple):
+        return isinstance(value, origin) and _are(value, inner[0])
+    if origin is dict:
+        return (
+            isinstance(value, dict) and _are(list(value), inner[0]) and _are(list(value.values()), inner[1])
+        )
+    if kind in (int, float):
+        is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER
+        return is_number or (kind is float and isinstance(value, float))
+    return kind is Any or isinstance(value, kind)
+
+
+def _are(values: Sequence[Any], kind: Any) -> bool:
+    return all(_is_a(value, kind) for value in values)
