@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
+from tests.reference.model import Fused, spectrum
 from torch import Tensor
 
-from hocket.bench.plain_model import Fused, spectrum
 from hocket.errors import ConfigError
 from hocket.objective import TERM_WEIGHTS, ObjectiveConfig
 
