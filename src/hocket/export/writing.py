@@ -1,13 +1,12 @@
 """From a checkpoint to an ONNX file: made, checked, and only then written."""
 
-import os
-import secrets
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket.errors import HocketError
+from hocket.files import write_bytes
 from hocket.model import FusionModel, load_model
 
 if TYPE_CHECKING:
@@ -56,13 +55,13 @@ def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
 def write_model(model: FusionModel, output: Path) -> Exported:
     """The same for a model at hand."""
     # Not above: this module must be there, to say what is missing, where onnx is not.
-    from hocket.export.cascade import metadata, to_onnx
     from hocket.export.checking import compare, require_equal
+    from hocket.export.graph import metadata, to_onnx
 
     payload = to_onnx(model).SerializeToString()
     comparisons = compare(model, payload)
     require_equal(comparisons, output)
-    _write(output, payload)
+    write_bytes(output, payload, failure=HocketError)
     return Exported(output, len(payload), metadata(model), comparisons)
 
 
@@ -75,16 +74,3 @@ def _require_place(output: Path) -> None:
         raise HocketError(
             f"{output} cannot be written, because {output.parent} is not a folder: create it first."
         )
-
-
-def _write(path: Path, payload: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(payload)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise HocketError(
-            f"{path} cannot be written ({error.strerror}): free some space or change the folder's permissions."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
