@@ -56,7 +56,7 @@ ablations: setup
 
 # How fast it is, written to docs/results/performance.md; about half an hour, on a machine that does nothing else.
 bench: setup
-	$(BIN)/hocket bench -o docs/results/performance.md
+	$(BIN)/python -m benchmarks -o docs/results/performance.md
 
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

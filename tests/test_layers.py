@@ -15,7 +15,7 @@ ROOT = Path(hocket.__file__).parent
 
 LAYERS = (
     {"cli"},
-    {"studio", "bench"},
+    {"studio"},
     {"report"},
     {"training", "inference", "evaluation", "pictures", "cluster", "export"},
     {"objective", "diagnostics"},

@@ -40,12 +40,11 @@ MARKED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html", ".
 _MARKS = re.compile(
     rb'(?:Software\0|\0\0\0\0|<dc:title>|/Creator \(|name="generator" content=")hocket \d|\x12\x06hocket\x1a'
 )
-# The JSON beside a fusion, tables of fusions, prepared data, and what `hocket bench` writes.
+# The JSON beside a fusion, tables of fusions, and prepared data.
 _BEGINNINGS = re.compile(
     rb'\{\s*"hocket(?:_manifest)?": "?\d'
     rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
     rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
-    rb'|\{\s*"command": "hocket bench|# How fast it is\n'
 )
 
 

@@ -10,7 +10,7 @@ from hocket.codec import SpectralCodec
 from hocket.data.synthetic import make_song, render_song, render_truth
 from hocket.diagnostics import Rung, Verdict, diagnose, mask_figures
 from hocket.model import Masks
-from hocket.objective import masks as mask_terms
+from hocket.objective import terms as mask_terms
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
 

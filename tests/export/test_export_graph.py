@@ -9,22 +9,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
 
 from hocket import __version__
 from hocket.codec import SpectralConfig
 from hocket.errors import HocketError
-from hocket.export import cascade, checking, export_model, require_onnx
-from hocket.export.cascade import INPUTS, OPSET, to_onnx
+from hocket.export import checking, export_model, graph, require_onnx
 from hocket.export.checking import TOLERANCE, Comparison, compare_planes, session_of
-from hocket.export.graph import Graph, Value
-from hocket.export.planes import FRAMES, PLACES, running_sum
+from hocket.export.graph import INPUTS, Decisions, to_onnx
 from hocket.export.runtime import onnxruntime
 from hocket.export.writing import write_model
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
 from hocket.model.places import Places
 from hocket.model.weights import weights_hash
-from hocket.signal.local_means import local_mean
 
 SMALL = ModelConfig(
     SpectralConfig(fft_size=512, hop=128), AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)
@@ -76,20 +72,6 @@ def planes(dim: int, num_frames: int, *, batch: int = 1, seed: int = 0) -> list[
     return [input.abs().square(), target.abs().square(), (input * target.conj()).real.contiguous()]
 
 
-def evaluated(build: Value, **feeds: np.ndarray) -> np.ndarray:
-    """What onnxruntime makes of a formula."""
-    graph = build.graph
-    graph.output(build, "result")
-    inputs, outputs = (
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
-        for names in (feeds, ["result"])
-    )
-    proto = helper.make_graph(graph.nodes, "formula", inputs, outputs, initializer=graph.constants)
-    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-    (result,) = session_of(model.SerializeToString()).run(None, feeds)
-    return np.asarray(result)
-
-
 @pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
 def test_every_shape_of_model_at_every_length(config: ModelConfig) -> None:
     model = decided(config)
@@ -108,44 +90,34 @@ def test_angles_hold_over_long_times() -> None:
     assert compare_planes(model, session, "long", planes(model.codec.dim, 3001)).is_equal
 
 
-def test_places_may_be_taken_together_outside() -> None:
-    model = decided(SMALL)
-    grouping = model.codec.grouping
-    assert not grouping.is_trivial
-    of_bins = session_of(to_onnx(model).SerializeToString())
-    of_places = session_of(to_onnx(model, of_places=True).SerializeToString())
-    given = planes(model.codec.dim, 40)
-    expected = of_bins.run(None, {name: plane.numpy() for name, plane in zip(INPUTS, given, strict=True)})
-    grouped = {name: grouping.means(plane).numpy() for name, plane in zip(INPUTS, given, strict=True)}
-    of_input, of_target, levels, tone = of_places.run(None, grouped)
-    assert of_input.shape[-1] == len(grouping.sizes) < model.codec.dim
-    for wide, narrow in zip(expected, (of_input, of_target, None, tone), strict=True):
-        if narrow is not None:
-            np.testing.assert_allclose(wide, grouping.spread(torch.from_numpy(narrow)).numpy(), atol=1e-6)
-    np.testing.assert_allclose(expected[2], levels, atol=1e-6)
-
-
-@pytest.mark.parametrize(("axis", "dim"), [(FRAMES, -2), (PLACES, -1)])
-@pytest.mark.parametrize("length", [3, 7, 17, 31, 129])
-def test_running_sums_are_those_of_the_local_means(axis: int, dim: int, length: int) -> None:
-    values = torch.randn(2, 40, 50, generator=torch.Generator().manual_seed(length))
-    graph = Graph()
-    sums = evaluated(running_sum(graph.input("x"), length, axis), x=values.numpy())
-    counts = evaluated(running_sum(Graph().input("x"), length, axis), x=torch.ones_like(values).numpy())
-    np.testing.assert_allclose(sums / counts, local_mean(values, length, dim).numpy(), atol=2e-6)
-
-
 def test_small_masks_are_as_exact_as_large_ones() -> None:
-    logits = torch.linspace(-80.0, 80.0, 1601)
-    given = evaluated(Graph().input("x").sigmoid(), x=logits.numpy())
-    np.testing.assert_allclose(given, torch.sigmoid(logits.double()).numpy(), rtol=2e-5)
+    """Where one source is a billion times as loud as the other, the mask of the other is as small as that."""
+    model = decided(SMALL)
+    with torch.no_grad():
+        for agent in model.cascade.agents:
+            assert isinstance(agent, CreativeAgent)
+            agent.head.weight.mul_(10.0)
+    given = planes(model.codec.dim, 40)
+    with torch.inference_mode():
+        expected = Decisions(model)(*given)[0].numpy()
+    session = session_of(to_onnx(model).SerializeToString())
+    found = session.run(None, {name: plane.numpy() for name, plane in zip(INPUTS, given, strict=True)})[0]
+    small = (expected > 0) & (expected < 1e-7)
+    assert small.sum() > 100
+    np.testing.assert_allclose(np.log(found[small]), np.log(expected[small]), atol=0.01)
 
 
-def test_equal_constants_are_kept_once() -> None:
-    graph = Graph()
-    x = graph.input("x")
-    _ = (x * np.ones(3) + np.ones(3)) * np.ones((3, 1))
-    assert len(graph.constants) == 2
+def test_training_and_fusing_are_what_they_were_before_an_export() -> None:
+    """Tracing takes other formulas, and puts one operator of torch's exporter in place of its own."""
+    model = decided(SMALL)
+    given = planes(model.codec.dim, 40)
+    with torch.inference_mode():
+        before = Decisions(model)(*given)
+    first, second = to_onnx(model), to_onnx(model)
+    assert first.SerializeToString() == second.SerializeToString()
+    with torch.inference_mode():
+        after = Decisions(model)(*given)
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 def test_the_file_says_what_its_user_needs() -> None:
@@ -167,7 +139,7 @@ def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
     model, output = decided(SMALL), tmp_path / "model.onnx"
     output.write_bytes(b"older")
     other = to_onnx(decided(SMALL, seed=1))
-    monkeypatch.setattr(cascade, "to_onnx", lambda _: other)
+    monkeypatch.setattr(graph, "to_onnx", lambda _: other)
     monkeypatch.setattr(checking, "musical_planes", lambda model: iter(()))
     with pytest.raises(
         HocketError, match=r"is not written, because onnxruntime .* disagree on random"

@@ -8,10 +8,12 @@ from toy_fusion import fuse, head_of, make_model, only
 
 from hocket.errors import ConfigError
 from hocket.model import FusionResult
-from hocket.objective import TERM_WEIGHTS, Objective, ObjectiveConfig
-from hocket.objective.composite import ADVERSARIAL_TERMS, MASK_TERMS
+from hocket.objective import TERMS, Objective, ObjectiveConfig
+from hocket.objective.composite import ADVERSARIAL_TERMS
 from hocket.signal.scene import Scene
 
+TERM_WEIGHTS = {name: term.weight for name, term in TERMS.items()}
+MASK_TERMS = ("complementarity", "coverage", "temporal_diversity")
 ALL_ON = dict.fromkeys(TERM_WEIGHTS.values(), 0.5)
 NOT_A_WEIGHT = {"output_balance_aim", "novelty_limit", "overlap_limit", "mask_reg_weight"}
 

@@ -8,7 +8,7 @@ import torch
 from toy_fusion import fuse, head_of, look, make_model, only, train
 
 from hocket.diagnostics import Figures, MaskFigures, Rung, Verdict
-from hocket.objective import TERM_WEIGHTS
+from hocket.objective import TERMS
 from hocket.objective.composite import ADVERSARIAL_TERMS
 from hocket.objective.texture import grain, timbre
 from hocket.signal import chroma_similarity, pearson
@@ -77,7 +77,7 @@ CASES = {
 
 
 def test_every_term_has_a_case() -> None:
-    assert CASES.keys() == TERM_WEIGHTS.keys() - set(ADVERSARIAL_TERMS)
+    assert CASES.keys() == TERMS.keys() - set(ADVERSARIAL_TERMS)
 
 
 @pytest.mark.parametrize("term", CASES)

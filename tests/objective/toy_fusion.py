@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics import Figures, MaskFigures, diagnose, mask_figures
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, FusionResult, ModelConfig
-from hocket.objective import TERM_WEIGHTS, Objective, ObjectiveConfig
+from hocket.objective import TERMS, Objective, ObjectiveConfig
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
 
@@ -73,7 +73,7 @@ def fuse(model: FusionModel) -> tuple[FusionResult, Scene]:
 
 def only(term: str, **others: float) -> Objective:
     """An objective of one term."""
-    weights = dict.fromkeys(TERM_WEIGHTS.values(), 0.0) | {TERM_WEIGHTS[term]: 1.0}
+    weights = {line.weight: float(name == term) for name, line in TERMS.items()}
     return Objective(ObjectiveConfig(**(weights | others)))
 
 

@@ -20,7 +20,6 @@ VERBS = {
     "report": "write one page that shows what runs did, with pictures and sound",
     "studio": "serve a local page to fuse two recordings and to follow runs",
     "export": "write the agent and the cascade as ONNX, checked against what trained them",
-    "bench": "measure how fast fusing and training are, against the floor and against peers",
     "slurm": "print or submit the batch script that trains on a SLURM cluster",
     "render": "render a corpus of simple music whose true fusions are known",
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hocket.data.synthetic import KINDS, Song, make_song, render_song
 from hocket.errors import HocketError
-from hocket.export.cascade import INPUTS
+from hocket.export.graph import INPUTS
 from hocket.export.runtime import onnxruntime
 from hocket.model.fusion import FusionModel
 from hocket.model.places import Places

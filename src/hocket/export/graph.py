@@ -1,141 +1,95 @@
-"""Writing an ONNX graph as formulas: values that add, multiply and call operators, each of which becomes a node."""
+"""The model between its transforms as one ONNX graph, traced by PyTorch: from the sources' powers to the masks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, Union
+import io
+import json
+import warnings
+from typing import Any
 
-import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+import onnx
+import torch
+from onnx import ModelProto, helper
+from torch import Tensor, nn
 
-Operand: TypeAlias = Union["Value", np.ndarray, float]
+from hocket import __version__
+from hocket.model.fusion import FusionModel
+from hocket.model.places import Places
+from hocket.model.weights import config_values, weights_hash
+from hocket.signal.loudness import TARGET_RMS
 
-
-@dataclass(frozen=True)
-class Value:
-    """Something that the graph computes or holds; in formulas it behaves like the tensor it stands for."""
-
-    graph: "Graph"
-    name: str
-
-    def __add__(self, other: Operand) -> "Value":
-        return self.graph.op("Add", self, other)
-
-    def __sub__(self, other: Operand) -> "Value":
-        return self.graph.op("Sub", self, other)
-
-    def __rsub__(self, other: float) -> "Value":
-        return self.graph.op("Sub", other, self)
-
-    def __mul__(self, other: Operand) -> "Value":
-        return self.graph.op("Mul", self, other)
-
-    def __truediv__(self, other: Operand) -> "Value":
-        return self.graph.op("Div", self, other)
-
-    def __matmul__(self, other: Operand) -> "Value":
-        return self.graph.op("MatMul", self, other)
-
-    def transposed(self, *order: int) -> "Value":
-        """The same with its axes in another order."""
-        return self.graph.op("Transpose", self, perm=order)
-
-    def reshaped(self, *shape: int) -> "Value":
-        """The same in another shape; 0 keeps an axis, -1 is what is left."""
-        return self.graph.op("Reshape", self, np.array(shape))
-
-    def with_axis(self, axis: int) -> "Value":
-        """The same with one more axis of length 1."""
-        return self.graph.op("Unsqueeze", self, np.array([axis]))
-
-    def between(self, first: int, last: int | None, axis: int) -> "Value":
-        """From `first` up to `last`, counted from the end where it is negative; None is the end."""
-        stop = np.iinfo(np.int64).max if last is None else last
-        return self.graph.op("Slice", self, np.array([first]), np.array([stop]), np.array([axis]))
-
-    def split(self, sizes: Sequence[int]) -> list["Value"]:
-        """Parts of these sizes along the last axis."""
-        return self.graph.ops("Split", len(sizes), self, np.array(sizes), axis=-1)
-
-    def sum(self, axis: int, *, keepdims: bool = False) -> "Value":
-        """Sum along one axis."""
-        return self.graph.op("ReduceSum", self, np.array([axis]), keepdims=int(keepdims))
-
-    def mean(self, axis: int, *, keepdims: bool = False) -> "Value":
-        """Mean along one axis."""
-        return self.graph.op("ReduceMean", self, np.array([axis]), keepdims=int(keepdims))
-
-    def at_least(self, floor: Operand) -> "Value":
-        """The larger of the two."""
-        return self.graph.op("Max", self, floor)
-
-    def clipped(self, lowest: float, highest: float) -> "Value":
-        """Kept within two bounds."""
-        return self.graph.op("Clip", self, lowest, highest)
-
-    def magnitude(self) -> "Value":
-        """Without its sign."""
-        return self.graph.op("Abs", self)
-
-    def reciprocal(self) -> "Value":
-        """One over it."""
-        return self.graph.op("Reciprocal", self)
-
-    def log(self) -> "Value":
-        """Natural logarithm."""
-        return self.graph.op("Log", self)
-
-    def exp(self) -> "Value":
-        """The inverse of the natural logarithm."""
-        return self.graph.op("Exp", self)
-
-    def sqrt(self) -> "Value":
-        """Square root."""
-        return self.graph.op("Sqrt", self)
-
-    def sigmoid(self) -> "Value":
-        """Logistic function; unlike onnxruntime's own it is as exact where it is nearly 0 as anywhere."""
-        return ((self * -1.0).exp() + 1.0).reciprocal()
+OPSET = 20
+"""The first operator set with an exact GELU; of January 2024."""
+INPUTS = ("input_power", "target_power", "shared")
+OUTPUTS = ("input_mask", "target_mask", "levels", "tone")
+TRACED_FRAMES = 13
 
 
-class Graph:
-    """Nodes and constants in the order of their making; equal constants are kept once."""
+class Decisions(nn.Module):
+    """The cascade with powers per latent channel going in, and the last stage's decisions coming out."""
 
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
-        self._known: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
+    def __init__(self, model: FusionModel) -> None:
+        super().__init__()
+        self.model = model
 
-    def input(self, name: str) -> Value:
-        """A value that comes from outside."""
-        return Value(self, name)
+    def forward(self, input_power: Tensor, target_power: Tensor, shared: Tensor) -> tuple[Tensor, ...]:
+        """Takes planes `[batch, frames, bins]`; returns both masks of that shape, levels and tone."""
+        grouping = self.model.codec.grouping
+        input, target, both = (grouping.means(plane) for plane in (input_power, target_power, shared))
+        stage = self.model.cascade(Places(input, target, both, grouping))[-1]
+        masks = (mask.transpose(1, 2) for mask in (stage.masks.input, stage.masks.target))
+        return *masks, stage.levels, stage.tone
 
-    def constant(self, values: np.ndarray | float) -> Value:
-        """A constant: single precision, or 64 bits where it holds whole numbers (shapes, axes)."""
-        array = np.ascontiguousarray(values)
-        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32).reshape(np.shape(values))
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._known:
-            self._known[key] = Value(self, f"constant_{len(self._known)}")
-            self.constants.append(numpy_helper.from_array(array, self._known[key].name))
-        return self._known[key]
 
-    def op(self, kind: str, *operands: Operand, **attributes: Any) -> Value:
-        """The result of an operator."""
-        return self.ops(kind, 1, *operands, **attributes)[0]
+def to_onnx(model: FusionModel) -> ModelProto:
+    """Returns the model's cascade as ONNX; batch and frames are free. docs/export.md has shapes and metadata."""
+    traced: Any = io.BytesIO()
+    planes = torch.ones(3, 2, TRACED_FRAMES, model.codec.dim)
+    torch.onnx.register_custom_op_symbolic("aten::sigmoid", _exact_sigmoid, OPSET)
+    try:
+        with warnings.catch_warnings():
+            # The tracer warns of every Python number; that no length is fixed is tested with other lengths. The
+            # newer exporter gives the same graph, but needs onnxscript and took eleven times as long (docs/log.md).
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                Decisions(model).eval(),
+                tuple(planes),
+                traced,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=INPUTS,
+                output_names=OUTPUTS,
+                dynamic_axes={name: _free_axes(name) for name in (*INPUTS, *OUTPUTS)},
+            )
+    finally:
+        torch.onnx.unregister_custom_op_symbolic("aten::sigmoid", OPSET)
+    proto = onnx.load_from_string(traced.getvalue())
+    proto.producer_name, proto.producer_version = "hocket", __version__
+    helper.set_model_props(proto, metadata(model))
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
 
-    def ops(self, kind: str, num_results: int, *operands: Operand, **attributes: Any) -> list[Value]:
-        """The results of an operator that has several."""
-        values = [item if isinstance(item, Value) else self.constant(item) for item in operands]
-        name = f"{kind}_{len(self.nodes)}"
-        results = [Value(self, f"{name}_{index}") for index in range(num_results)]
-        inputs, outputs = [value.name for value in values], [result.name for result in results]
-        self.nodes.append(helper.make_node(kind, inputs, outputs, name=name, **attributes))
-        return results
 
-    def joined(self, values: Sequence[Value], axis: int = -1) -> Value:
-        """Values side by side along an axis."""
-        return self.op("Concat", *values, axis=axis)
+def _free_axes(name: str) -> dict[int, str]:
+    return {0: "batch"} if name in ("levels", "tone") else {0: "batch", 1: "frames"}
 
-    def output(self, value: Value, name: str) -> None:
-        """Gives a value the name by which it is asked for."""
-        self.nodes.append(helper.make_node("Identity", [value.name], [name], name=name))
+
+def _exact_sigmoid(graph: Any, x: Any) -> Any:
+    """`1 / (1 + exp(-x))`, as exact near 0 as anywhere; onnxruntime's own Sigmoid is exact to 1e-7 absolutely."""
+    one = graph.op("Constant", value_t=torch.tensor(1.0))
+    return graph.op("Reciprocal", graph.op("Add", graph.op("Exp", graph.op("Neg", x)), one))
+
+
+def metadata(model: FusionModel) -> dict[str, str]:
+    """Returns what a user of the file needs to know, as ONNX wants it: names and texts."""
+    codec = model.config.codec
+    facts: dict[str, Any] = {
+        "version": __version__,
+        "weights": weights_hash(model),
+        "opset": OPSET,
+        "sample_rate": codec.sample_rate,
+        "fft_size": codec.fft_size,
+        "hop": codec.hop,
+        "window": "periodic Hann, frames centred on multiples of the hop, zeros beyond the ends, no scaling",
+        "target_rms": TARGET_RMS,
+        "model": json.dumps(config_values(model.config)),
+    }
+    return {name: str(value) for name, value in facts.items()}

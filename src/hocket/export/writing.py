@@ -55,8 +55,8 @@ def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
 def write_model(model: FusionModel, output: Path) -> Exported:
     """The same for a model at hand."""
     # Not above: this module must be there, to say what is missing, where onnx is not.
-    from hocket.export.cascade import metadata, to_onnx
     from hocket.export.checking import compare, require_equal
+    from hocket.export.graph import metadata, to_onnx
 
     payload = to_onnx(model).SerializeToString()
     comparisons = compare(model, payload)

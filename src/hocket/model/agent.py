@@ -120,7 +120,9 @@ class CreativeAgent(nn.Module):
         num_bands = len(self.bands)
         weights, gains = self.head(context).split([(self.num_weights + 1) * num_bands, 2 * num_bands], dim=-1)
         planes = tuple(plane for source in heard for plane in source.planes)
-        return Decision(weigh(weights, planes, self.bands), gains.unflatten(-1, (2, num_bands)))
+        return Decision(
+            weigh(weights, planes, self.bands), gains.reshape(gains.shape[0], gains.shape[1], 2, num_bands)
+        )
 
     def _listen(self, pooled: list[Tensor]) -> Tensor:
         states = [analyser(source) for analyser, source in zip(self.analysers, pooled, strict=True)]

@@ -71,7 +71,7 @@ class Cascade(nn.Module):
     def _mix(self, masks: Masks, places: Places, spectra: SourceSpectra) -> Stage:
         """Balances the voices, brings the mix to its tone, and balances once more what that changed."""
         agreed = places.agreement(masks)
-        tone = agreed.new_ones(len(agreed), agreed.shape[-1])
+        tone = agreed.new_ones(agreed.shape[0], agreed.shape[-1])
         if self.config.match_tone and self.codec.bin_hz is not None:
             with torch.no_grad():
                 mixed = places.mixed(masks, self.levels(agreed, tone)[..., None])
@@ -88,7 +88,7 @@ class Cascade(nn.Module):
         """Both voices' levels `[b, 2]` for an agreement `[b, 2, places]` and a tone `[b, places]`."""
         if self.config.balance_levels:
             return balanced_levels(agreed, tone)
-        return agreed.new_ones(len(agreed), 2)
+        return agreed.new_ones(agreed.shape[0], 2)
 
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
         """Who has a place, times how loud that voice is in its band just now; both are 1 where undecided is 0."""

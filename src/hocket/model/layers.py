@@ -83,7 +83,7 @@ class CrossAttention(nn.Module):
         return x + self.feed_forward(self.norm_out(x))
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return x.reshape(x.shape[0], x.shape[1], self.num_heads, -1).transpose(1, 2)
 
 
 def rotate(x: Tensor, *, stride: int = 1, base: float = 10_000.0) -> Tensor:
@@ -104,4 +104,11 @@ def _thinned(x: Tensor, stride: int) -> Tensor:
     """Means of `stride` frames of `[b, t, dim]`; the last one of those that are left."""
     if stride == 1:
         return x
+    if torch.jit.is_tracing():
+        # ONNX has no agreed meaning for windows that reach over the end: zeros are added, and counted out again.
+        sums, counts = (
+            F.avg_pool1d(F.pad(part.transpose(1, 2), (0, stride - 1)), stride)
+            for part in (x, torch.ones_like(x[..., :1]))
+        )
+        return (sums / counts).transpose(1, 2)
     return F.avg_pool1d(x.transpose(1, 2), stride, stride, ceil_mode=True).transpose(1, 2)

@@ -57,13 +57,14 @@ class Places:
 
     def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
         """The power `[b, t, places]` of the masked sources' sum; `gains` `[b, 2, places]` come after the masks."""
-        power: Tensor = _MixedPower.apply(
+        u, v = (
             masks.input.transpose(1, 2) * gains[:, None, 0],
             masks.target.transpose(1, 2) * gains[:, None, 1],
-            self.input,
-            self.target,
-            self.shared,
         )
+        if torch.jit.is_tracing():
+            to_input, to_target = u * self.input + v * self.shared, v * self.target + u * self.shared
+            return (u * to_input + v * to_target).clamp(min=0.0)
+        power: Tensor = _MixedPower.apply(u, v, self.input, self.target, self.shared)
         return power
 
 
@@ -98,6 +99,9 @@ def weigh(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
     `weights` `[b, t, (k + 1) * n]` has the bands of each plane one after the other and the bias at the end; `bands`
     `[n, d]` spreads them over the bins. No plane of weights is ever kept: the way back makes them again.
     """
+    if torch.jit.is_tracing():
+        *slots, bias = weights.split(len(bands), dim=-1)
+        return sum(((slot @ bands) * plane for slot, plane in zip(slots, planes, strict=True)), bias @ bands)
     weighed: Tensor = _Weigh.apply(weights.to(bands.dtype), bands, *planes)
     return weighed
 

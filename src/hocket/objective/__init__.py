@@ -1,6 +1,6 @@
 """The objective: named terms, each with a weight, and an adversary."""
 
 from hocket.objective.adversary import Adversary, AdversaryConfig
-from hocket.objective.composite import TERM_WEIGHTS, Losses, Objective, ObjectiveConfig
+from hocket.objective.composite import TERMS, Losses, Objective, ObjectiveConfig
 
-__all__ = ["TERM_WEIGHTS", "Adversary", "AdversaryConfig", "Losses", "Objective", "ObjectiveConfig"]
+__all__ = ["TERMS", "Adversary", "AdversaryConfig", "Losses", "Objective", "ObjectiveConfig"]

@@ -5,10 +5,9 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-from hocket.model.result import FusionResult
-from hocket.objective import masks, musical, texture, waveform
-from hocket.objective.reconstruction import reconstruction
-from hocket.signal.scene import Scene
+from hocket.model.result import FusionResult, Masks
+from hocket.objective import terms, texture
+from hocket.signal.scene import Scene, Voice
 from hocket.typed import check_range, check_types
 
 MAX_WEIGHT = 1e9
@@ -46,27 +45,65 @@ class ObjectiveConfig:
         check_range(self, 0, 1, "output_balance_aim", "novelty_limit", "overlap_limit")
 
 
-TERM_WEIGHTS = {
-    "reconstruction_input": "loss_weight_input",
-    "reconstruction_target": "loss_weight_target",
-    "balance": "balance_loss_weight",
-    "output_balance": "output_balance_weight",
-    "complementarity": "complementarity_weight",
-    "coverage": "coverage_weight",
-    "temporal_diversity": "temporal_diversity_weight",
-    "novelty": "novelty_weight",
-    "rhythm": "rhythm_weight",
-    "rhythm_leak": "rhythm_leak_weight",
-    "harmony": "harmony_weight",
-    "harmony_leak": "harmony_leak_weight",
-    "articulation": "articulation_weight",
-    "timbre": "timbre_weight",
-    "grain": "grain_weight",
-    "adversarial": "gan_weight",
-    "feature_matching": "feature_matching_weight",
+@dataclass(frozen=True)
+class Judged:
+    """A batch as the terms see it: `scene` is what is heard, `masks` made it; `add_up` sums over all processes."""
+
+    scene: Scene
+    masks: Masks
+    config: ObjectiveConfig
+    add_up: texture.AddUp
+
+
+@dataclass(frozen=True)
+class Term:
+    """A line of the objective: the field that weighs it, and what computes it; None is handed in by the adversary."""
+
+    weight: str
+    compute: Callable[[Judged], Tensor] | None
+    is_of_masks: bool = False
+
+
+def _reconstruction(batch: Judged, source: Voice) -> Tensor:
+    return terms.reconstruction(output=batch.scene.output.waveform, reference=source.waveform)
+
+
+TERMS = {
+    "reconstruction_input": Term("loss_weight_input", lambda b: _reconstruction(b, b.scene.input)),
+    "reconstruction_target": Term("loss_weight_target", lambda b: _reconstruction(b, b.scene.target)),
+    "balance": Term("balance_loss_weight", lambda b: terms.balance(b.masks)),
+    "output_balance": Term(
+        "output_balance_weight", lambda b: terms.output_balance(b.scene, aim=b.config.output_balance_aim)
+    ),
+    "complementarity": Term(
+        "complementarity_weight", lambda b: terms.complementarity(b.masks, limit=b.config.overlap_limit), True
+    ),
+    "coverage": Term("coverage_weight", lambda b: terms.coverage(b.masks), True),
+    "temporal_diversity": Term(
+        "temporal_diversity_weight", lambda b: terms.temporal_diversity(b.masks), True
+    ),
+    "novelty": Term("novelty_weight", lambda b: terms.novelty(b.scene, limit=b.config.novelty_limit)),
+    "rhythm": Term("rhythm_weight", lambda b: terms.rhythm(b.scene)),
+    "rhythm_leak": Term("rhythm_leak_weight", lambda b: terms.rhythm_leak(b.scene)),
+    "harmony": Term("harmony_weight", lambda b: terms.harmony(b.scene)),
+    "harmony_leak": Term("harmony_leak_weight", lambda b: terms.harmony_leak(b.scene)),
+    "articulation": Term("articulation_weight", lambda b: terms.articulation(b.scene)),
+    "timbre": Term("timbre_weight", lambda b: texture.timbre(b.scene, add_up=b.add_up)),
+    "grain": Term("grain_weight", lambda b: texture.grain(b.scene)),
+    "adversarial": Term("gan_weight", None),
+    "feature_matching": Term("feature_matching_weight", None),
 }
-MASK_TERMS = ("complementarity", "coverage", "temporal_diversity")
-ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
+"""Every term of the objective by its name in the log; a new one is a line here and a field above."""
+
+ADVERSARIAL_TERMS = tuple(name for name, term in TERMS.items() if term.compute is None)
+
+
+def term_weights(values: Mapping[str, float]) -> dict[str, float]:
+    """Returns what each term is multiplied by, from the fields of an `ObjectiveConfig`."""
+    return {
+        name: values[term.weight] * (values["mask_reg_weight"] if term.is_of_masks else 1.0)
+        for name, term in TERMS.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -86,10 +123,7 @@ class Objective:
 
     def __init__(self, config: ObjectiveConfig, add_up: texture.AddUp = texture.alone) -> None:
         self.config, self.add_up = config, add_up
-        self.weights = {
-            term: getattr(config, field) * (config.mask_reg_weight if term in MASK_TERMS else 1.0)
-            for term, field in TERM_WEIGHTS.items()
-        }
+        self.weights = term_weights(vars(config))
 
     def __call__(
         self, result: FusionResult, scene: Scene, adversarial: Mapping[str, Tensor] | None = None
@@ -99,16 +133,19 @@ class Objective:
         Raises:
             KeyError: `adversarial` holds a name that is no adversarial term, or lacks one that has a weight.
         """
-        terms = {
-            name: term(self, result, scene).mean() for name, term in _TERMS.items() if self.weights[name] > 0
+        batch = Judged(scene, result.masks, self.config, self.add_up)
+        values = {
+            name: term.compute(batch).mean()
+            for name, term in TERMS.items()
+            if term.compute is not None and self.weights[name] > 0
         }
         if adversarial is not None:
-            terms |= self._adversarial(adversarial)
+            values |= self._adversarial(adversarial)
         # Tied to the output by nothing: a step in which no term is active yet changes nothing, and does not fail.
         total = 0.0 * result.masks.input.sum()
-        for name, value in terms.items():
+        for name, value in values.items():
             total = total + self.weights[name] * value
-        return Losses(terms, total)
+        return Losses(values, total)
 
     def _adversarial(self, produced: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The adversary's terms that have a weight; each must be there, and nothing else."""
@@ -118,31 +155,3 @@ class Objective:
         if missing := set(active) - produced.keys():
             raise KeyError(f"the adversary did not produce {missing.pop()}, which has a weight")
         return {name: produced[name] for name in active}
-
-
-_Term = Callable[[Objective, FusionResult, Scene], Tensor]
-_TERMS: dict[str, _Term] = {
-    "reconstruction_input": lambda _, __, s: reconstruction(
-        output=s.output.waveform, reference=s.input.waveform
-    ),
-    "reconstruction_target": lambda _, __, s: reconstruction(
-        output=s.output.waveform, reference=s.target.waveform
-    ),
-    "balance": lambda _, result, __: masks.balance(result.masks),
-    "output_balance": lambda self, _, scene: waveform.output_balance(
-        scene, aim=self.config.output_balance_aim
-    ),
-    "complementarity": lambda self, result, __: masks.complementarity(
-        result.masks, limit=self.config.overlap_limit
-    ),
-    "coverage": lambda _, result, __: masks.coverage(result.masks),
-    "temporal_diversity": lambda _, result, __: masks.temporal_diversity(result.masks),
-    "novelty": lambda self, _, scene: waveform.novelty(scene, limit=self.config.novelty_limit),
-    "rhythm": lambda _, __, scene: musical.rhythm(scene),
-    "rhythm_leak": lambda _, __, scene: musical.rhythm_leak(scene),
-    "harmony": lambda _, __, scene: musical.harmony(scene),
-    "harmony_leak": lambda _, __, scene: musical.harmony_leak(scene),
-    "articulation": lambda _, __, scene: musical.articulation(scene),
-    "timbre": lambda self, _, scene: texture.timbre(scene, add_up=self.add_up),
-    "grain": lambda _, __, scene: texture.grain(scene),
-}

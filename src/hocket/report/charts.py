@@ -11,7 +11,7 @@ from hocket.diagnostics.copying import (
     RHYTHM_MARGIN,
 )
 from hocket.diagnostics.milestones import BAND, COMPLEMENTARITY, MASK_TOLERANCE
-from hocket.objective.composite import TERM_WEIGHTS
+from hocket.objective.composite import TERMS
 from hocket.report.chart import Chart, Curve
 from hocket.report.loss import term_weight, weight_of
 from hocket.report.run import Run, number
@@ -180,7 +180,7 @@ def terms(run: Run) -> tuple[Chart, ...]:
         for name in line
         if name.startswith("loss/")
     )
-    ordered = sorted(names, key=lambda name: (name != "total", [*TERM_WEIGHTS, name].index(name)))
+    ordered = sorted(names, key=lambda name: (name != "total", [*TERMS, name].index(name)))
     return tuple(_term(run, name) for name in ordered)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from hocket.objective import ObjectiveConfig
-from hocket.objective.composite import MASK_TERMS, TERM_WEIGHTS
+from hocket.objective.composite import TERMS, term_weights
 from hocket.report.judging import Judged
 from hocket.report.run import Run, number
 
@@ -34,15 +34,14 @@ def weight_of(config: Mapping[str, Any], name: str) -> float:
 
 
 def term_weight(config: Mapping[str, Any], term: str) -> float:
-    """What a term's value is multiplied by."""
-    scale = weight_of(config, "mask_reg_weight") if term in MASK_TERMS else 1.0
-    return scale * weight_of(config, TERM_WEIGHTS[term]) if term in TERM_WEIGHTS else math.nan
+    """Returns what a term's value is multiplied by; NaN for a term that this version does not know."""
+    return term_weights({name: weight_of(config, name) for name in DEFAULTS}).get(term, math.nan)
 
 
 def shares_of(run: Run, row: Judged) -> list[Share]:
     """The terms of a validation, the largest part of the loss first; empty where the weights are not known."""
     config = run.weights_at(row.step - 1)
-    values = {name: value for name, value in row.losses.items() if name in TERM_WEIGHTS}
+    values = {name: value for name, value in row.losses.items() if name in TERMS}
     weighted = {name: term_weight(config, name) * value for name, value in values.items()}
     total = sum(map(abs, weighted.values()))
     if not config or not 0 < total < math.inf:
@@ -50,7 +49,7 @@ def shares_of(run: Run, row: Judged) -> list[Share]:
     shares = [
         Share(
             name,
-            TERM_WEIGHTS[name],
+            TERMS[name].weight,
             term_weight(config, name),
             values[name],
             weighted[name],

@@ -81,6 +81,8 @@ class Grouping:
         """The same value for all bins of a group, `[..., g]` to `[..., bins]`."""
         if self.is_trivial:
             return groups
+        if torch.jit.is_tracing():
+            return groups[..., torch.arange(len(self.sizes)).repeat_interleave(self.sizes.long())]
         spread: Tensor = _Spread.apply(groups, self)
         return spread
 

@@ -12,9 +12,23 @@ def local_mean(values: Tensor, length: int, dim: int) -> Tensor:
 
     A window longer than the signal averages over all of it, wherever its centre is.
     """
+    if torch.jit.is_tracing():
+        return _any_length_mean(values, length, dim)
     length = min(length, 2 * values.shape[dim] - 1)
     means: Tensor = _LocalMean.apply(values, length, dim)
     return means
+
+
+def _any_length_mean(values: Tensor, length: int, dim: int) -> Tensor:
+    """Makes no use of how long the signal is, so that a graph that is traced from it fits any length."""
+    if dim == -2:
+        return _any_length_mean(values.transpose(-1, -2), length, -1).transpose(-1, -2)
+    kernel = values.new_ones(1, 1, length)
+    sums, counts = (
+        F.conv1d(part.reshape(-1, 1, part.shape[-1]), kernel, padding=length // 2).reshape(part.shape)
+        for part in (values, torch.ones_like(values))
+    )
+    return sums / counts
 
 
 class _LocalMean(torch.autograd.Function):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan, loop
-from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan, loop
+from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.data.pairs import read_pairs
 from hocket.errors import DataError
 from hocket.inference import Fuser

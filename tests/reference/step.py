@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
+from tests.reference.model import PlainModel
+from tests.reference.objective import PlainScene, equally_loud, objective
 from torch import Tensor
 
-from hocket.bench.plain_model import PlainModel
-from hocket.bench.plain_objective import PlainScene, equally_loud, objective
 from hocket.model import FusionModel
 from hocket.objective import ObjectiveConfig
 

@@ -5,10 +5,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from hocket.bench.children import HOCKET, Child, environment, measured
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan
-from hocket.bench.timing import Timing
+from benchmarks.children import HOCKET, Child, environment, measured
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan
+from benchmarks.timing import Timing
 
 SECONDS = 3.0
 COMMANDS = {
@@ -60,7 +60,7 @@ def _first_fusion(plan: Plan) -> dict[str, float]:
     command = (
         sys.executable,
         "-m",
-        "hocket.bench.first_fusion",
+        "benchmarks.first_fusion",
         repr(time.time()),
         *paths,
         str(plan.folder / "first.wav"),

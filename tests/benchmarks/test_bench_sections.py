@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.children import environment, measured
+from benchmarks.learning import Trainee, configuration, distance, draw
+from benchmarks.page import Table
+from benchmarks.plan import Plan
+from benchmarks.timing import threads
 
-from hocket.bench import fusing, gpu
-from hocket.bench.children import environment, measured
-from hocket.bench.learning import Trainee, configuration, distance, draw
-from hocket.bench.page import Table
-from hocket.bench.plan import Plan
-from hocket.bench.timing import threads
+from benchmarks import fusing, gpu
 from hocket.errors import HocketError
 
 

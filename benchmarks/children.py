@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hocket.bench import launch
+from benchmarks import launch
 from hocket.errors import HocketError
 
 HOCKET = (sys.executable, "-m", "hocket")

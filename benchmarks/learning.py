@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from tests.reference.step import plain_copy, plain_step
 from torch import Tensor
 
-from hocket.bench.page import Section, Table
-from hocket.bench.plain import plain_copy, plain_step
-from hocket.bench.plan import Plan
-from hocket.bench.stopwatch import Seams, Stopwatch, stopwatch
-from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan
+from benchmarks.shares import Steps, step_shares
+from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.data.library import open_library
 from hocket.model import FusionModel
 from hocket.objective import Adversary, Objective
@@ -19,24 +19,22 @@ from hocket.training.config import RunConfig, build, read_preset
 from hocket.training.distributed import Processes
 from hocket.training.feeding import Feeder
 from hocket.training.runtime import Runtime
-from hocket.training.steps import Learner, make_optimizer, train_step
+from hocket.training.steps import Learner, diagnose, make_optimizer, make_scene, mask_figures, train_step
 
-STEP: Seams = {
-    "model": ("hocket.model.fusion:FusionModel.forward", "hocket.training.steps:make_scene"),
-    "objective": ("hocket.objective.composite:Objective.__call__",),
-    "discriminator": (
-        "hocket.objective.adversary:Adversary.loss_of_discriminator",
-        "hocket.objective.adversary:Adversary.judge_output",
-    ),
-    "diagnosis": ("hocket.training.steps:diagnose", "hocket.training.steps:mask_figures"),
-    "backward": ("torch:Tensor.backward",),
-    "optimiser": ("torch.optim:AdamW.step", "torch.nn.utils:clip_grad_norm_"),
+STEP: Steps = {
+    "data": (Feeder.batches,),
+    "model": (FusionModel.forward, make_scene),
+    "objective": (Objective.__call__,),
+    "discriminator": (Adversary.loss_of_discriminator, Adversary.judge_output),
+    "diagnosis": (diagnose, mask_figures),
+    "backward": (Tensor.backward,),
+    "optimiser": (torch.optim.AdamW.step, torch.nn.utils.clip_grad_norm_),
 }
-"""The steps of a training step; `data` is timed where it is drawn."""
+"""The parts of a training step."""
 
 EXPLANATION = """\
 The default preset: batches of {size} pairs of {seconds:g} s, one thread, CPU. The straightforward version is
-`hocket.bench.plain`: the same weights, terms and updates, written the obvious way (torch's `stft` and `istft`, dense
+`tests.reference.step`: the same weights, terms and updates, written the obvious way (torch's `stft` and `istft`, dense
 products, each term with its own spectra), and held equal to this program's losses and gradients by a test. It does not
 diagnose its batch, as this program's step does. In full resolution (every bin a place of its own, every frame heard) it
 is another model with the same weights: the one that was there before either was made coarser."""
@@ -188,15 +186,13 @@ def _parts(plan: Plan, config: RunConfig, *, with_adversary: bool) -> tuple[dict
     trainee = Trainee.fresh(config, with_adversary=with_adversary)
     batches = feed(plan, config, rounds + 1, with_real=with_adversary)
     trainee.step(next(batches))
-    with stopwatch(STEP) as watch:
+
+    def steps() -> None:
         for _ in range(rounds):
-            trainee.step(_drawn(watch, batches))
-        return watch.shares, watch.whole / rounds
+            trainee.step(next(batches))
 
-
-def _drawn(watch: Stopwatch, batches: Iterator[dict[str, Tensor]]) -> dict[str, Tensor]:
-    batch: dict[str, Tensor] = watch.timed("data", next)(batches)
-    return batch
+    shares, seconds = step_shares(steps, STEP)
+    return shares, seconds / rounds
 
 
 def _with_adversary(config: RunConfig) -> RunConfig:
@@ -230,7 +226,7 @@ def distance(first: list[float], second: list[float]) -> float:
 
 
 def _part_table(parts: Mapping[str, tuple[Mapping[str, float], float]]) -> Table:
-    names = ["data", *STEP, "other"]
+    names = [*STEP, "other"]
     rows = tuple(
         (name, f"{seconds:.3f} s", *(f"{part.get(step, 0.0):.1%}" for step in names))
         for name, (part, seconds) in parts.items()

@@ -7,11 +7,12 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
+from tests.reference.model import Fused, spectrum
 from torch import Tensor
 
-from hocket.bench.plain_model import Fused, spectrum
 from hocket.errors import ConfigError
-from hocket.objective import TERM_WEIGHTS, ObjectiveConfig
+from hocket.objective import TERMS as PRODUCT_TERMS
+from hocket.objective import ObjectiveConfig
 
 
 @dataclass
@@ -50,11 +51,11 @@ def objective(scene: PlainScene, config: ObjectiveConfig) -> tuple[Tensor, dict[
         ConfigError: a term has a weight that is not written down here.
     """
     terms, total = {}, torch.zeros(())
-    for name, weight_name in TERM_WEIGHTS.items():
-        weight = getattr(config, weight_name)
+    for name, line in PRODUCT_TERMS.items():
+        weight = getattr(config, line.weight)
         if weight > 0 and name not in TERMS:
             raise ConfigError(
-                f"{weight_name} is {weight}: the plain objective has the default preset's terms only"
+                f"{line.weight} is {weight}: the plain objective has the default preset's terms only"
             )
         if weight > 0:
             terms[name] = TERMS[name](scene, config).mean()

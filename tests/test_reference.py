@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from tests.reference.step import plain_copy, plain_loss, plain_step
 
-from hocket.bench.plain import plain_copy, plain_loss, plain_step
 from hocket.codec import SpectralConfig
 from hocket.data.synthetic import make_song, render_song
 from hocket.errors import ConfigError

@@ -1,15 +1,15 @@
-"""`hocket bench`: what it writes, and what it says where it cannot."""
+"""`python -m benchmarks`: what it writes, and what it says where it cannot."""
 
 import json
 from pathlib import Path
 
 import pytest
+from benchmarks.__main__ import main
+from benchmarks.page import Section, Table, page
+from benchmarks.plan import Plan
+from benchmarks.sections import SECTIONS
 
-from hocket.bench import fusing, gpu
-from hocket.bench.page import Section, Table, page
-from hocket.bench.plan import Plan
-from hocket.bench.sections import SECTIONS
-from hocket.cli import main
+from benchmarks import fusing, gpu
 from hocket.errors import DataError
 
 
@@ -32,7 +32,6 @@ def test_the_page_and_the_figures_are_written(
 ) -> None:
     output, raw = tmp_path / "page.md", tmp_path / "raw.json"
     words = [
-        "bench",
         "--quick",
         "--only",
         "gpu,fuse",
@@ -46,7 +45,7 @@ def test_the_page_and_the_figures_are_written(
     text = output.read_text(encoding="utf-8")
     assert text.count("## Title") == 2
     assert "| a | b |\n| --- | --- |\n| 1 | 2 |" in text
-    assert "hocket bench --quick" in text
+    assert "python -m benchmarks --quick" in text
     assert "torch" in text
     figures = json.loads(raw.read_text(encoding="utf-8"))
     assert list(figures["sections"]) == ["fuse", "gpu"]
@@ -66,7 +65,7 @@ def test_a_section_that_fails_takes_no_other_with_it(
 
     monkeypatch.setattr(gpu, "measure", fail)
     output = tmp_path / "page.md"
-    assert main(["bench", "--only", "fuse,gpu", "-o", str(output)]) == 1
+    assert main(["--only", "fuse,gpu", "-o", str(output)]) == 1
     text = output.read_text(encoding="utf-8")
     assert "## Title" in text and "Not measured: a.wav holds no sound" in text
     assert "not measured: gpu" in capsys.readouterr().err
@@ -78,8 +77,8 @@ def test_a_section_that_fails_takes_no_other_with_it(
     [
         (["--only", "fusee"], "did you mean 'fuse'"),
         (["--only", "xyz"], "there are fuse,"),
-        (["--time_limit", "0"], "--time_limit is 0"),
-        (["--time_limit", "nan"], "--time_limit is nan"),
+        (["--time-limit", "0"], "--time-limit is 0"),
+        (["--time-limit", "nan"], "--time-limit is nan"),
         (["--music", "nowhere"], "nowhere does not exist"),
         (["--pairs", "nothing.csv"], "nothing.csv is no file"),
         (["-o", "nowhere/page.md"], "nowhere is not a folder"),
@@ -95,7 +94,7 @@ def test_a_mistake_is_one_sentence_before_any_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["bench", *words]) == 2
+    assert main([*words]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert told in said.err
@@ -117,7 +116,7 @@ def test_what_cannot_be_used_is_told_before_any_work_and_an_older_page_stays(
         given.write_text("a,b\n1,2\n", encoding="utf-8")
     output = tmp_path / "page.md"
     output.write_text("older", encoding="utf-8")
-    assert main(["bench", "--only", "fuse,gpu", flag, str(given), "-o", str(output)]) == 2
+    assert main(["--only", "fuse,gpu", flag, str(given), "-o", str(output)]) == 2
     said = capsys.readouterr().err
     assert told in said and "given" in said and "Traceback" not in said
     assert output.read_text(encoding="utf-8") == "older" and stand_in == []
@@ -134,7 +133,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(
         return Section("Title", ())
 
     monkeypatch.setattr(gpu, "measure", in_the_way)
-    assert main(["bench", "--only", "fuse,gpu", "-o", str(output)]) == 2
+    assert main(["--only", "fuse,gpu", "-o", str(output)]) == 2
     assert "page.md is a folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [output]
 
@@ -142,21 +141,21 @@ def test_a_page_that_cannot_be_written_leaves_nothing(
 def test_the_quick_version_leaves_out_the_long_training(
     stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hocket.bench import criterion, growth, learning, peers, starting
+    from benchmarks import criterion, growth, learning, peers, starting
 
     for module in (criterion, growth, learning, peers, starting):
         monkeypatch.setattr(module, "measure", fusing.measure)
-    assert main(["bench", "--quick"]) == 0
+    assert main(["--quick"]) == 0
     assert len(stand_in) == len(SECTIONS) - 1
     assert "criterion" not in capsys.readouterr().err
-    assert main(["bench"]) == 0
+    assert main([]) == 0
     assert len(stand_in) == 2 * len(SECTIONS) - 1
 
 
 def test_a_page_tells_machine_and_command() -> None:
     text = page(
-        [Section("One", ("Two.",))], facts={"processor": "an abacus"}, command="hocket bench --only x"
+        [Section("One", ("Two.",))], facts={"processor": "an abacus"}, command="python -m benchmarks --only x"
     )
     assert "- processor: an abacus" in text
-    assert "`hocket bench --only x`" in text
+    assert "`python -m benchmarks --only x`" in text
     assert text.endswith("## One\n\nTwo.\n")

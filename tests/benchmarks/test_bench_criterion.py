@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.criterion import judge, train_until, validations
 
-from hocket.bench.criterion import judge, train_until, validations
 from hocket.errors import HocketError
 
 GOOD = {

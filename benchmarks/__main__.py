@@ -1,4 +1,4 @@
-"""`hocket bench`: how fast the program is on this machine, as ratios that other machines share."""
+"""`python -m benchmarks`: measures how fast the program is on this machine, in ratios that other machines share."""
 
 import argparse
 import difflib
@@ -11,39 +11,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import files
-from hocket.cli.flags import underscored
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, HocketError
 
 EXIT_SOME_FAILED = 1
 
 if TYPE_CHECKING:
-    from hocket.bench.page import Section
+    from benchmarks.page import Section
+
+
+def main(argv: list[str]) -> int:
+    """Measures, and returns the exit code: 2 for a mistake of the user's, which is one sentence on stderr."""
+    try:
+        return run(argv)
+    except HocketError as error:
+        _say(f"benchmarks: error: {error}")
+        return 2
 
 
 def run(argv: list[str]) -> int:
     """Measures, prints each table when it is there, and writes the page at the end; progress goes to stderr."""
-    arguments = _parser().parse_args(underscored(argv))
+    arguments = _parser().parse_args(argv)
     # Set before NumPy loads: what is measured with one thread must not have a second one in its linear algebra.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from hocket.bench.page import page
-    from hocket.bench.sections import SECTIONS
+    from benchmarks.page import page
+    from benchmarks.sections import SECTIONS
 
     usual = [name for name, entry in SECTIONS.items() if entry.in_quick or not arguments.quick]
     names = _chosen(arguments.only, known=list(SECTIONS), usual=usual)
     _check(arguments)
-    planned = [path for path in (arguments.output, arguments.json) if path is not None]
-    for path in planned:
+    for path in filter(None, (arguments.output, arguments.json)):
         files.require_place(path)
-    files.check_outputs(planned, sources=_sources(arguments), overwrite=False)
-    from hocket.bench.machine import machine_facts
+    from benchmarks.machine import machine_facts
 
-    facts, command = machine_facts(), shlex.join(["hocket", "bench", *argv])
+    facts, command = machine_facts(), shlex.join(["python", "-m", "benchmarks", *argv])
     for name, value in facts.items():
         _say(f"{name}: {value}")
     sections = _measure(names, arguments)
     if arguments.output is not None:
-        text = page(list(sections.values()), facts=facts, command=command)
-        files.write_text(arguments.output, text)
+        files.write_text(arguments.output, page(list(sections.values()), facts=facts, command=command))
         _say(f"written: {arguments.output}")
     if arguments.json is not None:
         figures = {name: section.figures for name, section in sections.items()}
@@ -57,8 +62,8 @@ def run(argv: list[str]) -> int:
 
 
 def _measure(names: list[str], arguments: argparse.Namespace) -> "dict[str, Section]":
-    from hocket.bench.plan import Plan
-    from hocket.bench.sections import measure
+    from benchmarks.plan import Plan
+    from benchmarks.sections import measure
 
     sections = {}
     with tempfile.TemporaryDirectory(prefix="hocket-bench-") as folder:
@@ -78,7 +83,7 @@ def _measure(names: list[str], arguments: argparse.Namespace) -> "dict[str, Sect
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hocket bench", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
     parser.add_argument("-o", "--output", type=Path, metavar="PAGE.md", help="write the page there as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there as well")
     parser.add_argument("--only", metavar="NAMES", help="these sections, with commas between: fuse,training")
@@ -91,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--music", type=Path, metavar="DIR", help="train on these recordings (rendered ones)")
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="compare on these pairs (rendered ones)")
     parser.add_argument(
-        "--time_limit",
+        "--time-limit",
         type=float,
         default=600.0,
         metavar="S",
@@ -114,7 +119,7 @@ def _chosen(only: str | None, *, known: list[str], usual: list[str]) -> list[str
 
 def _check(arguments: argparse.Namespace) -> None:
     if not arguments.time_limit > 0:
-        raise ConfigError(f"--time_limit is {arguments.time_limit:g}: give a number of seconds above 0.")
+        raise ConfigError(f"--time-limit is {arguments.time_limit:g}: give a number of seconds above 0.")
     if arguments.music is not None and not arguments.music.exists():
         raise ConfigError(f"{arguments.music} does not exist: give a folder of recordings.")
     if arguments.pairs is not None and not arguments.pairs.is_file():
@@ -137,18 +142,9 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _sources(arguments: argparse.Namespace) -> list[Path]:
-    """All files that are read: the pairs file, what it names, and what lies in the folder of music."""
-    found: list[Path] = []
-    if arguments.pairs is not None:
-        from hocket.data.pairs import read_pairs
-
-        pairs = read_pairs(arguments.pairs)
-        found += [arguments.pairs, *(path for pair in pairs for path in (pair.input, pair.target))]
-    if arguments.music is not None:
-        found += [path for path in (arguments.music, *arguments.music.rglob("*")) if path.is_file()]
-    return found
-
-
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

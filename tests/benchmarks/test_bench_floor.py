@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.floor import Transform
+from benchmarks.learning import Trainee, configuration, draw, optimizer_of
+from benchmarks.plan import Plan, loop
+from benchmarks.timing import ALONE, side_by_side, threads
+from tests.reference.step import plain_copy, plain_step
 
-from hocket.bench import floor
-from hocket.bench.floor import Transform
-from hocket.bench.learning import Trainee, configuration, draw, optimizer_of
-from hocket.bench.plain import plain_copy, plain_step
-from hocket.bench.plan import Plan, loop
-from hocket.bench.timing import ALONE, side_by_side, threads
+from benchmarks import floor
 from hocket.inference import Fuser
 
 SECONDS = 10.0

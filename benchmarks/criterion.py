@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hocket.bench.children import HOCKET, environment
-from hocket.bench.machine import num_cores
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan
-from hocket.bench.timing import in_seconds
+from benchmarks.children import HOCKET, environment
+from benchmarks.machine import num_cores
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan
+from benchmarks.timing import in_seconds
 from hocket.diagnostics import Figures, MaskFigures, checklist
 from hocket.errors import HocketError
 

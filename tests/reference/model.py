@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tests.reference.layers import PlainAnalyser, PlainAttention
 from torch import Tensor, nn
 
-from hocket.bench.plain_layers import PlainAnalyser, PlainAttention
 from hocket.codec import SpectralConfig
 from hocket.model import ModelConfig
 

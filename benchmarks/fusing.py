@@ -4,14 +4,42 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hocket.bench import floor
-from hocket.bench.children import HOCKET, Child, environment, measured
-from hocket.bench.machine import num_cores
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan, loop
-from hocket.bench.stopwatch import FUSING, INFERENCE, Seams, stopwatch
-from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
-from hocket.inference import Fuser
+import torch
+
+from benchmarks import floor
+from benchmarks.children import HOCKET, Child, environment, measured
+from benchmarks.machine import num_cores
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan, loop
+from benchmarks.shares import Steps, step_shares
+from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
+from hocket import audio
+from hocket.codec import SpectralCodec
+from hocket.inference import Fuser, fusion, loudness, sources, views
+from hocket.model import agent, arrangement, cascade, mixing
+
+TRANSFORM = (torch.fft.rfft, SpectralCodec.encode)
+INVERSE = (torch.fft.irfft, SpectralCodec.decode)
+AGENT = (agent.CreativeAgent.forward,)
+LISTENING = (SpectralCodec.describe, cascade.Cascade.forward)
+FUSING: Steps = {
+    "decode": (sources.decode,),
+    "resample": (views.resample,),
+    "transform": TRANSFORM,
+    "agent": AGENT,
+    "masks": (*LISTENING, arrangement.listen_through, mixing.mix_blocks),
+    "inverse": INVERSE,
+    "level": (loudness.finishing_gain, fusion.Level.of),
+    "encode to file": (audio.save,),
+}
+"""The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""
+INFERENCE: Steps = {
+    "transform": TRANSFORM,
+    "agent": AGENT,
+    "masks": (*LISTENING, arrangement.arrange, mixing.mix_down),
+    "inverse": INVERSE,
+}
+"""The steps of `FusionModel.inference`."""
 
 RATE_HZ = 44_100
 WATCHED_RUNS = 3
@@ -77,14 +105,9 @@ def _works(fuser: Fuser, plan: Plan) -> dict[str, Work]:
     }
 
 
-def _shares(work: Callable[[], object], seams: Seams) -> dict[str, float]:
+def _shares(work: Callable[[], object], steps: Steps) -> dict[str, float]:
     """Each step's share in the quickest of a few runs."""
-    runs = []
-    for _ in range(WATCHED_RUNS):
-        with stopwatch(seams) as watch:
-            work()
-            runs.append((watch.whole, watch.shares))
-    return min(runs, key=lambda run: run[0])[1]
+    return min((step_shares(work, steps) for _ in range(WATCHED_RUNS)), key=lambda run: run[1])[0]
 
 
 def _thread_choices(plan: Plan) -> list[tuple[str, int | None]]:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from hocket.bench.learning import Trainee, configuration, draw
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan, loop
-from hocket.bench.timing import Ratio, Timing, Work, ratio, side_by_side
+from benchmarks.learning import Trainee, configuration, draw
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan, loop
+from benchmarks.timing import Ratio, Timing, Work, ratio, side_by_side
 from hocket.inference import Fuser
 from hocket.training.config import RunConfig
 

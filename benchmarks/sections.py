@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
-from hocket.bench.page import Section
-from hocket.bench.plan import Plan
+from benchmarks.page import Section
+from benchmarks.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Entry:
 
 
 SECTIONS = {
-    "fuse": Entry("hocket.bench.fusing", 9, 120),
-    "start": Entry("hocket.bench.starting", 5, 60),
-    "training": Entry("hocket.bench.learning", 13, 240),
-    "peers": Entry("hocket.bench.peers", 12, 200),
-    "criterion": Entry("hocket.bench.criterion", 15, 600, in_quick=False),
-    "growth": Entry("hocket.bench.growth", 10, 500),
-    "gpu": Entry("hocket.bench.gpu", 1, 60),
+    "fuse": Entry("benchmarks.fusing", 9, 120),
+    "start": Entry("benchmarks.starting", 5, 60),
+    "training": Entry("benchmarks.learning", 13, 240),
+    "peers": Entry("benchmarks.peers", 12, 200),
+    "criterion": Entry("benchmarks.criterion", 15, 600, in_quick=False),
+    "growth": Entry("benchmarks.growth", 10, 500),
+    "gpu": Entry("benchmarks.gpu", 1, 60),
 }
 
 

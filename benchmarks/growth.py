@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hocket.bench.children import HOCKET, Child, environment, measured
-from hocket.bench.fusing import fused_by_command
-from hocket.bench.learning import Trainee, configuration, draw
-from hocket.bench.page import Section, Table
-from hocket.bench.plan import Plan
-from hocket.bench.timing import ALONE, Timing, Work, ratio, side_by_side, threads
+from benchmarks.children import HOCKET, Child, environment, measured
+from benchmarks.fusing import fused_by_command
+from benchmarks.learning import Trainee, configuration, draw
+from benchmarks.page import Section, Table
+from benchmarks.plan import Plan
+from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 
 TWO = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "hocket")
 EPOCH_STEPS = 8
