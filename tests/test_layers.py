@@ -204,8 +204,6 @@ WRITES_ITSELF = {
     "studio.bodies": "uploads, in the studio's private folder",
     "studio.folder": "the studio's private folder and its lock",
     "studio.results": "copies inside the studio's private folder",
-    "bench.launch": "the standard library alone, in a private folder",
-    "bench.criterion": "what another process says, in a private folder",
     "cli.streams": "closed streams are led nowhere",
 }
 """Modules that do not write through `hocket.files`, and why."""

@@ -182,7 +182,6 @@ LONG = LETTERS[:260]
         ["render", LONG],
         ["prepare", "music", "-o", LONG],
         ["train", "music", "--run", LONG],
-        ["bench", "-o", LONG],
     ],
 )
 def test_long_names_are_one_sentence_for_every_verb(
@@ -254,14 +253,6 @@ def test_rendering_anew_never_removes_songs_that_somebody_added(
     (folder / "corpus" / "music" / "mine.wav").unlink()
     (folder / "corpus" / "corpus.json").write_text('{"mine": true}')
     assert "something other than a rendered corpus" in refused(capsys, folder, *words, "--force")
-
-
-def test_a_page_of_figures_never_replaces_a_strangers(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "README.md").write_text("# Mine\n")
-    for flags in (["-o", "README.md"], ["--json", "README.md"]):
-        assert "was not written by Hocket" in refused(capsys, folder, "bench", "--quick", *flags)
 
 
 def test_a_configuration_written_by_hand_is_not_written_over(

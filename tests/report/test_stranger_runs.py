@@ -223,7 +223,7 @@ def test_a_log_of_gigabytes_and_of_one_line_is_read_in_part(tmp_path: Path) -> N
         log.seek(2**36)
         log.write(b"\n" + json.dumps(folders.validation(3, folders.FUSED)).encode() + b"\n")
     page = report_in_little_memory(tmp_path, run)
-    assert "log.jsonl is larger than" in page and "It fuses" in page
+    assert "log.jsonl is larger than" in page and "Fusion" in page
 
 
 def test_strange_lines_are_left_out_and_counted(tmp_path: Path) -> None:

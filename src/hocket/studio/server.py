@@ -17,8 +17,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from hocket import files
 from hocket.errors import ConfigError
-from hocket.files import write_text
 from hocket.studio.app import create_app
 from hocket.studio.faults import is_exhausted, say_exhausted
 from hocket.studio.guard import MAX_HEADER_BYTES
@@ -161,7 +161,7 @@ def written_address(url: str, folder: Path) -> Path:
         f'<meta http-equiv="refresh" content="0;url={place}"><p><a href="{place}">Open the studio</a></p></html>'
     )
     # Nobody else can look into the folder meanwhile.
-    write_text(path, text, failure=ConfigError)
+    files.write_text(path, text, failure=ConfigError)
     path.chmod(0o600)
     return path
 
