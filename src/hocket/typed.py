@@ -42,11 +42,8 @@ def check_range(values: Any, least: float, most: float, *names: str) -> None:
     for name in names:
         value = getattr(values, name)
         if not least <= value <= most:
-            raise ConfigError(f"{name} is {value}: give {_text(least)} to {_text(most)}")
-
-
-def _text(bound: float) -> str:
-    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+            wanted = f"at most {most}" if value > most else f"at least {least}"
+            raise ConfigError(f"{name} is {value}: give {wanted}")
 
 
 def _is_a(value: Any, kind: Any) -> bool:
