@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from hocket.audio.sound import SILENCE_DB, peak
-from hocket.audio.streams import Recording, Workspace
+from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.errors import AudioError
 from hocket.inference.loudness import finishing_gain
 from hocket.inference.masks import MaskStore, StoredScore
@@ -16,6 +16,7 @@ from hocket.inference.options import FuseOptions
 from hocket.inference.views import Resampled, Scaled, Spread
 from hocket.model import FusionModel
 from hocket.model.arrangement import Excerpts, listen_through
+from hocket.model.ends import quiet_ends
 from hocket.model.mixing import Grid, amounts, mix_blocks
 from hocket.model.strikes import envelope_of, strikes_at
 from hocket.model.waveforms import SILENCE_RMS
@@ -123,6 +124,7 @@ def fuse_recordings(
         output.write(start, block[0].cpu().numpy())
         done = (start + block.shape[-1]) / input.num_samples
         report(SHARE_OF_LISTENING + SHARE_OF_MIXING * done)
+    _quieten_ends(output, wanted, _excerpts(model, sources))
     finished = Scaled(output, finishing_gain(output, sources=sources))
     report(1.0)
     return Fusion(finished, input, target, score, options, notes)
@@ -152,6 +154,15 @@ def _listen(
         on_chunk=lambda _, share: report(share),
     )
     return StoredScore(store, balance, tone)
+
+
+def _quieten_ends(output: Stored, score: StoredScore, excerpts: Excerpts) -> None:
+    def mixed(start: int, stop: int) -> torch.Tensor:
+        return torch.from_numpy(output.read(start, stop).copy())[None].to(score.levels.device)
+
+    ends = quiet_ends(mixed, excerpts, score, output.num_samples, sample_rate=output.sample_rate)
+    for start, samples in ends:
+        output.write(start, samples[0].cpu().numpy())
 
 
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:

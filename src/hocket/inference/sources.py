@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from hocket import audio
-from hocket.audio import MAX_SAMPLES, AudioInfo
+from hocket.audio import MAX_SAMPLES, Audio, AudioInfo
 from hocket.audio.resampling import resampled_length
 from hocket.audio.sound import SILENCE_DB
 from hocket.audio.streamed_files import decode
@@ -15,7 +15,7 @@ from hocket.inference.fusion import Level
 from hocket.inference.lengths import match_lengths
 from hocket.inference.masks import mask_bytes
 from hocket.inference.options import FuseOptions
-from hocket.inference.views import Resampled, Spread
+from hocket.inference.views import Cut, Faded, Looped, Resampled, Spread
 from hocket.model import FusionModel
 
 MINIMUM_SOURCE_SECONDS = 0.1
@@ -56,10 +56,15 @@ def open_sources(
         workspace=workspace,
     )
     spoken = (alignment.note if options.align != "none" else "", note)
-    sources = recording(first), recording(second)
+    sources = _ending_softly(first), _ending_softly(second)
     for source, path in zip(sources, paths, strict=True):
         _require_seconds(source, path, MINIMUM_SECONDS)
     return *sources, tuple(note for note in spoken if note)
+
+
+def _ending_softly(source: Audio | Recording) -> Recording:
+    """A source that was cut ends in the middle of its sound, which the output must not."""
+    return Faded(source) if isinstance(source, Cut | Looped) else recording(source)
 
 
 def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -> Recording:

@@ -8,6 +8,7 @@ from hocket.audio.resampling import MARGIN_SAMPLES, resample, resampled_length
 from hocket.audio.streams import BLOCK_SECONDS, Recording
 
 FADE_SECONDS = 0.03
+CUT_FADE_SECONDS = 0.005
 
 
 class Resampled(Recording):
@@ -61,6 +62,28 @@ class Cut(Recording):
     def read(self, start: int, stop: int) -> np.ndarray:
         """See `Recording`."""
         return self._source.read(self._first + start, self._first + min(stop, self.num_samples))
+
+
+class Faded(Recording):
+    """A recording that was cut in the middle of its sound: the last few ms fade out."""
+
+    def __init__(self, source: Recording) -> None:
+        self._source, self.num_samples = source, source.num_samples
+        self.sample_rate, self.num_channels = source.sample_rate, source.num_channels
+        reach = min(round(CUT_FADE_SECONDS * source.sample_rate), source.num_samples)
+        self._falling = np.cos((np.arange(reach, dtype=np.float32) + 1.0) / max(reach, 1) * (np.pi / 2))
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        samples = self._source.read(start, stop)
+        first = self.num_samples - len(self._falling)
+        if start + samples.shape[1] <= first:
+            return samples
+        samples, begin = samples.copy(), max(start, first)
+        samples[:, begin - start :] *= self._falling[
+            begin - first : begin - first + samples.shape[1] + start - begin
+        ]
+        return samples
 
 
 class Scaled(Recording):
