@@ -10,7 +10,7 @@ from hocket.data.scan import Look
 from hocket.data.textfiles import replace_file
 from hocket.errors import DataError
 
-VERSION = 1
+VERSION = 2
 """Of the measurements as well: another one looks at everything anew."""
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from hocket.audio import Audio
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
+from hocket.audio.views import Resampled
 from hocket.inference.true_peak import true_peak_db
-from hocket.inference.views import Resampled
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0

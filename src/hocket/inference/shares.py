@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from hocket.audio.streams import Recording
+from hocket.audio.views import Resampled
 from hocket.inference.fusion import Fusion, Level
 from hocket.inference.judging import PICTURE_MINUTES
-from hocket.inference.views import Cut, Resampled, Spread
+from hocket.inference.views import Cut
 from hocket.model import FusionModel
 from hocket.model.mixing import amounts
 
@@ -63,10 +64,10 @@ def _energy(
     source: Recording, model: FusionModel, mask: np.ndarray, gain: float, *, first: int, length: int
 ) -> np.ndarray:
     """Of each latent channel `[d]`, behind the mask `[d, t]` and the level, the source being of unit loudness."""
-    heard = Resampled(Spread(source, 1), model.sample_rate)
-    samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)[0]))
+    heard = Resampled(source, model.sample_rate)
+    samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)))
     loudness = Level.of(source).rms
-    latent = model.codec.encode(samples[None].to(model.device))[0].abs().square().cpu().numpy()
+    latent = model.codec.encode(samples.to(model.device)).abs().square().mean(dim=0).cpu().numpy()
     frames = min(latent.shape[1], mask.shape[1])
     behind = latent[:, :frames] * np.square(mask[:, :frames], dtype=np.float32)
     energy: np.ndarray = behind.sum(axis=1, dtype=np.float64) * (gain / max(loudness, 1e-9)) ** 2

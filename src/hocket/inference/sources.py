@@ -9,13 +9,14 @@ from hocket.audio.resampling import resampled_length
 from hocket.audio.sound import SILENCE_DB
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
+from hocket.audio.views import Resampled, Spread, audible, folded
 from hocket.errors import AudioError
 from hocket.inference.alignment import MOST_RATIO, align_target
 from hocket.inference.fusion import Level
 from hocket.inference.lengths import match_lengths
 from hocket.inference.masks import mask_bytes
 from hocket.inference.options import FuseOptions
-from hocket.inference.views import Cut, Faded, Looped, Resampled, Spread
+from hocket.inference.views import Cut, Faded, Looped
 from hocket.model import FusionModel
 
 MINIMUM_SOURCE_SECONDS = 0.1
@@ -38,13 +39,14 @@ def open_sources(
     """
     paths = (input_path, target_path)
     _require_room([audio.info(path) for path in paths], model, options, workspace)
-    input = _at_rate(decode(input_path, workspace), options.sample_rate, workspace)
+    input = _at_rate(audible(decode(input_path, workspace)), options.sample_rate, workspace)
     _require_sound(input, input_path, MINIMUM_SOURCE_SECONDS)
-    target = _at_rate(decode(target_path, workspace), input.sample_rate, workspace)
+    target = _at_rate(audible(decode(target_path, workspace)), input.sample_rate, workspace)
     _require_sound(target, target_path, MINIMUM_SOURCE_SECONDS)
     wanted = options.num_channels or input.num_channels
     input, target = (
-        _in_channels(source, wanted, path) for source, path in zip((input, target), paths, strict=True)
+        source if source.num_channels == wanted else Spread(folded(source), wanted)
+        for source in (input, target)
     )
     alignment = align_target(target, input, mode=options.align, workspace=workspace)
     first, second, note = match_lengths(
@@ -72,19 +74,6 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
     if sample_rate is None or sample_rate == source.sample_rate:
         return source
     return workspace.keep(Resampled(source, sample_rate))
-
-
-def _in_channels(source: Recording, num_channels: int, path: str | Path) -> Recording:
-    """As it is where there are as many, else folded to mono and spread."""
-    if source.num_channels == num_channels:
-        return source
-    folded = Spread(source, num_channels)
-    if source.num_channels > 1 and not _sounds(Level.of(folded)):
-        raise AudioError(
-            f"{path} is silent when its {source.num_channels} channels are folded to mono (they cancel each other): "
-            "give a mono mix of it, or one of as many channels as the output has."
-        )
-    return folded
 
 
 def _require_seconds(source: Recording, path: str | Path, minimum_seconds: float) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
+from hocket.hearing import fold
 from hocket.model.arrangement import Arrangement, Excerpts, Score
 from hocket.model.overlay import Frames, Gains
 from hocket.model.strikes import strike_envelope, strikes_at
@@ -112,7 +113,8 @@ def with_controls(
     """The arrangement as the controls want it; `input` `[b, c, samples]` at the model's rate says where to strike."""
     strikes = None
     if controls.reattack:
-        envelope = strike_envelope(input.mean(dim=1), sample_rate=sample_rate)
+        mono = torch.stack([torch.from_numpy(fold(example.cpu().numpy())) for example in input])
+        envelope = strike_envelope(mono, sample_rate=sample_rate)
         strikes = strikes_at(
             envelope,
             num_frames=arrangement.num_frames,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hocket.errors import AudioError
+from hocket.hearing import audible
 from hocket.signal.loudness import match_rms, rms
 
 Waveform: TypeAlias = Tensor | np.ndarray
@@ -51,7 +52,7 @@ class Sources:
             raise AudioError(
                 f"{batches[0].shape[0]} inputs but {batches[1].shape[0]} targets: give as many of each."
             )
-        input, target = (_channels(batch[..., :length], channels) for batch in batches)
+        input, target = (_audible(_channels(batch[..., :length], channels), sample_rate) for batch in batches)
         for source, name in ((input, "input_audio"), (target, "target_audio")):
             if bool((rms(source) < SILENCE_RMS).any()):
                 raise AudioError(f"{name} is silent: give a recording with sound in it.")
@@ -83,6 +84,12 @@ def _channels(batch: Tensor, channels: int) -> Tensor:
     if batch.shape[1] not in (1, channels):
         raise AudioError(f"the sources have {batch.shape[1]} and {channels} channels: give as many, or mono.")
     return batch.expand(-1, channels, -1)
+
+
+def _audible(batch: Tensor, sample_rate: int) -> Tensor:
+    """The batch without DC and rumble, each recording by itself."""
+    heard = [torch.from_numpy(audible(example.cpu().numpy(), sample_rate)) for example in batch]
+    return torch.stack(heard).to(batch.device)
 
 
 def _kind(input_audio: Waveform, target_audio: Waveform) -> Callable[[Tensor], Waveform]:
