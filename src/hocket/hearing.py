@@ -11,6 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+MINIMUM_SECONDS = 0.1
+"""The shortest recording that is fused: a dozen of the model's frames."""
+
 INAUDIBLE_HZ, AUDIBLE_HZ = 16.0, 26.0
 """All up to the first is taken out and all from the second on stays: the lowest key of a piano is at 27.5 Hz."""
 
@@ -41,6 +44,8 @@ Read = Callable[[int, int], np.ndarray]
 
 def audible(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Float32 `[..., samples]` without DC and rumble; the same array where there is none."""
+    if samples.size == 0:
+        return samples
     rows = samples.reshape(-1, samples.shape[-1])
     low = low_band(lambda start, stop: rows[:, start:stop], rows.shape[1], sample_rate)
     return samples if low is None else (rows - low.read(0, rows.shape[1])).reshape(samples.shape)
@@ -80,7 +85,7 @@ def low_band(read: Read, num_samples: int, sample_rate: int) -> LowBand | None:
     # Over 50 ms, which hits leave behind more quickly than the filter does.
     smooth = np.hanning(2 * round(0.025 * sample_rate / factor) + 3)
     averages = _convolved(low, smooth / smooth.sum(), "same")
-    offsets = np.array([_quiet_median(average, powers) for average in averages])[:, None]
+    offsets = np.array([_offset(average, powers) for average in averages])[:, None]
     filtered = _convolved(low - offsets, kernel, "valid")
     inner = slice(reach, -reach)
     power = max(float(powers[inner].mean()), 1e-30)
@@ -119,12 +124,17 @@ def _decimated(
     return low[:, num_taps - 1 : num_taps + count], powers[before : before + count + 1]
 
 
-def _quiet_median(average: np.ndarray, powers: np.ndarray) -> float:
-    """The constant in `[n]`: a median to which quiet moments add more than loud ones, of the given power."""
-    weights = 1.0 / (powers + 1e-3 * powers.mean() + 1e-30)
+def _offset(average: np.ndarray, powers: np.ndarray) -> float:
+    """The constant in `[n]`, to which quiet moments of `powers` say more than loud ones; 0 where it is not clear.
+
+    That is a median which is nearer to the mean than 0 is: between hits that lean to one side, a recording without a
+    constant leans to the other.
+    """
+    weights = 1.0 / (powers + 3e-2 * powers.mean() + 1e-30)
     order = np.argsort(average)
     reached = np.cumsum(weights[order])
-    return float(average[order[np.searchsorted(reached, reached[-1] / 2)]])
+    median, mean = float(average[order[np.searchsorted(reached, reached[-1] / 2)]]), float(average.mean())
+    return median if abs(mean - median) < abs(mean) else 0.0
 
 
 def _local_power(samples: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ FUSING: Seams = {
         "hocket.inference.fusion:mix_blocks",
     ),
     "inverse": ("torch.fft:irfft", "hocket.codec.spectral:SpectralCodec.decode"),
-    "level": ("hocket.inference.fusion:finishing_gain", "hocket.inference.fusion:Level.of"),
+    "level": ("hocket.inference.fusion:finishing", "hocket.inference.fusion:Level.of"),
     "encode to file": ("hocket.audio:save",),
 }
 """The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""

@@ -11,7 +11,7 @@ from hocket.audio.sound import SILENCE_DB, peak
 from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.audio.views import Resampled, folded, together
 from hocket.errors import AudioError
-from hocket.inference.loudness import finishing_gain
+from hocket.inference.loudness import finishing
 from hocket.inference.masks import MaskStore, StoredScore
 from hocket.inference.options import FuseOptions
 from hocket.inference.views import Scaled
@@ -127,9 +127,10 @@ def fuse_recordings(
         done = (start + block.shape[-1]) / input.num_samples
         report(SHARE_OF_LISTENING + SHARE_OF_MIXING * done)
     _quieten_ends(output, wanted, _excerpts(model, sources))
-    finished = Scaled(output, finishing_gain(output, sources=sources))
+    finish = finishing(output, sources=sources)
     report(1.0)
-    return Fusion(finished, input, target, score, options, notes)
+    notes = (*notes, finish.note) if finish.note else notes
+    return Fusion(Scaled(output, finish.gain), input, target, score, options, notes)
 
 
 def _listen(

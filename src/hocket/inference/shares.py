@@ -13,6 +13,7 @@ from hocket.inference.judging import PICTURE_MINUTES
 from hocket.inference.views import Cut
 from hocket.model import FusionModel
 from hocket.model.mixing import amounts
+from hocket.signal.frequencies import FrequencyReader
 
 BORDERS_HZ = (200.0, 2000.0)
 NAMES = ("low", "middle", "high")
@@ -43,14 +44,18 @@ def shares(fusion: Fusion, model: FusionModel) -> list[Share]:
     num_samples = Resampled(fusion.input, model.sample_rate).num_samples
     length = min(num_samples, round(60 * PICTURE_MINUTES * model.sample_rate))
     first = (num_samples - length) // 2 // codec.hop
-    masks = fusion.score.store.read(first, first + math.ceil(length / codec.hop) + 1)
+    stored = fusion.score.store.read(first, first + math.ceil(length / codec.hop) + 1)
+    bin_hz = codec.bin_hz.cpu()
+    # As they are laid over a sound of this rate.
+    reader = FrequencyReader(bin_hz, bin_hz, holds=fusion.output.sample_rate != model.sample_rate)
+    masks = reader.read(torch.tensor(stored.swapaxes(1, 2), dtype=torch.float32)).numpy().swapaxes(1, 2)
     gains = np.array(fusion.levels) * amounts(fusion.options.controls).numpy()
     energies = [
         _energy(source, model, mask, gain, first=first * codec.hop, length=length)
         for source, mask, gain in zip((fusion.input, fusion.target), masks, gains, strict=True)
     ]
     edges = (0.0, *BORDERS_HZ, model.sample_rate / 2)
-    bins = np.digitize(codec.bin_hz.cpu().numpy(), BORDERS_HZ)
+    bins = np.digitize(bin_hz.numpy(), BORDERS_HZ)
     whole = sum(float(energy.sum()) for energy in energies)
     found = []
     for place, name in enumerate(NAMES):

@@ -1,16 +1,16 @@
 """Two files as two recordings of one rate, as many channels and one length, by the options' rules."""
 
-import math
 from pathlib import Path
 
 from hocket import audio
 from hocket.audio import MAX_SAMPLES, Audio, AudioInfo
 from hocket.audio.resampling import resampled_length
-from hocket.audio.sound import SILENCE_DB
+from hocket.audio.sound import require_enough
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
 from hocket.audio.views import Resampled, Spread, audible, folded
 from hocket.errors import AudioError
+from hocket.hearing import MINIMUM_SECONDS
 from hocket.inference.alignment import MOST_RATIO, align_target
 from hocket.inference.fusion import Level
 from hocket.inference.lengths import match_lengths
@@ -18,9 +18,6 @@ from hocket.inference.masks import mask_bytes
 from hocket.inference.options import FuseOptions
 from hocket.inference.views import Cut, Faded, Looped
 from hocket.model import FusionModel
-
-MINIMUM_SOURCE_SECONDS = 0.1
-MINIMUM_SECONDS = 1.0
 
 
 def open_sources(
@@ -40,9 +37,9 @@ def open_sources(
     paths = (input_path, target_path)
     _require_room([audio.info(path) for path in paths], model, options, workspace)
     input = _at_rate(audible(decode(input_path, workspace)), options.sample_rate, workspace)
-    _require_sound(input, input_path, MINIMUM_SOURCE_SECONDS)
+    _require_sound(input, input_path)
     target = _at_rate(audible(decode(target_path, workspace)), input.sample_rate, workspace)
-    _require_sound(target, target_path, MINIMUM_SOURCE_SECONDS)
+    _require_sound(target, target_path)
     wanted = options.num_channels or input.num_channels
     input, target = (
         source if source.num_channels == wanted else Spread(folded(source), wanted)
@@ -59,8 +56,6 @@ def open_sources(
     )
     spoken = (alignment.note if options.align != "none" else "", note)
     sources = _ending_softly(first), _ending_softly(second)
-    for source, path in zip(sources, paths, strict=True):
-        _require_seconds(source, path, MINIMUM_SECONDS)
     return *sources, tuple(note for note in spoken if note)
 
 
@@ -76,28 +71,14 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
     return workspace.keep(Resampled(source, sample_rate))
 
 
-def _require_seconds(source: Recording, path: str | Path, minimum_seconds: float) -> None:
-    if source.duration_seconds < minimum_seconds:
-        raise AudioError(
-            f"{path} is too short ({source.duration_seconds:.3g} s): "
-            f"give a recording of at least {minimum_seconds:g} s."
-        )
-
-
-def _require_sound(source: Recording, path: str | Path, minimum_seconds: float) -> None:
+def _require_sound(source: Recording, path: str | Path) -> None:
     """As `hocket.audio.require_sound`, part by part."""
-    _require_seconds(source, path, minimum_seconds)
-    level = Level.of(source)
-    if not _sounds(level):
-        peak_db = 20 * math.log10(level.peak) if level.peak > 0 else -math.inf
-        raise AudioError(
-            f"{path} is silent (peak {peak_db:.0f} dBFS): "
-            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
-        )
-
-
-def _sounds(level: Level) -> bool:
-    return level.peak >= 10 ** (SILENCE_DB / 20)
+    require_enough(
+        path,
+        duration_seconds=source.duration_seconds,
+        highest=Level.of(source).peak,
+        minimum_seconds=MINIMUM_SECONDS,
+    )
 
 
 def _require_room(

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from hocket.errors import AudioError
-from hocket.hearing import audible
+from hocket.hearing import MINIMUM_SECONDS, audible
 from hocket.signal.loudness import match_rms, rms
 
 Waveform: TypeAlias = Tensor | np.ndarray
 
-MINIMUM_SECONDS = 0.1
 SILENCE_RMS = 1e-5
 MAX_PEAK = 0.98
 
@@ -46,7 +45,7 @@ class Sources:
         length = min(batch.shape[-1] for batch in batches)
         if length < MINIMUM_SECONDS * sample_rate:
             raise AudioError(
-                f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS} s."
+                f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS:g} s."
             )
         if batches[0].shape[0] != batches[1].shape[0]:
             raise AudioError(

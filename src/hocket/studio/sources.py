@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from hocket import __version__
 from hocket.errors import AudioError, HocketError
+from hocket.hearing import MINIMUM_SECONDS
 from hocket.studio.bodies import receive_file
-from hocket.studio.intake import MINIMUM_SECONDS
 from hocket.studio.settings import Settings
 from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio
