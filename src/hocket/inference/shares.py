@@ -48,7 +48,11 @@ def shares(fusion: Fusion, model: FusionModel) -> list[Share]:
     bin_hz = codec.bin_hz.cpu()
     # As they are laid over a sound of this rate.
     reader = FrequencyReader(bin_hz, bin_hz, holds=fusion.output.sample_rate != model.sample_rate)
-    masks = reader.read(torch.tensor(stored.swapaxes(1, 2), dtype=torch.float32)).numpy().swapaxes(1, 2)
+    masks = (
+        reader.read(torch.from_numpy(np.array(stored.swapaxes(1, 2), dtype=np.float32, order="C")))
+        .numpy()
+        .swapaxes(1, 2)
+    )
     gains = np.array(fusion.levels) * amounts(fusion.options.controls).numpy()
     energies = [
         _energy(source, model, mask, gain, first=first * codec.hop, length=length)

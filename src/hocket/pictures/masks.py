@@ -120,7 +120,7 @@ def mask_rows(mask: np.ndarray, bin_hz: np.ndarray, rows_hz: np.ndarray, *, samp
     """A mask `[d, t]` at some frequencies `[rows, t]`, as it is laid over a sound of that rate."""
     own, wanted = (torch.from_numpy(np.array(hz, dtype=np.float64)) for hz in (bin_hz, rows_hz))
     reader = FrequencyReader(own, wanted, holds=sample_rate != round(2 * float(bin_hz[-1])))
-    rows: np.ndarray = reader.read(torch.from_numpy(np.array(mask.T, dtype=np.float32))).numpy().T
+    rows: np.ndarray = reader.read(torch.from_numpy(np.array(mask.T, dtype=np.float32, order="C"))).numpy().T
     return rows
 
 
