@@ -15,7 +15,7 @@ from benchmarks.shares import Steps, step_shares
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket import audio
 from hocket.codec import SpectralCodec
-from hocket.inference import Fuser, fusion, loudness, sources, views
+from hocket.inference import Fuser, fusion, loudness, sources
 from hocket.model import agent, arrangement, cascade, mixing
 
 TRANSFORM = (torch.fft.rfft, SpectralCodec.encode)
@@ -24,12 +24,12 @@ AGENT = (agent.CreativeAgent.forward,)
 LISTENING = (SpectralCodec.describe, cascade.Cascade.forward)
 FUSING: Steps = {
     "decode": (sources.decode,),
-    "resample": (views.resample,),
+    "resample": (audio.resample,),
     "transform": TRANSFORM,
     "agent": AGENT,
     "masks": (*LISTENING, arrangement.listen_through, mixing.mix_blocks),
     "inverse": INVERSE,
-    "level": (loudness.finishing_gain, fusion.Level.of),
+    "level": (loudness.finishing, fusion.Level.of),
     "encode to file": (audio.save,),
 }
 """The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""

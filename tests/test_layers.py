@@ -21,7 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
-    {"files", "typed"},
+    {"files", "typed", "hearing"},
     {"errors", "memory"},
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
@@ -29,15 +29,23 @@ LAYERS = (
 BESIDE = {"model": {"codec"}, "training": {"pictures"}}
 
 ONLY = {
-    "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors", "hocket.files"},
+    "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors", "hocket.files", "hocket.hearing"},
     "objective": {"hocket.model.result", "hocket.signal", "hocket.errors", "hocket.typed"},
     "codec": {"hocket.signal", "hocket.errors", "hocket.typed"},
-    "model": {"hocket.codec", "hocket.signal", "hocket.errors", "hocket.files", "hocket.typed"},
-    "data": {"hocket.audio", "hocket.errors", "hocket.files", "hocket.typed"},
+    "model": {
+        "hocket.codec",
+        "hocket.signal",
+        "hocket.errors",
+        "hocket.files",
+        "hocket.typed",
+        "hocket.hearing",
+    },
+    "data": {"hocket.audio", "hocket.errors", "hocket.files", "hocket.typed", "hocket.hearing"},
     "signal": {"hocket.errors"},
-    "audio": {"hocket.errors", "hocket.files"},
+    "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
     "files": {"hocket.errors"},
     "typed": {"hocket.errors"},
+    "hearing": set(),
     "errors": set(),
 }
 """All that these parts may import of ours, beside themselves."""
@@ -145,7 +153,7 @@ def test_nobody_imports_the_command_line() -> None:
     assert callers == {"hocket.__main__"}
 
 
-@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files"])
+@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing"])
 def test_what_works_without_torch_does_not_import_it(part: str) -> None:
     for name, found in IMPORTS.items():
         if part_of(name) == part:

@@ -1,23 +1,33 @@
 """Pictures: files of the stated size whose pixels say what the recordings and the masks are."""
 
+import itertools
 import os
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread, imsave
 
 from hocket import files
+from hocket.audio import resample
+from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.diagnostics import Figures
 from hocket.diagnostics.listening import HeardFigures
 from hocket.errors import HocketError
+from hocket.inference import Fuser
+from hocket.model.arrangement import Arrangement, arrange
+from hocket.model.mixing import Grid, mix_down
+from hocket.model.result import Masks
 from hocket.pictures import canvas, draw_check, draw_masks, require_place
 from hocket.pictures.canvas import printable
-from hocket.pictures.masks import paint, source_share, spectrogram
+from hocket.pictures.masks import mask_rows, paint, shown_share, source_share, spectrogram
 from hocket.pictures.traces import chroma_of, envelope, find_attacks, onsets_of, thin
+from hocket.signal import match_rms
 
 RATE_HZ = 24_000
 MIXING = Figures(0.47, 0.55, 0.55, 0.84, 0.66, 0.35)
@@ -246,3 +256,63 @@ def test_without_matplotlib_the_cure_is_said(
     monkeypatch.setattr(canvas, "find_spec", lambda name: None)
     with pytest.raises(HocketError, match=r"pip install 'hocket\[pictures\]'"):
         check_picture(tmp_path / "a.png", output=clicks, input=clicks, target=clicks)
+
+
+def hiss(seconds: float, rate: int, *, seed: int = 0, lowest_hz: float = 0.0) -> np.ndarray:
+    """White noise above a frequency, at an RMS of about 0.1."""
+    count = round(seconds * rate)
+    spectrum = np.fft.rfft(0.1 * np.random.default_rng(seed).standard_normal(count))
+    spectrum[np.fft.rfftfreq(count, 1 / rate) < lowest_hz] = 0.0
+    return np.fft.irfft(spectrum, count).astype(np.float32)
+
+
+def levels(waveform: torch.Tensor, rate: int, edges_hz: np.ndarray) -> np.ndarray:
+    """Root mean square between each two frequencies."""
+    energy = np.square(np.abs(np.fft.rfft(waveform[0, 0].numpy())))
+    hz = np.fft.rfftfreq(waveform.shape[-1], 1 / rate)
+    return np.sqrt([energy[(low <= hz) & (hz < high)].sum() for low, high in itertools.pairwise(edges_hz)])
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
+def test_a_mask_is_painted_as_it_is_laid_over_the_sound(rate: int) -> None:
+    """Also near the top of the model's band and above it, where the topmost mask says nothing."""
+    own = SpectralCodec(SpectralConfig())
+    mask = torch.where(own.bin_hz < 11_000, 0.2 + 0.6 * own.bin_hz / 12_000, torch.zeros(()))
+    still = mask[None, :, None].expand(1, -1, 1 + 3 * own.sample_rate // own.hop).contiguous()
+    arrangement = Arrangement(Masks(still, 0 * still), torch.ones(1, 2), torch.ones(1, own.dim))
+    noise = torch.from_numpy(hiss(3.0, rate))[None, None]
+    mixed = mix_down(arrangement, noise, noise, grid=Grid.of(own), codec=own.at_rate(rate))
+    edges_hz = np.arange(300.0, rate / 2 - 300, 400.0)
+    middles_hz = (edges_hz[1:] + edges_hz[:-1]) / 2
+    rows = mask_rows(still[0].numpy(), own.bin_hz.numpy(), middles_hz, sample_rate=rate)
+    found = levels(mixed, rate, edges_hz) / levels(noise, rate, edges_hz)
+    steep = np.abs(middles_hz - 11_000) < 300
+    np.testing.assert_allclose(rows[~steep, 50], found[~steep], atol=0.03)
+
+
+def test_highs_that_only_the_input_has_are_painted_as_the_inputs() -> None:
+    """What the picture says above the model's band is what taking a source away changes there."""
+    rate, seconds = 44_100, 4.0
+    model = Fuser.from_checkpoint().model
+    time = np.arange(round(seconds * rate)) / rate
+    hits = np.exp(-20 * (time % 0.25)) * hiss(seconds, rate, lowest_hz=4000)
+    chord = sum(np.sin(2 * np.pi * hz * time) for hz in (220, 277, 330, 440))
+    full = [
+        match_rms(torch.from_numpy(wave.astype(np.float32))[None, None]) for wave in (hits, np.asarray(chord))
+    ]
+    own = [torch.from_numpy(resample(wave[0].numpy(), from_hz=rate, to_hz=24_000))[None] for wave in full]
+    with torch.inference_mode():
+        arrangement = arrange(model, *own)
+
+    def highs(*amounts: float) -> float:
+        wanted = replace(arrangement, levels=arrangement.levels * torch.tensor(amounts))
+        mixed = mix_down(wanted, *full, grid=Grid.of(model.codec), codec=model.codec.at_rate(rate))
+        return 20 * float(np.log10(levels(mixed, rate, np.array([13_000.0, 20_000.0]))[0] + 1e-9))
+
+    assert highs(1, 1) - highs(1, 0) < 0.2 and highs(1, 1) - highs(0, 1) > 20
+    masks = (mask[0].numpy() for mask in (arrangement.masks.input, arrangement.masks.target))
+    rows_hz = np.linspace(13_000, 20_000, 8)
+    share = shown_share(*masks, bin_hz=model.codec.bin_hz.numpy(), rows_hz=rows_hz, sample_rate=rate)
+    attacks = (np.arange(share.shape[1]) / model.codec.frame_rate) % 0.25 < 0.03
+    assert share[:, attacks].mean() > 0.3
+    assert np.ptp(share, axis=0).max() < 1e-6, "one mask stands for all above the band"

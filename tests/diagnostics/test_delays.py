@@ -23,12 +23,12 @@ def test_a_stretch_is_that_of_the_whole(lag: float) -> None:
     voice, whole = Held(signal[None], RATE_HZ), delayed(signal, lag)
     first, last = math.ceil(max(0.0, lag)), len(signal) + math.floor(min(0.0, lag))
     for start, stop in ((first, first + 20_000), (70_000, 90_001), (last - 500, last)):
-        part = read_delayed(voice, start, stop, lag_samples=lag)
+        part = read_delayed(voice, start, stop, lag_samples=lag)[0]
         assert part.shape == (stop - start,)
         # At the ends the delayed whole itself is not exact: there its end and its beginning meet.
         inside = first + 24_000 < start and stop < last - 24_000
         np.testing.assert_allclose(part, whole[start:stop], atol=1e-5 if inside else 1e-3)
-    assert read_delayed(voice, first, last, lag_samples=lag).shape == (last - first,)
+    assert read_delayed(voice, first, last, lag_samples=lag)[0].shape == (last - first,)
 
 
 def test_what_is_clear_is_found_and_noise_is_in_time() -> None:

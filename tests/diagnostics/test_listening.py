@@ -250,10 +250,10 @@ def test_too_short_or_silent_together_is_one_sentence(example: Example) -> None:
     with pytest.raises(AudioError, match=r"the target is too short \(0\.5 s\)"):
         diagnose_audio(source, source, audio(example.target[: RATE_HZ // 2]))
     late = np.concatenate([np.zeros_like(example.input), example.input])
-    with pytest.raises(AudioError, match="the input, folded to mono, is silent in the 2 s"):
+    with pytest.raises(AudioError, match="the input is silent in the 2 s"):
         diagnose_audio(source, audio(late), source)
-    with pytest.raises(AudioError, match="the output, folded to mono, is silent"):
-        diagnose_audio(Audio(np.stack([example.input, -example.input]), RATE_HZ), source, source)
+    with pytest.raises(AudioError, match="the output is silent"):
+        diagnose_audio(audio(np.full_like(example.input, 0.5)), source, source)
 
 
 @pytest.mark.music

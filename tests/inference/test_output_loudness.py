@@ -7,7 +7,7 @@ from timed_sounds import clicks, noise, tone
 
 from hocket.audio import Audio
 from hocket.inference import true_peak
-from hocket.inference.loudness import finish, k_weighting, loudness_lufs
+from hocket.inference.loudness import finish, finishing, k_weighting, loudness_lufs
 from hocket.inference.true_peak import true_peak_db
 
 
@@ -125,6 +125,16 @@ def test_spikes_are_turned_down_rather_than_limited() -> None:
     output = finish(spiky, sources=[noise(seconds=2.0, level=0.1)])
     assert -1.1 < true_peak_db(output) < -1.0
     assert loudness_lufs(output) < -24
+    found = finishing(spiky, sources=[noise(seconds=2.0, level=0.1)])
+    assert found.lufs == pytest.approx(loudness_lufs(output), abs=0.01)
+    assert f"({found.lufs:.1f} LUFS instead of -24)" in found.note and "-1 dBTP" in found.note
+
+
+@pytest.mark.parametrize("level", [1e-3, 0.05, 0.5])
+def test_an_output_that_is_as_loud_as_promised_has_no_note(level: float) -> None:
+    sound = noise(seconds=2.0, level=level)
+    assert finishing(sound, sources=[sound]).note == ""
+    assert finishing(Audio(np.zeros((1, 24_000), dtype=np.float32), 24_000), sources=[sound]).note == ""
 
 
 def test_silence_stays_silence() -> None:

@@ -13,8 +13,9 @@ from hocket import audio
 from hocket.audio import Audio, streams
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Held, Recording, Workspace, recording, work_folder
+from hocket.audio.views import Channel, Mean, Resampled, Spread
 from hocket.errors import AudioError
-from hocket.inference.views import Cut, Looped, Resampled, Scaled, Spread
+from hocket.inference.views import Cut, Faded, Looped, Scaled
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 
@@ -124,6 +125,9 @@ def test_spans_of_any_view_are_the_wholes(data: st.DataObject) -> None:
                 Looped(inner, length, beat_seconds=0.05),
                 Cut(inner, source.num_samples - first, first=first),
                 Spread(inner, 3),
+                Mean(inner),
+                Channel(inner, 0),
+                Faded(inner),
                 Scaled(inner, 0.3),
             ]
         )

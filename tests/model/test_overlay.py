@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model import overlay
 from hocket.model.arrangement import Arrangement
-from hocket.model.mixing import HELD_BAND, Grid, mix_blocks, mix_down
+from hocket.model.mixing import Grid, mix_blocks, mix_down
 from hocket.model.overlay import Frames
 from hocket.model.result import Masks
+from hocket.signal.frequencies import HELD_BAND
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

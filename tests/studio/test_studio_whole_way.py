@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from visiting import Visitor, drums
+from visiting import Visitor
 
 from hocket import audio
 
@@ -170,13 +170,13 @@ def test_the_same_wish_gives_the_same_bytes(visitor: Any, fused: dict[str, Any])
 
 
 def test_errors_name_the_file_as_its_owner_does(visitor: Any, drums_wav: Path, tmp_path: Path) -> None:
-    short = tmp_path / "stub.wav"
-    audio.save(short, drums(seconds=0.4))
-    sources = [visitor.upload(path, "Grüße, Welt.wav") for path in (short, drums_wav)]
+    mute = tmp_path / "stub.wav"
+    audio.save(mute, audio.Audio(np.full((1, 48_000), 0.5, dtype=np.float32), 48_000))
+    sources = [visitor.upload(path, "Grüße, Welt.wav") for path in (mute, drums_wav)]
     job = visitor.post("/api/jobs", json={"input": sources[0]["id"], "target": sources[1]["id"]}).json()
     job = visitor.follow(job)
     assert job["state"] == "failed" and job["result"] is None
-    assert job["message"].startswith("Grüße, Welt.wav is too short (0.4 s)")
+    assert job["message"].startswith("Grüße, Welt.wav is silent")
     assert "/" not in job["message"]
 
 

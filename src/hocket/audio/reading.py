@@ -12,6 +12,7 @@ from hocket.audio.resampling import MARGIN_SAMPLES, check_rate, fit, resample, r
 from hocket.audio.sniffing import MISSING_TOLERANCE, cut_off
 from hocket.audio.sound import Audio, Undecodable, peak
 from hocket.errors import AudioError
+from hocket.hearing import fold
 
 # Float files hold whatever was put there; 60 dB above full scale is an integer scale or garbage.
 _MAX_PEAK = 1_000.0
@@ -72,6 +73,8 @@ def load(
     equals that slice up to the resampler's own error and, for Opus, to how fast the decoder converges (for AAC, see
     `hocket.audio.mpeg4`). The whole has `round(num_samples * to / from)` samples.
 
+    With `mono` it is one channel: the mean of all, or the loudest where they cancel each other in what is read.
+
     Memory: 4 bytes a sample, about three times as much while it is resampled. At rates up to 48 kHz no file gives
     more samples than `MAX_SAMPLES`, nor more than the greater of 2^24 (64 MB) and 128 for each of its bytes.
 
@@ -94,7 +97,9 @@ def load(
         if span.num_samples <= 0:
             raise _nothing_there(path, start_seconds, sound.frames / from_hz)
         check_size(path, max(span.num_samples, span.num_frames) * sound.channels)
-        frames = _decode(sound, path, span, mono=mono, container=container)
+        frames = _decode(sound, path, span, container=container)
+    if mono:
+        frames = fold(frames)[np.newaxis]
     resampled = resample(frames, from_hz=from_hz, to_hz=to_hz)[:, span.num_skipped_samples :]
     lost = frames.shape[1] < span.num_frames
     length = min(span.num_samples, resampled.shape[1]) if lost else span.num_samples
@@ -127,14 +132,14 @@ def _plan(num_frames: int, *, from_hz: int, to_hz: int, start: int, wanted: int 
     return _Span(first, end - first, start - first * to_hz // from_hz, num_samples)
 
 
-def _decode(sound: Decoder, path: Path, span: _Span, *, mono: bool, container: str) -> np.ndarray:
+def _decode(sound: Decoder, path: Path, span: _Span, *, container: str) -> np.ndarray:
     """Decodes `span` into float32 `[channels, frames]`, fewer where the file ends too early."""
-    frames = np.empty((1 if mono else sound.channels, span.num_frames), dtype=np.float32)
+    frames = np.empty((sound.channels, span.num_frames), dtype=np.float32)
     done = 0
     for block in read_blocks(
         sound, path, container, first_frame=span.first_frame, num_frames=span.num_frames
     ):
-        frames[:, done : done + block.shape[1]] = block.mean(axis=0) if mono else block
+        frames[:, done : done + block.shape[1]] = block
         done += block.shape[1]
     return frames[:, :done].copy() if done < span.num_frames else frames
 

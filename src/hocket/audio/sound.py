@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hocket.errors import AudioError
+from hocket.hearing import fold
 
 MAX_SAMPLES = 2 * 3600 * 48_000 * 2
 """The most samples, over all channels, that are read or written at once: two hours of stereo at 48 kHz."""
@@ -53,10 +54,10 @@ class Audio:
         return self.num_samples / self.sample_rate
 
     def mono(self) -> "Audio":
-        """The mean of the channels, as a recording of one channel."""
+        """One channel: the mean of all, or the loudest where they cancel each other."""
         if self.num_channels == 1:
             return self
-        return Audio(self.samples.mean(axis=0, keepdims=True), self.sample_rate)
+        return Audio(fold(self.samples)[np.newaxis], self.sample_rate)
 
 
 def peak(samples: np.ndarray) -> float:

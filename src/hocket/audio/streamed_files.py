@@ -31,7 +31,7 @@ def decode(path: str | Path, workspace: Workspace) -> Stored:
 
 
 class Encoded(Recording):
-    """A recording that stays in its file: mono at `sample_rate`, each span decoded as `load` gives it.
+    """A recording that stays in its file: at `sample_rate`, each span decoded as `load` gives it.
 
     All of the file is decoded once to begin with, of which nothing is kept but `peak`, the largest magnitude.
 
@@ -39,16 +39,14 @@ class Encoded(Recording):
         AudioError: what `load` raises for.
     """
 
-    num_channels = 1
-
     def __init__(self, path: str | Path, *, sample_rate: int) -> None:
         self._path, self.sample_rate = Path(path), sample_rate
         num_frames, self.peak = 0, 0.0
         with opened(self._path) as (sound, container):
-            own_rate = sound.samplerate
+            own_rate, self.num_channels = sound.samplerate, sound.channels
             for block in read_blocks(sound, self._path, container):
                 num_frames += block.shape[1]
-                self.peak = max(self.peak, peak(block.mean(axis=0)))
+                self.peak = max(self.peak, peak(block))
         if num_frames == 0:
             raise AudioError(f"{self._path} holds no sound (0 samples): give a recording.")
         self.num_samples = resampled_length(num_frames, from_hz=own_rate, to_hz=sample_rate)
@@ -57,11 +55,10 @@ class Encoded(Recording):
         """See `Recording`."""
         length = min(stop, self.num_samples) - start
         if length <= 0:
-            return np.zeros((1, 0), dtype=np.float32)
+            return np.zeros((self.num_channels, 0), dtype=np.float32)
         excerpt = load(
             self._path,
             sample_rate=self.sample_rate,
-            mono=True,
             start_seconds=start / self.sample_rate,
             duration_seconds=length / self.sample_rate,
         )

@@ -65,14 +65,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read(path: Path) -> "Audio | Recording":
-    """A recording in mono: the whole of a short one, while a long one stays in its file."""
+    """The whole of a short recording, while a long one stays in its file."""
     from hocket import audio
     from hocket.audio.sound import require_enough
     from hocket.audio.streamed_files import Encoded
     from hocket.diagnostics.listening import MINIMUM_SECONDS, MOST_MINUTES, PART_SECONDS, RATE_HZ
 
     if audio.info(path).duration_seconds <= PART_SECONDS * MOST_MINUTES:
-        recording = audio.load(path, sample_rate=RATE_HZ, mono=True)
+        recording = audio.load(path)
         audio.require_sound(recording, path, minimum_seconds=MINIMUM_SECONDS)
         return recording
     encoded = Encoded(path, sample_rate=RATE_HZ)
@@ -104,7 +104,7 @@ def _draw(heard: "Heard", figures: "HeardFigures", options: argparse.Namespace) 
 
     length = min(heard.num_samples, round(60 * PICTURE_MINUTES * RATE_HZ))
     start = (heard.num_samples - length) // 2
-    output, input, target = heard.read(start, start + length)
+    output, input, target = heard.read_one_channel(start, start + length)
     title = f"{options.output.name}   (input {options.input.name}, target {options.target.name})"
     if length < heard.num_samples:
         minutes, seconds = divmod(start // RATE_HZ, 60)

@@ -110,13 +110,13 @@ def _find_outputs(folder: Path, pairs: Sequence["Pair"]) -> list[Path]:
 
 def _read_outputs(paths: Sequence[Path]) -> Iterator["GivenOutput"]:
     """The outputs one by one, after all were read once, so that a bad file is named before the work."""
-    from hocket.evaluation.conventions import read_folded, require_length
+    from hocket.evaluation.conventions import read_channels, require_length
     from hocket.evaluation.evaluate import GivenOutput
 
     for path in paths:
-        require_length(read_folded(path), name=str(path))
+        require_length(read_channels(path), name=str(path))
     for path in paths:
-        yield GivenOutput(str(path), read_folded(path))
+        yield GivenOutput(str(path), read_channels(path))
 
 
 def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> Iterator["GivenOutput"]:
@@ -124,7 +124,7 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
 
     What is scored is what both sources have: nothing is looped.
     """
-    from hocket.evaluation.conventions import fold
+    from hocket.evaluation.conventions import channels
     from hocket.evaluation.evaluate import GivenOutput
     from hocket.inference import FuseOptions, Fuser
 
@@ -135,7 +135,7 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
         fused = fuser.fuse_files(pair.input, pair.target, options=options)
         wall_seconds = time.perf_counter() - start
         name = f"the fusion of pair {pair.name}"
-        yield GivenOutput(name, fold(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures)
+        yield GivenOutput(name, channels(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures)
 
 
 def _progress(num_pairs: int) -> Callable[["Pair"], None]:

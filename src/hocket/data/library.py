@@ -15,6 +15,7 @@ from hocket.data.scan import measure
 from hocket.data.song import Song
 from hocket.errors import AudioError, DataError
 from hocket.files import open_regular
+from hocket.hearing import audible
 
 NUM_PROBES = 3
 PROBE_SECONDS = 2.0
@@ -107,9 +108,11 @@ def _inspect(path: Path, excerpt_seconds: float) -> Song:
     loudest = 0.0
     for start in np.linspace(0.0, header.duration_seconds - duration, NUM_PROBES):
         probe = audio.load(path, mono=True, start_seconds=float(start), duration_seconds=duration)
-        loudest = max(loudest, float(np.sqrt(np.mean(probe.samples**2))))
+        heard = audible(probe.samples, probe.sample_rate)
+        loudest = max(loudest, float(np.sqrt(np.mean(heard**2))))
     if loudest < SILENCE_RMS:
         whole = audio.load(path, mono=True)
+        whole = replace(whole, samples=audible(whole.samples, whole.sample_rate))
         audio.require_sound(whole, path, minimum_seconds=excerpt_seconds)
         window = round(excerpt_seconds * whole.sample_rate)
         energy = np.add.reduceat(whole.samples[0] ** 2, np.arange(0, whole.num_samples, window)) / window

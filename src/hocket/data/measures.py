@@ -7,6 +7,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 
 from hocket.data.spectra import log_bands, log_edges, pitch_classes, power_spectra
 from hocket.data.tempo import find_tempo
+from hocket.hearing import audible
 
 RATE_HZ = 24_000
 WINDOW, HOP = 2_048, 512
@@ -33,7 +34,7 @@ QUIET_DB = 40.0
 
 @dataclass(frozen=True)
 class Measures:
-    """Figures of one recording; levels are of its mono sum in dBFS.
+    """Figures of one recording; levels are of what can be heard of it in one channel, in dBFS.
 
     `loudest_db` is the RMS of the loudest second. `tempo_bpm` is 0 where no tempo can be told, `tempo_confidence`,
     `percussiveness` and `tonality` lie in [0, 1].
@@ -70,6 +71,7 @@ class Gatherer:
 
     def add(self, block: np.ndarray) -> None:
         """Takes the next `[samples]`."""
+        block = audible(block, RATE_HZ)
         self.num_samples += len(block)
         squares = np.square(block, dtype=np.float64)
         self.energy += float(squares.sum())

@@ -37,16 +37,17 @@ def clear_lags(
 
 
 def read_delayed(voice: Recording, start: int, stop: int, *, lag_samples: float) -> np.ndarray:
-    """Samples `start` to `stop` of a recording of one channel that comes `lag_samples` later, `[samples]`.
+    """Samples `start` to `stop` of a recording that comes `lag_samples` later, `[channels, samples]`.
 
     They have to lie within it: at least `ceil(lag)` from its beginning, or `floor(lag)` before its end.
     """
     whole = math.floor(lag_samples)
     start, stop = start - whole, stop - whole
     if lag_samples == whole:
-        return voice.read(start, stop)[0]
+        return voice.read(start, stop)
     first, last = max(0, start - _MARGIN_SAMPLES), min(voice.num_samples, stop + _MARGIN_SAMPLES)
-    return delayed(voice.read(first, last)[0], lag_samples - whole)[start - first : stop - first]
+    later = [delayed(channel, lag_samples - whole) for channel in voice.read(first, last)]
+    return np.stack(later)[:, start - first : stop - first]
 
 
 def _r2(

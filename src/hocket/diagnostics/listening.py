@@ -4,20 +4,22 @@ Recordings are read minute by minute, so that an hour takes no more memory than 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
 
-from hocket.audio import Audio, resample
-from hocket.audio.streams import Held, Recording
+from hocket.audio import Audio
+from hocket.audio.streams import Held, Recording, recording
+from hocket.audio.views import Resampled, together
 from hocket.diagnostics.copying import Figures, diagnose
 from hocket.diagnostics.delays import clear_lags, read_delayed
 from hocket.diagnostics.roles import Sources, describe_sources
 from hocket.errors import AudioError
+from hocket.hearing import audible, loudest
 from hocket.signal.loudness import TARGET_RMS
-from hocket.signal.scene import Scene, Voice
+from hocket.signal.scene import ChannelsVoice, Scene, Voice
 
 RATE_HZ = 24_000
 MINIMUM_SECONDS = 1.0
@@ -55,15 +57,16 @@ class HeardFigures(Figures):
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """Output, input and target brought together: mono at 24 kHz, equally long and aligned, at RMS 0.1.
+    """Output, input and target at 24 kHz, equally long and aligned, at RMS 0.1, without DC and rumble.
 
-    `voices` are as they were, `gains` what they are multiplied by and `lags_samples` how much later than in the input
-    and in the target things happen in the output. The first of the `num_samples` that they share is sample `first` of
-    the output. At most `most_minutes` are listened to.
+    `voices` are as they were, of one channel each, or of equally many where the channels of one of them cancel each
+    other; these are then heard one after another. `gains` `[channels, 1]` are what they are multiplied by and
+    `lags_samples` how much later than in the input and in the target things happen in the output. The first of the
+    `num_samples` that they share is sample `first` of the output. At most `most_minutes` are listened to.
     """
 
-    voices: tuple[Recording, Recording, Recording]
-    gains: tuple[np.float32, ...]
+    voices: tuple[Recording, ...]
+    gains: tuple[np.ndarray, ...]
     lags_samples: tuple[float, float]
     first: int
     num_samples: int
@@ -72,17 +75,17 @@ class Heard:
     @property
     def output(self) -> np.ndarray:
         """All of the output, `[samples]`: for short recordings, as are the next two."""
-        return self._read(0, 0, self.num_samples)
+        return self.read(0, self.num_samples)[0]
 
     @property
     def input(self) -> np.ndarray:
         """All of the input."""
-        return self._read(1, 0, self.num_samples)
+        return self.read(0, self.num_samples)[1]
 
     @property
     def target(self) -> np.ndarray:
         """All of the target."""
-        return self._read(2, 0, self.num_samples)
+        return self.read(0, self.num_samples)[2]
 
     @property
     def input_lag_seconds(self) -> float:
@@ -105,19 +108,28 @@ class Heard:
         return sum(stop - start for start, stop in self.spans) == self.num_samples
 
     def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A stretch of all three, `[samples]` each."""
-        return self._read(0, start, stop), self._read(1, start, stop), self._read(2, start, stop)
+        """A stretch of all three, `[samples]` each, or all channels of it one after another."""
+        output, input, target = (voice.reshape(-1) for voice in self._read(start, stop))
+        return output, input, target
 
     def sources(self) -> Sources:
         """What the parts of input and target that are listened to are to each other and to their roles."""
-        input, target = (
-            np.concatenate([self._read(index, *span) for span in self.spans]) for index in (1, 2)
-        )
+        parts = [self.read(*span) for span in self.spans]
+        input, target = (np.concatenate([part[index] for part in parts]) for index in (1, 2))
         return describe_sources(input=input, target=target, sample_rate=RATE_HZ)
 
-    def _read(self, index: int, start: int, stop: int) -> np.ndarray:
-        voice, lag = self.voices[index], (0.0, *self.lags_samples)[index]
-        return self.gains[index] * read_delayed(voice, self.first + start, self.first + stop, lag_samples=lag)
+    def read_one_channel(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A stretch of all three for pictures, `[samples]` each, in the channel in which the output is loudest."""
+        voices = self._read(start, stop)
+        output, input, target = (voice[loudest(voices[0])] for voice in voices)
+        return output, input, target
+
+    def _read(self, start: int, stop: int) -> list[np.ndarray]:
+        span, lags = (self.first + start, self.first + stop), (0.0, *self.lags_samples)
+        return [
+            gain * audible(read_delayed(voice, *span, lag_samples=lag), RATE_HZ)
+            for voice, gain, lag in zip(self.voices, self.gains, lags, strict=True)
+        ]
 
     def parts(self) -> Iterator[Scene]:
         """The parts that are listened to; of several none in which one of the three rests."""
@@ -125,7 +137,13 @@ class Heard:
         for span in spans:
             part = self.read(*span)
             if self.num_samples == span[1] - span[0] or min(map(_rms, part)) >= SILENCE_RMS:
-                yield Scene(*(Voice(torch.from_numpy(voice)[None], RATE_HZ) for voice in part))
+                yield Scene(*(self._voice(torch.from_numpy(voice)[None]) for voice in part))
+
+    def _voice(self, waveform: torch.Tensor) -> Voice:
+        num_channels = self.voices[0].num_channels
+        return (
+            Voice(waveform, RATE_HZ) if num_channels == 1 else ChannelsVoice(waveform, RATE_HZ, num_channels)
+        )
 
 
 def diagnose_audio(
@@ -169,10 +187,11 @@ def listen(
     most_minutes: int | None = None,
     may_be_late: bool = True,
 ) -> Heard:
-    """Brings three recordings together: mono, 24 kHz, as long as the shortest, equally loud, a delay taken out.
+    """Brings three recordings together: at 24 kHz, as long as the shortest, equally loud, a delay taken out.
 
-    An `Audio` may have any rate and channels, a `Recording` is mono at 24 kHz. Of recordings with more parts than
-    `most_minutes` the level is that of these parts.
+    They may have any rate and channels. What is compared is the mean of the channels, and where those of one of the
+    three cancel each other, all channels. Of recordings with more parts than `most_minutes` the level is that of these
+    parts.
 
     A delay of at most ±0.25 s of the output against its sources is taken out only where it stands out sharply and a
     sum of the sources then explains at least 10 % more of the output's energy; with `may_be_late` False none is
@@ -180,9 +199,8 @@ def listen(
 
     Raises:
         AudioError: they have less than a second in common, or one is silent there; the sentence names its role.
-        ValueError: a `Recording` has another rate or several channels.
     """
-    voices = (_folded(output), _folded(input), _folded(target))
+    voices = _comparable((output, input, target), most_minutes)
     length = min(voice.num_samples for voice in voices)
     if length < MINIMUM_SECONDS * RATE_HZ:
         role = ROLES[[voice.num_samples for voice in voices].index(length)]
@@ -190,12 +208,13 @@ def listen(
             f"the {role} is too short ({length / RATE_HZ:.3g} s): give at least {MINIMUM_SECONDS:g} s of each."
         )
     spans = list(chosen_minutes(length, RATE_HZ, most_minutes))
-    gains = tuple(_gain(voice, spans, role, length) for voice, role in zip(voices, ROLES, strict=True))
+    gains = _gains(voices, spans, length)
     lags = (0.0, 0.0)
     if may_be_late:
-        loudest = _loudest_minute(voices[0], length, most_minutes)
+        minute = _loudest_minute(voices[0], length, most_minutes)
         output_part, *parts = (
-            gain * voice.read(*loudest)[0] for voice, gain in zip(voices, gains, strict=True)
+            (gain * audible(voice.read(*minute), RATE_HZ)).reshape(-1)
+            for voice, gain in zip(voices, gains, strict=True)
         )
         lags = clear_lags(output_part, *parts, sample_rate=RATE_HZ)
     first = math.ceil(max(0.0, *lags))
@@ -217,32 +236,48 @@ def _chosen(count: int, most: int | None) -> list[int]:
     return np.linspace(0, count - 1, min(count, most or count)).round().astype(int).tolist()
 
 
-def _folded(sound: Audio | Recording) -> Recording:
-    """The mean of the channels at 24 kHz."""
-    if isinstance(sound, Recording):
-        if (sound.num_channels, sound.sample_rate) != (1, RATE_HZ):
-            raise ValueError(f"a recording that is read part by part must be mono at {RATE_HZ} Hz")
-        return sound
-    mono = sound.mono().samples
-    return Held(resample(mono, from_hz=sound.sample_rate, to_hz=RATE_HZ), RATE_HZ)
+def _comparable(sounds: Sequence[Audio | Recording], most_minutes: int | None) -> tuple[Recording, ...]:
+    """The recordings at 24 kHz in the channels that are compared; what was in memory still is."""
+    voices = together(
+        [recording(sound) for sound in sounds],
+        spans=lambda source: chosen_minutes(source.num_samples, source.sample_rate, most_minutes),
+    )
+    resampled = (Resampled(voice, RATE_HZ) for voice in voices)
+    return tuple(
+        Held(voice.samples, RATE_HZ) if isinstance(sound, Audio) else voice
+        for sound, voice in zip(sounds, resampled, strict=True)
+    )
 
 
-def _gain(voice: Recording, spans: list[tuple[int, int]], role: str, length: int) -> np.float32:
-    """What brings the chosen minutes together to the level at which they are compared."""
-    energy = sum(float(np.square(voice.read(*span), dtype=np.float64).sum()) for span in spans)
+def _gains(voices: Sequence[Recording], spans: list[tuple[int, int]], length: int) -> tuple[np.ndarray, ...]:
+    """What brings the chosen minutes together to the level at which they are compared, `[channels, 1]` each.
+
+    Of several channels those of the sources that run against the output's are turned: polarity does not count.
+    """
+    num_channels = voices[0].num_channels
+    energies, products = np.zeros(len(voices)), np.zeros((len(voices), num_channels))
+    for span in spans:
+        parts = [audible(voice.read(*span), RATE_HZ) for voice in voices]
+        energies += [float(np.square(part, dtype=np.float64).sum()) for part in parts]
+        if num_channels > 1:
+            products += [np.einsum("cs,cs->c", parts[0], part) for part in parts]
     heard = sum(stop - start for start, stop in spans)
-    level = math.sqrt(energy / heard)
-    if level < SILENCE_RMS:
-        shared = f"the {length / RATE_HZ:.3g} s that the three recordings share"
-        where = (
-            shared
-            if heard == length
-            else f"the {heard / RATE_HZ:.3g} s that were listened to, spread over {shared}"
-        )
-        raise AudioError(
-            f"the {role}, folded to mono, is silent in {where}: give recordings that sound together."
-        )
-    return np.float32(TARGET_RMS / level)
+    levels = np.sqrt(energies / (heard * num_channels))
+    for role, level in zip(ROLES, levels, strict=True):
+        if level < SILENCE_RMS:
+            raise _silent(role, heard, length)
+    signs = np.where(products < 0, -1.0, 1.0)[..., None] * TARGET_RMS / levels[:, None, None]
+    return tuple(signs.astype(np.float32))
+
+
+def _silent(role: str, heard: int, length: int) -> AudioError:
+    shared = f"the {length / RATE_HZ:.3g} s that the three recordings share"
+    where = (
+        shared
+        if heard == length
+        else f"the {heard / RATE_HZ:.3g} s that were listened to, spread over {shared}"
+    )
+    return AudioError(f"the {role} is silent in {where}: give recordings that sound together.")
 
 
 def _loudest_minute(voice: Recording, length: int, most: int | None) -> tuple[int, int]:

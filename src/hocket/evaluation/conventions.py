@@ -1,4 +1,4 @@
-"""What all figures of the evaluation agree on: mono, 24 kHz, cut to the shortest, and what silence is."""
+"""What all figures of the evaluation agree on: what is compared, 24 kHz, cut to the shortest, and what silence is."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,20 +10,28 @@ import numpy as np
 from hocket.audio import Audio, load, require_sound, resample
 from hocket.audio.sound import SILENCE_DB
 from hocket.errors import AudioError
+from hocket.hearing import audible, fold
 
 SAMPLE_RATE_HZ = 24_000
 MIN_SECONDS = 1.0
 _NOTHING_RMS = 1e-10  # -200 dB: rounding noise of float32, never a recording
 
 
+def read_channels(path: Path) -> np.ndarray:
+    """Reads a recording as `[channels, samples]`, float32 at 24 kHz; raises AudioError as `load` does."""
+    return channels(load(path))
+
+
+def channels(audio: Audio) -> np.ndarray:
+    """The same for a recording in memory: what can be heard of it."""
+    return resample(
+        audible(audio.samples, audio.sample_rate), from_hz=audio.sample_rate, to_hz=SAMPLE_RATE_HZ
+    )
+
+
 def read_folded(path: Path) -> np.ndarray:
-    """Reads a recording as `[samples]`, float32, mono at 24 kHz; raises AudioError as `load` does."""
-    return load(path, sample_rate=SAMPLE_RATE_HZ, mono=True).samples[0]
-
-
-def fold(audio: Audio) -> np.ndarray:
-    """The same for a recording in memory."""
-    return resample(audio.mono().samples[0], from_hz=audio.sample_rate, to_hz=SAMPLE_RATE_HZ)
+    """The same in one channel, `[samples]`."""
+    return fold(read_channels(path))
 
 
 def is_silent(waveform: np.ndarray) -> bool:
@@ -40,15 +48,20 @@ def at_level(waveform: np.ndarray, *, rms: float) -> np.ndarray:
 def cut_source(waveform: np.ndarray, num_samples: int, *, name: str) -> np.ndarray:
     """The first samples of a source; raises AudioError, naming it, where they are silent or less than 1 s."""
     cut = waveform[:num_samples]
-    if len(cut) < len(waveform):
-        name = f"{name} (cut to the {len(cut) / SAMPLE_RATE_HZ:.1f} s that are scored)"
-    require_sound(Audio(cut[np.newaxis], SAMPLE_RATE_HZ), name, minimum_seconds=MIN_SECONDS)
+    require_source(cut, name=name, num_samples=len(cut), is_cut=len(cut) < len(waveform))
     return cut
+
+
+def require_source(cut: np.ndarray, *, name: str, num_samples: int, is_cut: bool) -> None:
+    """Raises AudioError, naming the source, where what is compared of it, `[n]`, is silent or less than 1 s."""
+    if is_cut:
+        name = f"{name} (cut to the {num_samples / SAMPLE_RATE_HZ:.1f} s that are scored)"
+    require_sound(Audio(cut[np.newaxis], SAMPLE_RATE_HZ), name, minimum_seconds=MIN_SECONDS)
 
 
 def require_length(waveform: np.ndarray, *, name: str) -> None:
     """Raises AudioError, naming the recording, when it is shorter than the evaluation can measure (1 s)."""
-    seconds = len(waveform) / SAMPLE_RATE_HZ
+    seconds = waveform.shape[-1] / SAMPLE_RATE_HZ
     if seconds < MIN_SECONDS:
         raise AudioError(
             f"{name} is too short ({seconds:.3g} s): give a recording of at least {MIN_SECONDS:g} s."

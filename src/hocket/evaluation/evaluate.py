@@ -13,13 +13,14 @@ import numpy as np
 
 from hocket.data.pairs import Pair
 from hocket.evaluation.baselines import BASELINES
-from hocket.evaluation.conventions import SAMPLE_RATE_HZ, cut_source, read_folded, require_length
+from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
 from hocket.evaluation.features import Features
 from hocket.evaluation.quality import FrameStatistics
 from hocket.evaluation.score import score_features
 from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
 from hocket.evaluation.truth import score_truth
 from hocket.evaluation.waveform import is_in_band, verdict
+from hocket.hearing import side_by_side
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class GivenOutput:
     """One output to be scored."""
 
     name: str  # what a message calls it, usually its path
-    samples: np.ndarray  # [samples], float32, mono at 24 kHz
+    samples: np.ndarray  # [samples] or [channels, samples], float32 at 24 kHz
     wall_seconds: float | None = None  # time that making it took, where that is known
     figures: Mapping[str, float] = field(default_factory=dict)  # what else is known of it, e.g. of its masks
 
@@ -51,8 +52,8 @@ class Sources:
     def __init__(self, pair: Pair, truth: Path | None = None) -> None:
         self.pair = pair
         self.paths = {"input": pair.input, "target": pair.target} | ({"truth": truth} if truth else {})
-        self.waveforms = {name: read_folded(path) for name, path in self.paths.items()}
-        self.num_samples = min(map(len, self.waveforms.values()))
+        self.waveforms = {name: read_channels(path) for name, path in self.paths.items()}
+        self.num_samples = min(waveform.shape[1] for waveform in self.waveforms.values())
         for name, path in self.paths.items():
             require_length(self.waveforms[name], name=str(path))
         self._features: dict[int, dict[str, Features]] = {}
@@ -60,11 +61,32 @@ class Sources:
     def features(self, num_samples: int) -> dict[str, Features]:
         """Features of each, by its role, cut to its first samples; AudioError when one is silent there."""
         if num_samples not in self._features:
-            self._features[num_samples] = {
-                name: Features(cut_source(waveform, num_samples, name=str(self.paths[name])))
-                for name, waveform in self.waveforms.items()
-            }
+            self._features[num_samples] = self._described(side_by_side(self._cut(num_samples)), num_samples)
         return self._features[num_samples]
+
+    def compared(self, output: np.ndarray) -> tuple[Features, dict[str, Features]]:
+        """An output `[channels, samples]` and all that it is compared with, cut to what they have in common."""
+        num_samples = min(output.shape[1], self.num_samples)
+        voices = [output[:, :num_samples], *self._cut(num_samples)]
+        first, *others = side_by_side(voices)
+        # Unless channels have to be heard one after another, the sources are the same for all outputs.
+        apart = len(first) > num_samples
+        return Features(first), self._described(others, num_samples) if apart else self.features(num_samples)
+
+    def _cut(self, num_samples: int) -> list[np.ndarray]:
+        return [waveform[:, :num_samples] for waveform in self.waveforms.values()]
+
+    def _described(self, cut: list[np.ndarray], num_samples: int) -> dict[str, Features]:
+        described = {}
+        for (name, whole), waveform in zip(self.waveforms.items(), cut, strict=True):
+            require_source(
+                waveform,
+                name=str(self.paths[name]),
+                num_samples=num_samples,
+                is_cut=num_samples < whole.shape[1],
+            )
+            described[name] = Features(waveform)
+        return described
 
 
 def evaluate_set(
@@ -109,18 +131,19 @@ def evaluate_pair(task: PairTask) -> dict[str, ScoredRow]:
 
 
 def _run_baseline(name: str, sources: Sources) -> GivenOutput:
-    input, target = (sources.waveforms[role][: sources.num_samples] for role in ("input", "target"))
+    cut = [sources.waveforms[role][:, : sources.num_samples] for role in ("input", "target")]
+    pairs = zip(*(voice.reshape(-1, sources.num_samples) for voice in side_by_side(cut)), strict=True)
     start = time.perf_counter()
-    samples = BASELINES[name](input, target, SAMPLE_RATE_HZ)
+    samples = np.stack([BASELINES[name](input, target, SAMPLE_RATE_HZ) for input, target in pairs])
     return GivenOutput(name, samples, wall_seconds=time.perf_counter() - start)
 
 
 def _score(output: GivenOutput, sources: Sources) -> ScoredRow:
     require_length(output.samples, name=output.name)
-    num_samples = min(len(output.samples), sources.num_samples)
-    compared = sources.features(num_samples)
+    samples = np.atleast_2d(output.samples)
+    num_samples = min(samples.shape[1], sources.num_samples)
+    features, compared = sources.compared(samples)
     input, target = compared["input"], compared["target"]
-    features = Features(output.samples[:num_samples])
     figures = score_features(output=features, input=input, target=target)
     if "truth" in compared:
         figures |= score_truth(output=features, truth=compared["truth"])
@@ -142,7 +165,7 @@ def _score(output: GivenOutput, sources: Sources) -> ScoredRow:
 
 def _speed(output: GivenOutput) -> dict[str, float | None]:
     """Wall time and how many seconds of output a second of work gave; None where nobody measured."""
-    seconds = len(output.samples) / SAMPLE_RATE_HZ
+    seconds = output.samples.shape[-1] / SAMPLE_RATE_HZ
     factor = seconds / output.wall_seconds if output.wall_seconds else None
     return {"wall_seconds": output.wall_seconds, "real_time_factor": factor}
 

@@ -10,6 +10,7 @@ import numpy as np
 from hocket import audio
 from hocket.audio import Audio
 from hocket.audio.streams import Workspace, recording
+from hocket.audio.views import audible
 from hocket.data.pairs import Pair
 from hocket.errors import AudioError, CheckpointError, HocketError
 from hocket.inference.fuser import FusedFile, Fuser, in_memory
@@ -65,7 +66,7 @@ def fusing_pair(
         for path, start in zip((pair.input, pair.target), pair.starts_seconds, strict=True)
     ]
     length = min(source.num_samples for source in sources)
-    first, second = (recording(Audio(s.samples[:, :length], s.sample_rate)) for s in sources)
+    first, second = (audible(recording(Audio(s.samples[:, :length], s.sample_rate))) for s in sources)
     with Workspace() as workspace:
         yield fuse_recordings(
             fuser.model,

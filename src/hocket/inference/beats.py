@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from hocket.audio import Audio
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
-from hocket.inference.views import Resampled, Spread
+from hocket.audio.views import Resampled, folded
 from hocket.signal.spectrum import mel_filterbank, power, stft
 
 RATE_HZ = 24_000
@@ -99,7 +99,7 @@ def onsets(recording: Audio | Recording) -> np.ndarray:
 
     Worked out in parts, so that an hour needs little memory; the floor is 60 dB under the loudest place of all.
     """
-    mono = Resampled(Spread(as_recording(recording), 1), RATE_HZ)
+    mono = Resampled(folded(as_recording(recording)), RATE_HZ)
     bank = mel_filterbank(NUM_BANDS, WINDOW, RATE_HZ)
     block = round(BLOCK_SECONDS * RATE_HZ / HOP) * HOP
     parts = []

@@ -11,6 +11,7 @@ import numpy as np
 from hocket import audio
 from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Workspace, recording, work_folder
+from hocket.audio.views import audible
 from hocket.errors import AudioError
 from hocket.inference.fusion import Fusion, Progress, fuse_recordings
 from hocket.inference.options import FuseOptions
@@ -183,8 +184,8 @@ class Fuser:
         with Workspace() as workspace:
             fusion = fuse_recordings(
                 self.model,
-                recording(input),
-                recording(target),
+                audible(recording(input)),
+                audible(recording(target)),
                 names=("the input", "the target"),
                 options=options or FuseOptions(),
                 workspace=workspace,

@@ -8,14 +8,16 @@ import numpy as np
 import torch
 
 from hocket.audio.sound import SILENCE_DB, peak
-from hocket.audio.streams import Recording, Workspace
+from hocket.audio.streams import Recording, Stored, Workspace
+from hocket.audio.views import Resampled, folded, together
 from hocket.errors import AudioError
-from hocket.inference.loudness import finishing_gain
+from hocket.inference.loudness import finishing
 from hocket.inference.masks import MaskStore, StoredScore
 from hocket.inference.options import FuseOptions
-from hocket.inference.views import Resampled, Scaled, Spread
+from hocket.inference.views import Scaled
 from hocket.model import FusionModel
 from hocket.model.arrangement import Excerpts, listen_through
+from hocket.model.ends import quiet_ends
 from hocket.model.mixing import Grid, amounts, mix_blocks
 from hocket.model.strikes import envelope_of, strikes_at
 from hocket.model.waveforms import SILENCE_RMS
@@ -98,14 +100,15 @@ def fuse_recordings(
     `on_progress` is given the share that is done.
 
     Raises:
-        AudioError: one of them is silent, or is when its channels are folded to mono.
+        AudioError: one of them is silent.
     """
     report = on_progress or (lambda share: None)
     sources = (input, target)
     gains = [TARGET_RMS / _sounding(source, name).rms for source, name in zip(sources, names, strict=True)]
-    heard = [_heard(source, model.sample_rate, workspace) for source in sources]
-    folded = input.num_channels if input.num_channels > 2 else 1
-    levels = [_sounding(source, name, folded=folded) for source, name in zip(heard, names, strict=True)]
+    # More than stereo has no agreed order of channels; what both ears hear is the mean, unless it cancels.
+    shown = together(sources) if input.num_channels > 2 else sources
+    heard = [_heard(source, model.sample_rate, workspace) for source in shown]
+    levels = [_sounding(source, name) for source, name in zip(heard, names, strict=True)]
     score = _listen(model, heard, levels, workspace, lambda share: report(SHARE_OF_LISTENING * share))
     wanted = _with_controls(score, options, heard[0], model)
     # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
@@ -123,9 +126,11 @@ def fuse_recordings(
         output.write(start, block[0].cpu().numpy())
         done = (start + block.shape[-1]) / input.num_samples
         report(SHARE_OF_LISTENING + SHARE_OF_MIXING * done)
-    finished = Scaled(output, finishing_gain(output, sources=sources))
+    _quieten_ends(output, wanted, _excerpts(model, sources))
+    finish = finishing(output, sources=sources)
     report(1.0)
-    return Fusion(finished, input, target, score, options, notes)
+    notes = (*notes, finish.note) if finish.note else notes
+    return Fusion(Scaled(output, finish.gain), input, target, score, options, notes)
 
 
 def _listen(
@@ -154,25 +159,27 @@ def _listen(
     return StoredScore(store, balance, tone)
 
 
+def _quieten_ends(output: Stored, score: StoredScore, excerpts: Excerpts) -> None:
+    def mixed(start: int, stop: int) -> torch.Tensor:
+        return torch.from_numpy(output.read(start, stop).copy())[None].to(score.levels.device)
+
+    ends = quiet_ends(mixed, excerpts, score, output.num_samples, sample_rate=output.sample_rate)
+    for start, samples in ends:
+        output.write(start, samples[0].cpu().numpy())
+
+
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:
     """What the model hears of a recording, at its own rate."""
-    # More than stereo has no agreed order of channels; what both ears hear is the mean.
-    folded = source if source.num_channels <= 2 else Spread(source, 1)
-    heard = Resampled(folded, sample_rate)
+    heard = Resampled(source, sample_rate)
     # A long one is resampled each time it is read: that takes less than to keep it on a disk.
     return workspace.keep(heard) if workspace.holds(heard.num_samples * heard.num_channels) else heard
 
 
-def _sounding(source: Recording, name: str, *, folded: int = 1) -> Level:
-    """The level of what has to sound; `folded` is how many channels its one channel is the mean of."""
+def _sounding(source: Recording, name: str) -> Level:
+    """The level of what has to sound."""
     level = Level.of(source)
     if level.rms >= SILENCE_RMS and level.peak >= 10 ** (SILENCE_DB / 20):
         return level
-    if folded > 1:
-        raise AudioError(
-            f"{name} is silent when its {folded} channels are folded to mono (they cancel each other): "
-            "give a mono or stereo mix of it."
-        )
     rms_db = f"RMS {20 * math.log10(level.rms):.0f} dBFS" if level.rms > 0 else "no sound at all"
     raise AudioError(
         f"{name} is almost silent over the part that is used ({rms_db}): give a recording with sound in it."
@@ -200,7 +207,7 @@ def _with_controls(
     """The score as the controls want it; the input, as the model hears it, says where to strike."""
     controls, strikes = options.controls, None
     if controls.reattack:
-        mono = Spread(input, 1)
+        mono = folded(input)
         rate = model.sample_rate
         envelope = envelope_of(
             lambda start, stop: torch.tensor(mono.read(start, stop)), mono.num_samples, sample_rate=rate

@@ -5,18 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hocket.audio.views import Resampled, together
 from hocket.diagnostics.listening import (
     MOST_MINUTES,
     PICTURE_MINUTES,
-    RATE_HZ,
     HeardFigures,
     chosen_minutes,
     diagnose_heard,
     listen,
 )
 from hocket.errors import AudioError
+from hocket.hearing import loudest
 from hocket.inference.fusion import Fusion
-from hocket.inference.views import Cut, Resampled, Spread
+from hocket.inference.views import Cut
 
 __all__ = [
     "MOST_MINUTES",
@@ -47,12 +48,10 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     No delay is looked for: a fusion has none. The amounts that were asked for are among its sources.
 
     Raises:
-        AudioError: one of the three is silent once it is folded to mono, or they never sound together.
+        AudioError: one of the three is silent, or they never sound together.
     """
-    output, input, target = (
-        Resampled(Spread(recording, 1), RATE_HZ) for recording in (fusion.output, fusion.input, fusion.target)
-    )
-    figures = diagnose_heard(listen(output, input, target, most_minutes=most_minutes, may_be_late=False))
+    voices = fusion.output, fusion.input, fusion.target
+    figures = diagnose_heard(listen(*voices, most_minutes=most_minutes, may_be_late=False))
     asked = fusion.options.controls
     sources = replace(figures.sources, input_amount=asked.input_amount, target_amount=asked.target_amount)
     return replace(figures, sources=sources)
@@ -82,8 +81,7 @@ def excerpt(
     last = min(fusion.score.num_frames, first + math.ceil(length / rate * frame_rate) + 1)
     masks = fusion.score.store.read(first, last).astype(np.float32, copy=False)
     shown_hz = min(rate, most_hz or rate)
-    output_wave, input_wave, target_wave = (
-        Resampled(Cut(Spread(voice, 1), length, first=start), shown_hz).samples[0]
-        for voice in (output, fusion.input, fusion.target)
-    )
+    voices = together([output, fusion.input, fusion.target], spans=lambda voice: [(start, start + length)])
+    waves = [Resampled(Cut(voice, length, first=start), shown_hz).samples for voice in voices]
+    output_wave, input_wave, target_wave = (wave[loudest(waves[0])] for wave in waves)
     return Excerpt(output_wave, input_wave, target_wave, shown_hz, (masks[0], masks[1]), start / rate)

@@ -10,11 +10,12 @@ import numpy as np
 from hocket.audio import Audio
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
+from hocket.audio.views import Resampled
 from hocket.inference.true_peak import true_peak_db
-from hocket.inference.views import Resampled
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0
+TOLERANCE_LU = 0.05
 # Room for the rounding of the gain and of 16 bits.
 CEILING_MARGIN_DB = 0.02
 
@@ -33,22 +34,41 @@ FORGOTTEN = 1e-12
 
 
 def finish(output: Audio, *, sources: Sequence[Audio]) -> Audio:
-    """The output with its `finishing_gain`; a silent one stays as it is."""
-    gain = finishing_gain(output, sources=sources)
+    """The output with the gain of `finishing`; a silent one stays as it is."""
+    gain = finishing(output, sources=sources).gain
     return output if gain == 1.0 else Audio(output.samples * np.float32(gain), output.sample_rate)
 
 
-def finishing_gain(output: Audio | Recording, *, sources: Sequence[Audio | Recording]) -> float:
+@dataclass(frozen=True)
+class Finish:
+    """One gain for all of an output, and the loudness that it has with it."""
+
+    gain: float
+    lufs: float
+
+    @property
+    def note(self) -> str:
+        """A sentence for an output that is quieter than promised; empty for others."""
+        if not -math.inf < self.lufs < QUIETEST_LUFS - TOLERANCE_LU:
+            return ""
+        return (
+            f"the output is quieter than usual ({self.lufs:.1f} LUFS instead of {QUIETEST_LUFS:g}): "
+            f"its highest peak is at {CEILING_DB:g} dBTP already, and nothing is limited."
+        )
+
+
+def finishing(output: Audio | Recording, *, sources: Sequence[Audio | Recording]) -> Finish:
     """What brings the output to the loudness of its louder source, but to -24 to -14 LUFS, and under -1 dBTP.
 
     One gain for everything: nothing is limited, so a spiky output may end up quieter. A silent output's is 1.
     """
     own = loudness_lufs(output)
     if own == -math.inf:
-        return 1.0
+        return Finish(1.0, own)
     wanted = max((loudness_lufs(source) for source in sources), default=-math.inf)
     gain_db = min(max(wanted, QUIETEST_LUFS), LOUDEST_LUFS) - own
-    return float(10 ** (min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output)) / 20))
+    gain_db = min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output))
+    return Finish(float(10 ** (gain_db / 20)), own + gain_db)
 
 
 def loudness_lufs(sound: Audio | Recording) -> float:

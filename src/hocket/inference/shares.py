@@ -7,11 +7,13 @@ import numpy as np
 import torch
 
 from hocket.audio.streams import Recording
+from hocket.audio.views import Resampled
 from hocket.inference.fusion import Fusion, Level
 from hocket.inference.judging import PICTURE_MINUTES
-from hocket.inference.views import Cut, Resampled, Spread
+from hocket.inference.views import Cut
 from hocket.model import FusionModel
 from hocket.model.mixing import amounts
+from hocket.signal.frequencies import FrequencyReader
 
 BORDERS_HZ = (200.0, 2000.0)
 NAMES = ("low", "middle", "high")
@@ -42,14 +44,22 @@ def shares(fusion: Fusion, model: FusionModel) -> list[Share]:
     num_samples = Resampled(fusion.input, model.sample_rate).num_samples
     length = min(num_samples, round(60 * PICTURE_MINUTES * model.sample_rate))
     first = (num_samples - length) // 2 // codec.hop
-    masks = fusion.score.store.read(first, first + math.ceil(length / codec.hop) + 1)
+    stored = fusion.score.store.read(first, first + math.ceil(length / codec.hop) + 1)
+    bin_hz = codec.bin_hz.cpu()
+    # As they are laid over a sound of this rate.
+    reader = FrequencyReader(bin_hz, bin_hz, holds=fusion.output.sample_rate != model.sample_rate)
+    masks = (
+        reader.read(torch.from_numpy(np.array(stored.swapaxes(1, 2), dtype=np.float32, order="C")))
+        .numpy()
+        .swapaxes(1, 2)
+    )
     gains = np.array(fusion.levels) * amounts(fusion.options.controls).numpy()
     energies = [
         _energy(source, model, mask, gain, first=first * codec.hop, length=length)
         for source, mask, gain in zip((fusion.input, fusion.target), masks, gains, strict=True)
     ]
     edges = (0.0, *BORDERS_HZ, model.sample_rate / 2)
-    bins = np.digitize(codec.bin_hz.cpu().numpy(), BORDERS_HZ)
+    bins = np.digitize(bin_hz.numpy(), BORDERS_HZ)
     whole = sum(float(energy.sum()) for energy in energies)
     found = []
     for place, name in enumerate(NAMES):
@@ -63,10 +73,10 @@ def _energy(
     source: Recording, model: FusionModel, mask: np.ndarray, gain: float, *, first: int, length: int
 ) -> np.ndarray:
     """Of each latent channel `[d]`, behind the mask `[d, t]` and the level, the source being of unit loudness."""
-    heard = Resampled(Spread(source, 1), model.sample_rate)
-    samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)[0]))
+    heard = Resampled(source, model.sample_rate)
+    samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)))
     loudness = Level.of(source).rms
-    latent = model.codec.encode(samples[None].to(model.device))[0].abs().square().cpu().numpy()
+    latent = model.codec.encode(samples.to(model.device)).abs().square().mean(dim=0).cpu().numpy()
     frames = min(latent.shape[1], mask.shape[1])
     behind = latent[:, :frames] * np.square(mask[:, :frames], dtype=np.float32)
     energy: np.ndarray = behind.sum(axis=1, dtype=np.float64) * (gain / max(loudness, 1e-9)) ** 2

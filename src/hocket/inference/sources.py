@@ -1,26 +1,24 @@
 """Two files as two recordings of one rate, as many channels and one length, by the options' rules."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 from hocket import audio
-from hocket.audio import MAX_SAMPLES, AudioInfo
+from hocket.audio import MAX_SAMPLES, Audio, AudioInfo
 from hocket.audio.resampling import resampled_length
-from hocket.audio.sound import SILENCE_DB
+from hocket.audio.sound import require_enough
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
+from hocket.audio.views import Resampled, Spread, audible, folded
 from hocket.errors import AudioError
+from hocket.hearing import MINIMUM_SECONDS
 from hocket.inference.alignment import MOST_RATIO, align_target
 from hocket.inference.fusion import Level
 from hocket.inference.lengths import match_lengths
 from hocket.inference.masks import mask_bytes
 from hocket.inference.options import FuseOptions
-from hocket.inference.views import Resampled, Spread, Watched
+from hocket.inference.views import Cut, Faded, Looped, Watched
 from hocket.model import FusionModel
-
-MINIMUM_SOURCE_SECONDS = 0.1
-MINIMUM_SECONDS = 1.0
 
 
 def open_sources(
@@ -44,13 +42,14 @@ def open_sources(
     paths = (input_path, target_path)
     _require_room([audio.info(path) for path in paths], model, options, workspace)
     on_read = on_read or (lambda: None)
-    input = _at_rate(Watched(decode(input_path, workspace), on_read), options.sample_rate, workspace)
-    _require_sound(input, input_path, MINIMUM_SOURCE_SECONDS)
-    target = _at_rate(Watched(decode(target_path, workspace), on_read), input.sample_rate, workspace)
-    _require_sound(target, target_path, MINIMUM_SOURCE_SECONDS)
+    input = _at_rate(audible(Watched(decode(input_path, workspace), on_read)), options.sample_rate, workspace)
+    _require_sound(input, input_path)
+    target = _at_rate(audible(Watched(decode(target_path, workspace), on_read)), input.sample_rate, workspace)
+    _require_sound(target, target_path)
     wanted = options.num_channels or input.num_channels
     input, target = (
-        _in_channels(source, wanted, path) for source, path in zip((input, target), paths, strict=True)
+        source if source.num_channels == wanted else Spread(folded(source), wanted)
+        for source in (input, target)
     )
     # Again, as a resampled source is a copy that nobody watches.
     input, target = Watched(input, on_read), Watched(target, on_read)
@@ -64,10 +63,13 @@ def open_sources(
         workspace=workspace,
     )
     spoken = (alignment.note if options.align != "none" else "", note)
-    sources = recording(first), recording(second)
-    for source, path in zip(sources, paths, strict=True):
-        _require_seconds(source, path, MINIMUM_SECONDS)
+    sources = _ending_softly(first), _ending_softly(second)
     return *sources, tuple(note for note in spoken if note)
+
+
+def _ending_softly(source: Audio | Recording) -> Recording:
+    """A source that was cut ends in the middle of its sound, which the output must not."""
+    return Faded(source) if isinstance(source, Cut | Looped) else recording(source)
 
 
 def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -> Recording:
@@ -77,41 +79,14 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
     return workspace.keep(Resampled(source, sample_rate))
 
 
-def _in_channels(source: Recording, num_channels: int, path: str | Path) -> Recording:
-    """As it is where there are as many, else folded to mono and spread."""
-    if source.num_channels == num_channels:
-        return source
-    folded = Spread(source, num_channels)
-    if source.num_channels > 1 and not _sounds(Level.of(folded)):
-        raise AudioError(
-            f"{path} is silent when its {source.num_channels} channels are folded to mono (they cancel each other): "
-            "give a mono mix of it, or one of as many channels as the output has."
-        )
-    return folded
-
-
-def _require_seconds(source: Recording, path: str | Path, minimum_seconds: float) -> None:
-    if source.duration_seconds < minimum_seconds:
-        raise AudioError(
-            f"{path} is too short ({source.duration_seconds:.3g} s): "
-            f"give a recording of at least {minimum_seconds:g} s."
-        )
-
-
-def _require_sound(source: Recording, path: str | Path, minimum_seconds: float) -> None:
+def _require_sound(source: Recording, path: str | Path) -> None:
     """As `hocket.audio.require_sound`, part by part."""
-    _require_seconds(source, path, minimum_seconds)
-    level = Level.of(source)
-    if not _sounds(level):
-        peak_db = 20 * math.log10(level.peak) if level.peak > 0 else -math.inf
-        raise AudioError(
-            f"{path} is silent (peak {peak_db:.0f} dBFS): "
-            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
-        )
-
-
-def _sounds(level: Level) -> bool:
-    return level.peak >= 10 ** (SILENCE_DB / 20)
+    require_enough(
+        path,
+        duration_seconds=source.duration_seconds,
+        highest=Level.of(source).peak,
+        minimum_seconds=MINIMUM_SECONDS,
+    )
 
 
 def _require_room(

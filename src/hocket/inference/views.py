@@ -1,55 +1,13 @@
-"""Recordings made of other recordings as they are read: resampled, folded, cut, looped, turned up, watched."""
+"""Recordings made of others as they are read: cut, looped, turned up, watched; more are in `hocket.audio.views`."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
-from hocket.audio.resampling import MARGIN_SAMPLES, resample, resampled_length
 from hocket.audio.streams import BLOCK_SECONDS, Recording
 
 FADE_SECONDS = 0.03
-
-
-class Resampled(Recording):
-    """A recording at another rate: any span of what resampling the whole gives, up to the resampler's own error."""
-
-    def __init__(self, source: Recording, sample_rate: int) -> None:
-        self._source, self.sample_rate = source, sample_rate
-        self.num_channels = source.num_channels
-        self.num_samples = resampled_length(source.num_samples, from_hz=source.sample_rate, to_hz=sample_rate)
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """See `Recording`."""
-        from_hz, to_hz, source = self._source.sample_rate, self.sample_rate, self._source
-        if from_hz == to_hz:
-            return source.read(start, stop)
-        margin = MARGIN_SAMPLES * math.ceil(max(1.0, from_hz / to_hz))
-        # From where a sample of either rate falls together, so that a span lies on the whole recording's grid.
-        period = from_hz // math.gcd(from_hz, to_hz)
-        first = max(0, (start * from_hz // to_hz - margin) // period * period)
-        last = min(source.num_samples, math.ceil(stop * from_hz / to_hz) + margin)
-        skipped = first * to_hz // from_hz
-        samples = resample(source.read(first, last), from_hz=from_hz, to_hz=to_hz)
-        wanted = samples[:, start - skipped : stop - skipped]
-        missing = stop - start - wanted.shape[1]
-        # The last sample of the whole may lie beyond the last one of its source.
-        return np.pad(wanted, ((0, 0), (0, missing))) if missing > 0 else wanted
-
-
-class Spread(Recording):
-    """A recording in another number of channels: folded to mono, and the same in all of them."""
-
-    def __init__(self, source: Recording, num_channels: int) -> None:
-        self._source, self.num_channels = source, num_channels
-        self.sample_rate, self.num_samples = source.sample_rate, source.num_samples
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """See `Recording`."""
-        samples = self._source.read(start, stop)
-        if len(samples) > 1:
-            samples = samples.mean(axis=0, keepdims=True)
-        return np.repeat(samples, self.num_channels, axis=0)
+CUT_FADE_SECONDS = 0.005
 
 
 class Cut(Recording):
@@ -62,6 +20,28 @@ class Cut(Recording):
     def read(self, start: int, stop: int) -> np.ndarray:
         """See `Recording`."""
         return self._source.read(self._first + start, self._first + min(stop, self.num_samples))
+
+
+class Faded(Recording):
+    """A recording that was cut in the middle of its sound: the last few ms fade out."""
+
+    def __init__(self, source: Recording) -> None:
+        self._source, self.num_samples = source, source.num_samples
+        self.sample_rate, self.num_channels = source.sample_rate, source.num_channels
+        reach = min(round(CUT_FADE_SECONDS * source.sample_rate), source.num_samples)
+        self._falling = np.cos((np.arange(reach, dtype=np.float32) + 1.0) / max(reach, 1) * (np.pi / 2))
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        samples = self._source.read(start, stop)
+        first = self.num_samples - len(self._falling)
+        if start + samples.shape[1] <= first:
+            return samples
+        samples, begin = samples.copy(), max(start, first)
+        samples[:, begin - start :] *= self._falling[
+            begin - first : begin - first + samples.shape[1] + start - begin
+        ]
+        return samples
 
 
 class Scaled(Recording):

@@ -11,6 +11,7 @@ from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model.agent import AgentConfig
 from hocket.model.arrangement import CHUNK_SECONDS, arrange
 from hocket.model.cascade import Cascade, CascadeConfig
+from hocket.model.ends import quiet_ends
 from hocket.model.mixing import Grid, mix_down
 from hocket.model.places import Places
 from hocket.model.result import FusionResult
@@ -89,6 +90,15 @@ class FusionModel(nn.Module):
             output = mix_down(
                 arrangement, sources.input, sources.target, grid=Grid.of(self.codec), codec=self.codec
             )
+            ends = quiet_ends(
+                lambda start, stop: output[..., start:stop],
+                lambda start, stop: (sources.input[..., start:stop], sources.target[..., start:stop]),
+                arrangement,
+                output.shape[-1],
+                sample_rate=self.sample_rate,
+            )
+            for start, samples in ends:
+                output[..., start : start + samples.shape[-1]] = samples
         finally:
             self.train(was_training)
         return sources.restore(output)

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
+from hocket.hearing import fold
 from hocket.model.arrangement import Arrangement, Excerpts, Score
 from hocket.model.overlay import Frames, Gains
 from hocket.model.strikes import strike_envelope, strikes_at
+from hocket.signal.frequencies import FrequencyReader
 
 BLOCK_SECONDS = 10.0
 MAX_AMOUNT = 4.0
-HELD_BAND = (0.45, 0.9)
-"""Share of the model's band whose mean mask stands for all that lies above it: 5.4-10.8 kHz at 24 kHz."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def with_controls(
     """The arrangement as the controls want it; `input` `[b, c, samples]` at the model's rate says where to strike."""
     strikes = None
     if controls.reattack:
-        envelope = strike_envelope(input.mean(dim=1), sample_rate=sample_rate)
+        mono = torch.stack([torch.from_numpy(fold(example.cpu().numpy())) for example in input])
+        envelope = strike_envelope(mono, sample_rate=sample_rate)
         strikes = strikes_at(
             envelope,
             num_frames=arrangement.num_frames,
@@ -140,14 +141,9 @@ class _Lens:
 
     def __init__(self, grid: Grid, codec: SpectralCodec, score: Score) -> None:
         self._score, self._frames_a_frame = score, grid.frame_rate / codec.frame_rate
-        from_hz, to_hz = grid.bin_hz, codec.bin_hz
-        self._is_same = torch.equal(from_hz, to_hz)
-        device = score.levels.device
-        self._band = slice(*(int(share * (len(from_hz) - 1)) for share in HELD_BAND))
-        places = to_hz.double() * ((len(from_hz) - 1) / float(from_hz[-1]))
-        self._num_bins, places = len(places), places[places < self._band.stop]
-        self._lower = places.long().to(device)
-        self._upper_weights = (places - places.floor()).float().to(device)
+        self._reader: FrequencyReader | None = None
+        if not torch.equal(grid.bin_hz, codec.bin_hz):
+            self._reader = FrequencyReader(grid.bin_hz, codec.bin_hz, holds=True).to(score.levels.device)
         self._gains = score.levels[..., None] * self._along_frequency(score.tone.clone())[:, None]
 
     def over(self, first_frame: int, last_frame: int) -> Gains:
@@ -178,16 +174,7 @@ class _Lens:
 
     def _along_frequency(self, masks: Tensor) -> Tensor:
         """Reads `[..., d]`, which it may change, at the codec's frequencies: `[..., bins]`."""
-        if self._is_same:
-            return masks
-        flat, top = masks.view(-1, masks.shape[-1]), self._band.stop
-        flat[:, top] = flat[:, self._band].mean(dim=1)
-        read = flat.new_empty(len(flat), self._num_bins)
-        num_below = len(self._lower)
-        lower, upper = flat.index_select(1, self._lower), flat.index_select(1, self._lower + 1)
-        torch.lerp(lower, upper, self._upper_weights, out=read[:, :num_below])
-        read[:, num_below:] = flat[:, top, None]
-        return read.view(*masks.shape[:-1], -1)
+        return masks if self._reader is None else self._reader.read(masks)
 
 
 def _between_rows(places: Tensor, num_rows: int) -> Tensor:

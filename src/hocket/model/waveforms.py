@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from hocket.errors import AudioError
+from hocket.hearing import MINIMUM_SECONDS, audible
 from hocket.signal.loudness import match_rms, rms
 
 Waveform: TypeAlias = Tensor | np.ndarray
 
-MINIMUM_SECONDS = 0.1
 SILENCE_RMS = 1e-5
 MAX_PEAK = 0.98
 
@@ -45,13 +45,13 @@ class Sources:
         length = min(batch.shape[-1] for batch in batches)
         if length < MINIMUM_SECONDS * sample_rate:
             raise AudioError(
-                f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS} s."
+                f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS:g} s."
             )
         if batches[0].shape[0] != batches[1].shape[0]:
             raise AudioError(
                 f"{batches[0].shape[0]} inputs but {batches[1].shape[0]} targets: give as many of each."
             )
-        input, target = (_channels(batch[..., :length], channels) for batch in batches)
+        input, target = (_audible(_channels(batch[..., :length], channels), sample_rate) for batch in batches)
         for source, name in ((input, "input_audio"), (target, "target_audio")):
             if bool((rms(source) < SILENCE_RMS).any()):
                 raise AudioError(f"{name} is silent: give a recording with sound in it.")
@@ -83,6 +83,12 @@ def _channels(batch: Tensor, channels: int) -> Tensor:
     if batch.shape[1] not in (1, channels):
         raise AudioError(f"the sources have {batch.shape[1]} and {channels} channels: give as many, or mono.")
     return batch.expand(-1, channels, -1)
+
+
+def _audible(batch: Tensor, sample_rate: int) -> Tensor:
+    """The batch without DC and rumble, each recording by itself."""
+    heard = [torch.from_numpy(audible(example.cpu().numpy(), sample_rate)) for example in batch]
+    return torch.stack(heard).to(batch.device)
 
 
 def _kind(input_audio: Waveform, target_audio: Waveform) -> Callable[[Tensor], Waveform]:

@@ -10,6 +10,7 @@ import torch
 from hocket.pictures.canvas import COLOURS, QUIET, clock, place, shades, sheet, write
 from hocket.pictures.headline import heading, label
 from hocket.signal import power, stft
+from hocket.signal.frequencies import FrequencyReader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ def draw_masks(
             detail=_means(input_mask, target_mask),
         )
         for row, (role, mask) in enumerate((("input", input_mask), ("target", target_mask))):
-            image = mask if bin_hz is None else mask[_nearest(bin_hz, rows_hz)]
+            image = mask if bin_hz is None else mask_rows(mask, bin_hz, rows_hz, sample_rate=sample_rate)
             _draw_mask(figure, image, role, row, seconds, frame_rate, None if bin_hz is None else rows_hz)
 
 
@@ -99,24 +100,44 @@ def colour_by_source(
 
     Arguments as in `draw_masks`; `rows_hz` are the frequencies of the rows, increasing. Needs no matplotlib.
     """
-    share = source_share(input_mask, target_mask)
     brightness = spectrogram(output, sample_rate, rows_hz)
-    columns = _frames(brightness.shape[1], len(output) / sample_rate, frame_rate, share.shape[1])
-    if bin_hz is None:
-        hue = np.broadcast_to(share.mean(axis=0)[columns], brightness.shape)
-    else:
-        hue = share[_nearest(bin_hz, rows_hz)][:, columns]
-    return paint(hue, brightness)
+    columns = _frames(brightness.shape[1], len(output) / sample_rate, frame_rate, input_mask.shape[1])
+    masks = (input_mask[:, columns], target_mask[:, columns])
+    return paint(shown_share(*masks, bin_hz=bin_hz, rows_hz=rows_hz, sample_rate=sample_rate), brightness)
 
 
 def mask_in_colour(
     mask: np.ndarray, role: str, *, bin_hz: np.ndarray | None, rows_hz: np.ndarray
 ) -> np.ndarray:
-    """A mask `[d, t]` from white (0) to its source's colour (1), `[rows, t, 3]` in [0, 1], low rows first."""
-    rows = mask if bin_hz is None else mask[_nearest(bin_hz, rows_hz)]
+    """A model's mask `[d, t]` from white (0) to its source's colour (1), `[rows, t, 3]` in [0, 1], low rows first."""
+    rows = mask if bin_hz is None else mask_rows(mask, bin_hz, rows_hz, sample_rate=round(2 * bin_hz[-1]))
     full = np.array([int(COLOURS[role][at : at + 2], 16) / 255 for at in (1, 3, 5)])
     painted: np.ndarray = 1.0 - np.clip(rows, 0.0, 1.0)[..., None] * (1.0 - full)
     return painted
+
+
+def mask_rows(mask: np.ndarray, bin_hz: np.ndarray, rows_hz: np.ndarray, *, sample_rate: int) -> np.ndarray:
+    """A mask `[d, t]` at some frequencies `[rows, t]`, as it is laid over a sound of that rate."""
+    own, wanted = (torch.from_numpy(np.array(hz, dtype=np.float64)) for hz in (bin_hz, rows_hz))
+    reader = FrequencyReader(own, wanted, holds=sample_rate != round(2 * float(bin_hz[-1])))
+    rows: np.ndarray = reader.read(torch.from_numpy(np.array(mask.T, dtype=np.float32, order="C"))).numpy().T
+    return rows
+
+
+def shown_share(
+    input_mask: np.ndarray,
+    target_mask: np.ndarray,
+    *,
+    bin_hz: np.ndarray | None,
+    rows_hz: np.ndarray,
+    sample_rate: int,
+) -> np.ndarray:
+    """`source_share` of masks `[d, t]` at a picture's rows, `[rows, t]`; their mean where channels have no pitch."""
+    if bin_hz is None:
+        share = source_share(input_mask, target_mask).mean(axis=0)
+        return np.broadcast_to(share, (len(rows_hz), len(share)))
+    rows = (mask_rows(mask, bin_hz, rows_hz, sample_rate=sample_rate) for mask in (input_mask, target_mask))
+    return source_share(*rows)
 
 
 def source_share(input_mask: np.ndarray, target_mask: np.ndarray) -> np.ndarray:
@@ -226,12 +247,6 @@ def _means(input_mask: np.ndarray, target_mask: np.ndarray) -> str:
         f"input mean {input_mask.mean():.2f}   target mean {target_mask.mean():.2f}   "
         f"complementarity {100 * complementarity:.0f} %"
     )
-
-
-def _nearest(bin_hz: np.ndarray, rows_hz: np.ndarray) -> np.ndarray:
-    """For each row the latent channel whose frequency is nearest."""
-    borders = (bin_hz[1:] + bin_hz[:-1]) / 2
-    return np.asarray(np.searchsorted(borders, rows_hz))
 
 
 def _frames(num_columns: int, seconds: float, frame_rate: float, num_frames: int) -> np.ndarray:

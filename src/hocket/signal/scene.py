@@ -47,6 +47,40 @@ class Voice:
 
 
 @dataclass(frozen=True)
+class ChannelsVoice(Voice):
+    """All channels of one recording, one after another along time: `waveform` is `[1, channels * samples]`.
+
+    Features are those of each channel, and lie one after another too, so that nothing happens where two channels meet.
+    """
+
+    num_channels: int = 1
+
+    @cached_property
+    def onsets(self) -> Tensor:
+        """Onset strength, `[1, channels * frames]`."""
+        return self._each.onsets.reshape(1, -1)
+
+    @cached_property
+    def timbre(self) -> Tensor:
+        """Log mel power at one level, `[1, channels * frames, 32]`."""
+        return self._each.timbre.flatten(0, 1)[None]
+
+    @cached_property
+    def chroma(self) -> Tensor:
+        """Chroma, `[1, 12, channels * frames]`."""
+        return self._each.chroma.transpose(0, 1).flatten(1)[None]
+
+    @cached_property
+    def harmonic_onsets(self) -> Tensor:
+        """Onset strength of the harmonic part, `[1, channels * frames]`, without a gradient."""
+        return self._each.harmonic_onsets.reshape(1, -1)
+
+    @cached_property
+    def _each(self) -> Voice:
+        return Voice(self.waveform.reshape(self.num_channels, -1), self.sample_rate)
+
+
+@dataclass(frozen=True)
 class Scene:
     """The output, its input and its target, equally long; in training also the target's share of the output."""
 

@@ -233,9 +233,9 @@ def _judged(fusion: "Fusion") -> dict[str, Any]:
 
 def _picture(fuser: "Fuser", fusion: "Fusion") -> bytes:
     """The output's spectrogram in the colours of its sources, all of it however long."""
-    from hocket.inference.views import Spread
+    from hocket.audio.views import folded
 
-    codec, store, output = fuser.model.codec, fusion.score.store, Spread(fusion.output, 1)
+    codec, store, output = fuser.model.codec, fusion.score.store, folded(fusion.output)
     bin_hz = None if codec.bin_hz is None else codec.bin_hz.numpy()
     if output.num_samples > LONG_SAMPLES:
         return coloured_long(store.read, store.num_frames, output, frame_rate=codec.frame_rate, bin_hz=bin_hz)

@@ -16,9 +16,9 @@ from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Workspace
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import AudioError
+from hocket.hearing import MINIMUM_SECONDS
 from hocket.studio.sound import EXACT, PLAYED, Played, measure
 
-MINIMUM_SECONDS = 0.1
 LIMIT_SECONDS = 120.0
 WATCH_SECONDS = 0.1
 # For each sample 4 bytes as it is, 4 more while it is worked on, and 2 for players.

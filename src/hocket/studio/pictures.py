@@ -68,7 +68,7 @@ def _summed(
     masks: Masks, num_frames: int, output: "Recording", frame_rate: float, bin_hz: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Energy and energy times share, both `[rows, columns]`, and how many frames each column is the sum of."""
-    from hocket.pictures.masks import source_share
+    from hocket.pictures.masks import shown_share
 
     rate, rows_hz = output.sample_rate, _rows_hz(output.sample_rate)
     energy, weighted = np.zeros((2, NUM_ROWS, NUM_COLUMNS))
@@ -79,16 +79,13 @@ def _summed(
         times = (start + HOP * np.arange(rows.shape[1])) / rate
         frames = np.minimum(np.round(times * frame_rate).astype(int), num_frames - 1)
         both = masks(int(frames[0]), int(frames[-1]) + 1).astype(np.float32, copy=False)
-        share = source_share(both[0], both[1])
-        if bin_hz is None:
-            share = np.broadcast_to(share.mean(axis=0), (NUM_ROWS, share.shape[1]))
-        else:
-            share = share[np.searchsorted((bin_hz[1:] + bin_hz[:-1]) / 2, rows_hz)]
+        here_masks = both[:, :, frames - frames[0]]
+        share = shown_share(*here_masks, bin_hz=bin_hz, rows_hz=rows_hz, sample_rate=rate)
         columns = np.minimum(times * rate / output.num_samples * NUM_COLUMNS, NUM_COLUMNS - 1).astype(int)
         edges = np.flatnonzero(np.diff(columns, prepend=-1))
         here = columns[edges]
         energy[:, here] += np.add.reduceat(rows, edges, axis=1)
-        weighted[:, here] += np.add.reduceat(rows * share[:, frames - frames[0]], edges, axis=1)
+        weighted[:, here] += np.add.reduceat(rows * share, edges, axis=1)
         counts += np.bincount(columns, minlength=NUM_COLUMNS)
     return energy, weighted, counts
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from hocket.audio.streams import Recording
+from hocket.audio.views import folded
 
 NUM_PEAKS = 1200
 PLAYED, EXACT = "played.wav", "exact.wav"
@@ -13,14 +14,14 @@ class Played(Recording):
     """A recording for players: never beyond full scale, more than two channels folded to one."""
 
     def __init__(self, source: Recording, *, highest: float) -> None:
-        self._source, self._gain = source, np.float32(1.0 / max(highest, 1.0))
+        self._source = source if source.num_channels <= 2 else folded(source)
+        self._gain = np.float32(1.0 / max(highest, 1.0))
         self.sample_rate, self.num_samples = source.sample_rate, source.num_samples
-        self.num_channels = source.num_channels if source.num_channels <= 2 else 1
+        self.num_channels = self._source.num_channels
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """See `Recording`."""
-        samples = self._source.read(start, stop) * self._gain
-        return samples if len(samples) <= 2 else samples.mean(axis=0, keepdims=True)
+        return self._source.read(start, stop) * self._gain
 
 
 def measure(source: Recording) -> tuple[list[float], float, float]:

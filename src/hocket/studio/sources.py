@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from hocket import __version__
 from hocket.errors import AudioError, HocketError
+from hocket.hearing import MINIMUM_SECONDS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
-from hocket.studio.intake import MINIMUM_SECONDS
 from hocket.studio.settings import Settings
 from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio

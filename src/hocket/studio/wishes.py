@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hocket.studio.intake import MINIMUM_SECONDS
+from hocket.hearing import MINIMUM_SECONDS
 
 OPTIONS = {
     "align": ("none", "tempo", "beats"),
