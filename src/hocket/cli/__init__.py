@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from hocket import __version__
+from hocket.cli.ending import ending_in_order
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
 
@@ -30,10 +31,10 @@ ONE_THREAD = ("fuse", "studio")
 
 EXIT_OK = 0
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 EXIT_UNREAD = 141
 
 
+@ending_in_order
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
     # Threads that spin while they wait make a step beside a busy core several times slower; set before torch loads.
@@ -56,9 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HocketError as error:
         print(f"hocket {verb}: error: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        print(f"hocket {verb}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has had enough of it, as in `hocket evaluate ... | head`; nothing more can be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

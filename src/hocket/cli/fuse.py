@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import underscored
-from hocket.cli.interruption import terminable
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import draw, save, save_sources, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
@@ -39,11 +38,10 @@ def run(argv: list[str]) -> int:
     from hocket.inference import Fuser
 
     wanted = _fuse_options(options)
-    with terminable():
-        fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
-        if several:
-            return _fuse_several(fuser, pairs, wanted, options)
-        _fuse_one(fuser, wanted, options)
+    fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+    if several:
+        return _fuse_several(fuser, pairs, wanted, options)
+    _fuse_one(fuser, wanted, options)
     return 0
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 
 from hocket.cli.flags import underscored
-from hocket.cli.interruption import terminable
 from hocket.errors import HocketError
 
 TOKEN_BYTES = 24
@@ -41,7 +40,7 @@ def run(argv: list[str]) -> int:
     from hocket.studio.app import create_app
     from hocket.studio.server import address, bound, make_server
 
-    with terminable(), _ended_with_terminal(), bound(settings) as listener:
+    with _ended_with_terminal(), bound(settings) as listener:
         url = address(settings, listener)
         server = make_server(create_app(settings))
         print(f"The studio is at {url}  (Ctrl-C ends it)", flush=True)

@@ -45,16 +45,15 @@ def _unless_told(failure: threading.ExceptHookArgs) -> None:
 
 def _report(run: Path) -> None:
     """Writes the page beside the run; a training that is done is not failed by its page."""
-    from hocket.cli.interruption import terminable
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
     from hocket.training.folder import REPORT
 
     try:
-        with terminable():
+        with Stopping():
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
+    except (Exception, SystemExit) as error:
         # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)
