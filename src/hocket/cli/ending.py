@@ -3,12 +3,11 @@
 import contextlib
 import errno
 import functools
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hocket.cli.stopping import EXIT_CODES, PATIENCE_SECONDS, Interrupted, Stopping, clear_away
+from hocket.cli.stopping import PATIENCE_SECONDS, Interrupted, Stopping, clear_away, farewell
 
 
 class Main(Protocol):
@@ -38,12 +37,12 @@ def ending_in_order(main: Main) -> Main:
         patience_seconds = STUDIO_PATIENCE_SECONDS if arguments[:1] == ["studio"] else PATIENCE_SECONDS
         try:
             # Without arguments of its own it is the process's only work.
-            with Stopping(patience_seconds=patience_seconds, for_good=argv is None):
+            with Stopping(name, patience_seconds=patience_seconds, for_good=argv is None):
                 return main(arguments)
         except Interrupted as end:
             clear_away()
-            _say(f"{name}: {'interrupted' if end.number == signal.SIGINT else 'stopped'}")
-            return EXIT_CODES[end.number]
+            _say(f"{name}: {farewell(end.code)}")
+            return end.code
         except (Exception, SystemExit) as error:
             sentence = _shortage(error)
             if sentence is None:

@@ -28,12 +28,15 @@ PATIENCE_SECONDS = 2.5
 OVER, AGAIN = 0, 255
 
 
-class Interrupted(SystemExit):
-    """A signal on its way through the program, which unwinds as it does for Ctrl-C; `code` is the exit code."""
+class Interrupted(KeyboardInterrupt):
+    """A signal on its way through the program, which unwinds as it does for Ctrl-C.
+
+    Not a SystemExit: C libraries that print an error (PyErr_Print) would end the process where they are.
+    """
 
     def __init__(self, number: signal.Signals) -> None:
-        super().__init__(EXIT_CODES[number])
-        self.number = number
+        super().__init__(number.name)
+        self.code = EXIT_CODES[number]
 
 
 class Stopping:
@@ -47,9 +50,11 @@ class Stopping:
     With `for_good` the handlers stay after the block: until the interpreter is gone no signal changes the exit code.
     """
 
-    def __init__(self, *, patience_seconds: float = PATIENCE_SECONDS, for_good: bool = False) -> None:
+    def __init__(
+        self, name: str = "", *, patience_seconds: float = PATIENCE_SECONDS, for_good: bool = False
+    ) -> None:
         self.handler: Callable[[str], None] | None = None
-        self._patience_seconds, self._for_good = patience_seconds, for_good
+        self._name, self._patience_seconds, self._for_good = name, patience_seconds, for_good
         self._is_main = threading.current_thread() is threading.main_thread()
         self._is_asked = self._is_over = False
         self._ending: signal.Signals | None = None
@@ -64,7 +69,7 @@ class Stopping:
         self._watcher = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._watcher.start()
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._unraisable = sys.unraisablehook
+        self._hooks = sys.excepthook, sys.unraisablehook
         for number in EXIT_CODES:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)
@@ -77,6 +82,7 @@ class Stopping:
             return
         # Nothing of the run may hang on the thread while the interpreter ends: a tensor let go of then aborts it.
         self.handler, self._on_its_way, self._is_over = None, None, True
+        sys.excepthook = self._hooks[0]
         if not self._for_good:
             self._leave()
         if self._ending is not None and not isinstance(error, Interrupted):
@@ -88,7 +94,7 @@ class Stopping:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
-        sys.unraisablehook = self._unraisable
+        sys.unraisablehook = self._hooks[1]
         # Said, and not by closing the pipe alone: processes that read music may hold copies of its end.
         os.write(self._writer, bytes([OVER]))
         self._watcher.join()
@@ -117,10 +123,15 @@ class Stopping:
         if self._ending is None:
             self._ending = signal.Signals(number)
             # What a library that was left half-way says on its own way out helps nobody.
-            sys.unraisablehook = lambda _: None
+            sys.excepthook, sys.unraisablehook = self._printed, lambda _: None
         interrupted = Interrupted(self._ending)
         self._on_its_way = weakref.ref(interrupted, lambda _: self._repeat())
         raise interrupted
+
+    def _printed(self, *_: object) -> None:
+        """Stands for what a C library prints of an error that it then lets go of."""
+        self._on_its_way = None  # Python keeps the last one that was printed.
+        self._repeat()
 
     def _repeat(self) -> None:
         """Asks for the interruption once more: a library let go of it, in a callback from C or during an import."""
@@ -137,7 +148,7 @@ class Stopping:
         while True:
             left = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
             if not select.select([self._reader], [], [], left)[0]:
-                _end_at_once(code)
+                _end_at_once(code, self._name)
             number = os.read(self._reader, 1)[0]
             if number == OVER:
                 return
@@ -153,13 +164,21 @@ class Stopping:
             elif number in self._before and number not in WARNINGS:
                 same = SAME_MOMENT_SECONDS if self.handler is None else SAME_REQUEST_SECONDS
                 if time.monotonic() - begin > same:
-                    _end_at_once(code)
+                    _end_at_once(code, self._name)
 
 
-def _end_at_once(code: int) -> None:
+def farewell(code: int) -> str:
+    """Returns the word for an end by a signal."""
+    return "interrupted" if code == EXIT_CODES[signal.SIGINT] else "stopped"
+
+
+def _end_at_once(code: int, name: str) -> None:
     """Ends the process without unwinding."""
     try:
         clear_away()
+        # Not through sys.stderr, which the main thread may hold, and not where it would have to wait.
+        if name and select.select([], [2], [], 0)[1]:
+            os.write(2, f"{name}: {farewell(code)}\n".encode(errors="replace"))
     finally:
         os._exit(code)
 
@@ -167,8 +186,6 @@ def _end_at_once(code: int) -> None:
 def clear_away() -> None:
     """Kills the processes that this one computes in, and takes away its unfinished files."""
     # What is not loaded has left nothing, and an interruption may have left a library half loaded.
-    if (processes := sys.modules.get("multiprocessing")) is not None:
-        for child in processes.active_children():
-            child.kill()
-    if (files := sys.modules.get("hocket.files")) is not None:
-        files.discard_unfinished()
+    for child in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
+        child.kill()
+    getattr(sys.modules.get("hocket.files"), "discard_unfinished", int)()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket.cli.flags import joined, suggest, underscored
-from hocket.cli.stopping import EXIT_CODES, Stopping
+from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _report(run: Path) -> None:
         with Stopping():
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
-    except (Exception, SystemExit) as error:
+    except (Exception, Interrupted) as error:
         # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)
