@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import resource
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -20,8 +21,17 @@ class Main(Protocol):
 STUDIO_PATIENCE_SECONDS = 8.0
 """A web server lets its visitors finish first; it has limits of its own."""
 
-NO_MEMORY = ("cannot allocate memory", "can't allocate memory", "not enough memory", "failed to map segment")
+NO_MEMORY = (
+    "cannot allocate memory",
+    "can't allocate memory",
+    "not enough memory",
+    "failed to map segment",
+    "can't start new thread",
+)
 """What libraries say, in errors of any class, where the system gives them no memory."""
+
+LEAST_BYTES = 800 * 2**20
+"""Of address space: loading PyTorch takes 600 MB, and with a little less its own libraries abort the process."""
 
 
 def ending_in_order(main: Main) -> Main:
@@ -38,6 +48,8 @@ def ending_in_order(main: Main) -> Main:
         try:
             # Without arguments of its own it is the process's only work.
             with Stopping(name, patience_seconds=patience_seconds, for_good=argv is None):
+                if arguments and not arguments[0].startswith("-"):
+                    _require_memory()
                 return main(arguments)
         except Interrupted as end:
             clear_away()
@@ -60,11 +72,17 @@ def _say(line: str) -> None:
         sys.stderr.flush()
 
 
+def _require_memory() -> None:
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY and allowed < LEAST_BYTES:
+        raise MemoryError
+
+
 def _shortage(error: BaseException) -> str | None:
     """Returns the sentence for an error that the system is to blame for; None for any other."""
     causes = list(_causes(error))
     if any(_is_memory(cause) for cause in causes):
-        return "there is too little memory: close other programs, or raise the limit (ulimit -v)."
+        return "there is too little memory: close other programs, or raise the limits (ulimit -v, ulimit -u)."
     from pathlib import Path
 
     try:
