@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from hocket import __version__
-from hocket.cli.ending import ending_in_order
+from hocket.cli.ending import EXIT_USAGE, ending_in_order
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
 
@@ -30,7 +30,6 @@ ONE_THREAD = ("fuse", "studio")
 """Verbs whose work a second thread does not make faster, only dearer (docs/results/performance.md)."""
 
 EXIT_OK = 0
-EXIT_USAGE = 2
 EXIT_UNREAD = 141
 
 

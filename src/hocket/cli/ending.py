@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hocket.cli.stopping import PATIENCE_SECONDS, Interrupted, Stopping, clear_away, farewell
+from hocket.errors import HocketError
 
 
 class Main(Protocol):
@@ -17,6 +18,8 @@ class Main(Protocol):
     def __call__(self, argv: Sequence[str] | None = None) -> int:
         """Runs with arguments, which are the process's own where none are given; returns the exit code."""
 
+
+EXIT_USAGE = 2
 
 STUDIO_PATIENCE_SECONDS = 8.0
 """A web server lets its visitors finish first; it has limits of its own."""
@@ -49,18 +52,22 @@ def ending_in_order(main: Main) -> Main:
             # Without arguments of its own it is the process's only work.
             with Stopping(name, patience_seconds=patience_seconds, for_good=argv is None):
                 if arguments and not arguments[0].startswith("-"):
-                    _require_memory()
+                    _require_surroundings()
                 return main(arguments)
         except Interrupted as end:
             clear_away()
             _say(f"{name}: {farewell(end.code)}")
             return end.code
-        except (Exception, SystemExit) as error:
-            sentence = _shortage(error)
-            if sentence is None:
+        except HocketError as error:
+            _say(f"{name}: error: {error}")
+        except Exception as error:
+            if not any(map(_is_memory, _causes(error))):
                 raise
-            _say(f"{name}: error: {sentence}")
-            return 2
+            _say(
+                f"{name}: error: there is too little memory: "
+                "close other programs, or raise the limits (ulimit -v, ulimit -u)."
+            )
+        return EXIT_USAGE
 
     return run
 
@@ -72,25 +79,17 @@ def _say(line: str) -> None:
         sys.stderr.flush()
 
 
-def _require_memory() -> None:
+def _require_surroundings() -> None:
+    """Looks before anything is loaded for what makes libraries end the process with words of their own."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     if allowed != resource.RLIM_INFINITY and allowed < LEAST_BYTES:
         raise MemoryError
-
-
-def _shortage(error: BaseException) -> str | None:
-    """Returns the sentence for an error that the system is to blame for; None for any other."""
-    causes = list(_causes(error))
-    if any(_is_memory(cause) for cause in causes):
-        return "there is too little memory: close other programs, or raise the limits (ulimit -v, ulimit -u)."
     from pathlib import Path
 
     try:
         Path.cwd()
-    except FileNotFoundError:
-        if any(isinstance(cause, FileNotFoundError) for cause in causes):
-            return "the working directory does not exist any more: change to another one."
-    return None
+    except OSError as error:
+        raise HocketError("the working directory does not exist any more: change to another one.") from error
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
