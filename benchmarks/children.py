@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,16 +48,23 @@ def measured(command: Sequence[str], *, env: Mapping[str, str] | None = None) ->
     """
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*LAUNCHER, str(figures), *command],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            # A group of its own, so that whoever ends the launcher can end what it has launched as well.
+            start_new_session=True,
         )
-        if done.returncode:
-            last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if process.returncode:
+            last = (output.strip().splitlines() or ["it said nothing"])[-1]
             raise HocketError(f"'{' '.join(command)}' failed ({last}): run it by itself to see why.")
-        return Child(**json.loads(figures.read_text(encoding="utf-8")), output=done.stdout)
+        return Child(**json.loads(figures.read_text(encoding="utf-8")), output=output)

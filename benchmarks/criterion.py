@@ -109,6 +109,10 @@ def train_until(
             if ended or seconds > limit or any(epoch.passed for epoch in judged):
                 break
             time.sleep(POLL_SECONDS)
+    except BaseException:
+        # Nobody wants the run any more, so it need not save.
+        process.kill()
+        raise
     finally:
         _end(process)
     if process.returncode > 0 and not judged:

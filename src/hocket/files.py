@@ -14,7 +14,7 @@ import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,18 +63,22 @@ class FileGroup:
     def __init__(self, *, failure: Failure = DataError) -> None:
         self._failure = failure
         self._members: list[_Member] = []
+        self._is_complete = False
 
     def open(self, path: str | Path) -> BinaryIO:
         """Returns an unbuffered binary file, open for reading and writing, that becomes `path`."""
         path = Path(path)
-        try:
-            member = _Member(path)
-        except (OSError, ValueError) as error:
-            raise self._failure(write_failure(path, error)) from error
+        member = _Member(path)
+        # Known before it is there: an interruption between the two would leave it.
         self._members.append(member)
-        return member.handle
+        try:
+            return member.create()
+        except (OSError, ValueError) as error:
+            self._members.remove(member)
+            raise self._failure(write_failure(path, error)) from error
 
     def __enter__(self) -> "FileGroup":
+        _unfinished.add(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -90,17 +94,41 @@ class FileGroup:
             for member in self._members:
                 current = member.path
                 member.publish()
+            self._is_complete = True
         except BaseException as problem:
-            for member in reversed(self._members):
-                member.withdraw()
+            self._withdraw()
             if isinstance(problem, OSError):
                 raise self._failure(write_failure(current, problem)) from problem
             raise
         finally:
-            for member in self._members:
-                member.discard()
+            self._discard()
+            _unfinished.discard(self)
         for folder in {member.path.parent for member in self._members}:
             _sync_folder(folder)
+
+    def abandon(self) -> None:
+        """Leaves the folders as they were, unless all files have their names."""
+        self._withdraw()
+        self._discard()
+
+    def _withdraw(self) -> None:
+        if not self._is_complete:
+            for member in reversed(self._members):
+                member.withdraw()
+
+    def _discard(self) -> None:
+        for member in self._members:
+            member.discard()
+
+
+_unfinished: set[FileGroup] = set()
+
+
+def discard_unfinished() -> None:
+    """Takes away what is half-written, in a process that ends without unwinding or was interrupted while it did."""
+    for group in list(_unfinished):
+        with suppress(OSError):
+            group.abandon()
 
 
 class _Member:
@@ -110,41 +138,49 @@ class _Member:
         self.path = path
         self._temporary = _beside(path)
         self._replaced: Path | None = None
-        self._is_published = False
+        self._handle: BinaryIO | None = None
+        self._facts: tuple[int, int] | None = None
+
+    def create(self) -> BinaryIO:
         flags = (
             os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
         )
         # 0o666 less the umask: an ordinary file, where mkstemp would make a private one.
-        self.handle: BinaryIO = os.fdopen(os.open(self._temporary, flags, 0o666), "r+b", buffering=0)
+        self._handle = os.fdopen(os.open(self._temporary, flags, 0o666), "r+b", buffering=0)
+        self._facts = _facts(os.fstat(self._handle.fileno()))
+        return self._handle
 
     def finish(self) -> None:
-        os.fsync(self.handle.fileno())
-        self.handle.close()
+        assert self._handle is not None
+        os.fsync(self._handle.fileno())
+        self._handle.close()
 
     def publish(self) -> None:
         if self.path.is_dir() and not self.path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
         if os.path.lexists(self.path):
-            keep = _beside(self.path)
+            self._replaced = _beside(self.path)
             try:
-                os.link(self.path, keep, follow_symlinks=False)
-                self._replaced = keep
+                os.link(self.path, self._replaced, follow_symlinks=False)
             except OSError:
-                pass  # A file system without hard links: then an older file cannot be brought back.
+                self._replaced = (
+                    None  # A file system without hard links: an older file cannot be brought back.
+                )
         os.replace(self._temporary, self.path)
-        self._is_published = True
 
     def withdraw(self) -> None:
-        if not self._is_published:
+        """Undoes `publish`, as far as that came; may be called twice."""
+        # The disk knows, where an interruption may come between a rename and a note of it.
+        if not os.path.lexists(self.path) or _facts(self.path.lstat()) != self._facts:
             return
-        if self._replaced is not None:
+        if self._replaced is not None and os.path.lexists(self._replaced):
             os.replace(self._replaced, self.path)
-            self._replaced = None
         else:
-            self.path.unlink(missing_ok=True)
+            self.path.unlink()
 
     def discard(self) -> None:
-        self.handle.close()
+        if self._handle is not None:
+            self._handle.close()
         for leftover in (self._temporary, self._replaced):
             if leftover is not None:
                 leftover.unlink(missing_ok=True)
@@ -414,10 +450,13 @@ def require_short(path: Path) -> None:
 def _identity(path: Path) -> object:
     """Equal for two names of one file; the file need not exist."""
     try:
-        facts = path.stat()
-        return facts.st_dev, facts.st_ino
+        return _facts(path.stat())
     except (OSError, ValueError):
         return os.path.realpath(path)
+
+
+def _facts(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _beside(path: Path) -> Path:

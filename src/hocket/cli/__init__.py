@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from hocket import __version__
+from hocket.cli.ending import EXIT_USAGE, ending_in_order
 from hocket.cli.streams import lasting_streams
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
@@ -31,11 +32,10 @@ PRINTING = ("check", "evaluate", "slurm")
 """Verbs whose work is what they print; all others go on where nobody reads it."""
 
 EXIT_OK = 0
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 EXIT_UNREAD = 141
 
 
+@ending_in_order
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
     # Threads that spin while they wait make a step beside a busy core several times slower; set before torch loads.
@@ -61,9 +61,6 @@ def _run(arguments: list[str]) -> int:
     except HocketError as error:
         print(f"hocket {verb}: error: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        print(f"hocket {verb}: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has had enough of it, as in `hocket evaluate ... | head`; nothing more can be told.
         return EXIT_UNREAD

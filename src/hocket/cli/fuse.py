@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from hocket import files
 from hocket.cli.flags import underscored
-from hocket.cli.interruption import terminable
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
@@ -38,18 +37,17 @@ def run(argv: list[str]) -> int:
     from hocket.inference import Fuser
 
     wanted = _fuse_options(options)
-    with terminable():
-        fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
-        if pairs is None:
-            from hocket.inference import validation_samples
+    fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+    if pairs is None:
+        from hocket.inference import validation_samples
 
-            pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
-            _claim(pairs, options)
-        if several:
-            _make_folder(options.output)
-            return _fuse_several(fuser, pairs, wanted, options)
-        print(f"writing {options.output}", flush=True)
-        _fuse_pair(fuser, pairs[0], wanted, options)
+        pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
+        _claim(pairs, options)
+    if several:
+        _make_folder(options.output)
+        return _fuse_several(fuser, pairs, wanted, options)
+    print(f"writing {options.output}", flush=True)
+    _fuse_pair(fuser, pairs[0], wanted, options)
     return 0
 
 

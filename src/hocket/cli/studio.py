@@ -15,7 +15,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from hocket.cli.flags import underscored
-from hocket.cli.interruption import terminable
 from hocket.errors import ConfigError, HocketError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def run(argv: list[str]) -> int:
     from hocket.studio.app import create_app
     from hocket.studio.server import address, bound, make_server
 
-    with terminable(), _ended_with_terminal(), bound(settings) as listener:
+    with _ended_with_terminal(), bound(settings) as listener:
         url = address(settings, listener)
         app = create_app(settings)
         server = make_server(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hocket import files
 from hocket.cli.flags import joined, suggest, underscored
-from hocket.cli.stopping import EXIT_CODES, Stopping
+from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,17 +47,16 @@ def _unless_told(failure: threading.ExceptHookArgs) -> None:
 
 def _report(run: Path) -> None:
     """Writes the page beside the run; a training that is done is not failed by its page."""
-    from hocket.cli.interruption import terminable
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
     from hocket.training.folder import REPORT
 
     try:
-        with terminable():
+        with Stopping():
             files.check_outputs([run / REPORT], sources=[], overwrite=False)
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
+    except (Exception, Interrupted) as error:
         # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)

@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -78,7 +79,8 @@ class _Child:
             target=_serve, args=(theirs, function.__module__, function.__qualname__), daemon=True
         )
         try:
-            self._process.start()
+            with signals_kept_from_children():
+                self._process.start()
         except OSError as error:
             raise DataError(
                 f"a child process cannot be started ({error.strerror}): give fewer --jobs."
@@ -145,9 +147,35 @@ class _Child:
         self._process.close()
 
 
+@contextmanager
+def signals_kept_from_children() -> Iterator[None]:
+    """While the block runs, children start with those signals blocked that a terminal sends to all its processes.
+
+    The parent hears them as well, and ends its children. Blocked, because a child that is still importing would
+    otherwise end with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """Ends this child process as soon as its parent is gone, however that ended; call it in the child."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
 def _serve(connection: Connection, module: str, name: str) -> None:
     """The child: says that it is ready, then turns tasks into results until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it as well, and ends its children
+    end_with_parent()
     function = getattr(importlib.import_module(module), name)
     _limit_memory()
     connection.send_bytes(b'{"ready": true}')

@@ -4,14 +4,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hocket.data.pairs import Pair
+from hocket.data.workers import end_with_parent, signals_kept_from_children
+from hocket.errors import DataError
 from hocket.evaluation.baselines import BASELINES
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
 from hocket.evaluation.features import Features
@@ -177,14 +180,24 @@ def _map_in_order(tasks: Iterator[PairTask], *, jobs: int) -> Iterator[dict[str,
         return
     # A forked child would inherit the locks of torch's and numba's threads, so the processes are started
     # afresh.
-    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), initializer=end_with_parent)
     pending: deque[Future[dict[str, ScoredRow]]] = deque()
     try:
         for task in tasks:
-            pending.append(pool.submit(evaluate_pair, task))
+            with signals_kept_from_children():
+                pending.append(pool.submit(evaluate_pair, task))
             if len(pending) >= 2 * jobs:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that scores a pair died (killed, or out of memory): give fewer --jobs."
+        ) from error
+    except BaseException:
+        # Whoever is interrupted does not wait until the pairs at hand are scored.
+        for child in active_children():
+            child.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

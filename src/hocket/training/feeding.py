@@ -139,7 +139,7 @@ class _Order:
 def _leave_signals_to_the_trainer(_: int) -> None:
     """A reading process is ended by its parent; signals to the whole group are the parent's to understand."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
