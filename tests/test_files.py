@@ -145,3 +145,18 @@ def test_strangers_files_are_never_replaced_and_sound_only_when_asked(tmp_path: 
 def test_a_name_that_is_too_long_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="shorter name"):
         files.check_outputs([tmp_path / ("x" * 252 + ".wav")], sources=[], overwrite=False)
+
+
+def test_what_is_half_written_when_a_process_ends_goes_and_what_was_there_stays(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("old")
+    with files.FileGroup() as done:
+        done.open(new).write(b"new")
+    with pytest.raises(KeyboardInterrupt), files.FileGroup() as group:
+        for name in ("old", "other"):
+            group.open(tmp_path / name).write(b"half")
+        for _ in range(2):
+            files.discard_unfinished()
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+        raise KeyboardInterrupt
+    assert old.read_text() == "old" and new.read_text() == "new"

@@ -53,7 +53,7 @@ def test_every_command_runs(tmp_path) -> None:
         assert (tmp_path / name).stat().st_size > 0
     (python,) = blocks("python")
     script = python + "\nassert output_audio.shape == input_audio.shape\n"
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=300)
 
 
 def test_links_and_tree_are_true() -> None:

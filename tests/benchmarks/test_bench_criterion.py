@@ -65,16 +65,21 @@ def test_a_line_that_is_half_written_is_not_read(tmp_path: Path) -> None:
 def test_a_training_is_ended_when_it_is_good(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    bad = json.dumps(GOOD | {"epoch": 1, "rhythm_margin": 0.0})
+    bad, seen = json.dumps(GOOD | {"epoch": 1, "rhythm_margin": 0.0}), tmp_path / "seen"
     code = (
         "import pathlib, time\n"
-        f"log = pathlib.Path({str(run / 'log.jsonl')!r}).open('a')\n"
-        f"for line in ({bad!r}, {json.dumps(GOOD)!r}):\n"
-        "    log.write(line + '\\n'); log.flush(); time.sleep(0.5)\n"
-        "time.sleep(600)\n"
+        f"log, seen = pathlib.Path({str(run / 'log.jsonl')!r}).open('a'), pathlib.Path({str(seen)!r})\n"
+        f"log.write({bad!r} + '\\n'); log.flush()\n"
+        "while not seen.exists(): time.sleep(0.01)\n"
+        f"log.write({json.dumps(GOOD)!r} + '\\n'); log.flush(); time.sleep(600)\n"
     )
     said: list[str] = []
-    judged = train_until([sys.executable, "-c", code], run, limit=60.0, say=said.append)
+
+    def say(line: str) -> None:
+        said.append(line)
+        seen.touch()
+
+    judged = train_until([sys.executable, "-c", code], run, limit=60.0, say=say)
     assert [epoch.passed for epoch in judged] == [False, True]
     assert judged[0].seconds < judged[1].seconds < 60.0
     assert len(said) == 2

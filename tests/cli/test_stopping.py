@@ -10,7 +10,13 @@ import pytest
 
 from hocket.model.weights import load_checkpoint, newest_first
 
-CODES = {signal.SIGUSR1: 138, signal.SIGTERM: 143, signal.SIGINT: 130}
+CODES = {signal.SIGUSR1: 138, signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+
+
+def heed_signals() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would its children here."""
+    for number in CODES:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(corpus: Path, run: Path, flags: list[str]) -> subprocess.Popen[str]:
@@ -20,6 +26,7 @@ def start(corpus: Path, run: Path, flags: list[str]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_signals,
     )
 
 
@@ -37,17 +44,14 @@ def test_each_signal_saves_after_the_step_and_has_its_own_exit_code(
 ) -> None:
     process = start(corpus, tmp_path / "run", small_flags)
     wait_for(process, "run ")
-    time.sleep(1.0)
-    begin = time.monotonic()
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == CODES[number], err
-    # A step takes a fraction of a second here; what is left is the interpreter's end on a busy machine.
-    assert time.monotonic() - begin < 20
     assert f"({number.name}); the same command continues" in out
     (checkpoint,) = newest_first(tmp_path / "run")
     _, metadata = load_checkpoint(checkpoint)
     assert checkpoint.name == f"step-{metadata['progress']['step']:08d}.safetensors"
+    assert metadata["progress"]["step"] < 2_500, "of 5,000: not at the end of the epoch"
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
@@ -99,6 +103,10 @@ def test_the_second_signal_ends_what_hangs(hang) -> None:
     assert process.poll() is None
     begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
+    seconds = time.monotonic() - begin
     assert process.returncode == 143
-    assert time.monotonic() - begin < 2
+    # How busy the machine is: on a quiet one a program that does nothing takes a fiftieth of a second.
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+    assert seconds < 2 + 20 * (time.monotonic() - begin)

@@ -263,9 +263,6 @@ def test_sigterm_leaves_a_checkpoint_and_a_distinct_exit_code(corpus, tmp_path, 
     for line in process.stdout:
         if line.startswith("run "):
             break
-    import time
-
-    time.sleep(2)
     process.terminate()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 143, err

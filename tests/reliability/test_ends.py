@@ -165,8 +165,9 @@ def whole_cpu_seconds(verb: str, place: Place, folder: Path) -> float:
     if verb == "studio":
         return 2.0
     folder.mkdir()
+    words = VERBS[verb](place, folder)
     before = os.times()
-    started = Started(VERBS[verb](place, folder), folder)
+    started = Started(words, folder)
     assert started.process.wait(300) == 0, started.told
     after = os.times()
     return sum(after[2:4]) - sum(before[2:4])
@@ -210,7 +211,6 @@ def test_a_signal_ends_every_verb_at_any_moment(
     [
         ("report", signal.SIGINT, 1.0, 1),
         ("check", signal.SIGHUP, 0.5, 1),
-        ("prepare", signal.SIGINT, 1.5, 3),
         ("prepare", signal.SIGTERM, 2.5, 3),
         ("evaluate --jobs 2", signal.SIGINT, 5.0, 3),
         ("evaluate --jobs 2", signal.SIGTERM, 8.0, 3),
@@ -224,3 +224,33 @@ def test_a_signal_ends_a_verb_and_the_processes_that_it_computes_in(
     started = Started(VERBS[verb](place, folder), folder)
     started.wait_until(cpu_seconds, num_processes)
     assert_ends(started, number)
+
+
+def evaluating(place: Place, folder: Path) -> Started:
+    """An evaluation at work in two processes."""
+    folder.mkdir()
+    started = Started(VERBS["evaluate --jobs 2"](place, folder), folder)
+    started.wait_until(8.0, 3)
+    return started
+
+
+@pytest.mark.slow
+def test_processes_that_compute_end_with_a_parent_that_is_killed(place: Place, tmp_path: Path) -> None:
+    started = evaluating(place, tmp_path / "work")
+    started.process.kill()
+    started.process.wait()
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while (left := started.left()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_while_it_scores_is_a_sentence(place: Place, tmp_path: Path) -> None:
+    started = evaluating(place, tmp_path / "work")
+    children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children").read_text().split()
+    working = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(int(working[0]), signal.SIGKILL)
+    assert started.process.wait(LIMIT_SECONDS) == 2
+    assert started.told.splitlines()[-1].endswith("(killed, or out of memory): give fewer --jobs.")
+    assert "Traceback" not in started.told

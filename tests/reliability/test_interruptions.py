@@ -54,7 +54,8 @@ def test_twenty_signals_at_any_moment(tmp_path, corpus, reference) -> None:
         assert not damaged(run)
     finish(corpus / "music", run)
     assert_equal_ends(run, reference)
-    assert longest < 6.0
+    # 2 s on a quiet machine.
+    assert longest < 20.0
     print(
         f"\n{NUM_SIGNALS} signals, the longest wait for the end {longest:.1f} s, at step {latest_step(run)}"
     )

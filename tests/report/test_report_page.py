@@ -63,9 +63,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_of_500_steps_is_small_and_soon_drawn(run: Path, tmp_path: Path) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     out = write_report([run], tmp_path / "report.html")
-    assert time.monotonic() - begin < 20
+    # Processor time, ten times what it takes, because other programs may use the machine.
+    assert time.process_time() - begin < 20
     assert out.stat().st_size < 15e6
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     text = out.read_text(encoding="utf-8")

@@ -262,7 +262,7 @@ def _left_over(studio_temp: Path) -> set[Path]:
 
 def _settled(studio_temp: Path, before: set[Path]) -> set[Path]:
     """What is on disk beyond `before`, once the studio had time to notice who has gone."""
-    end_seconds = time.monotonic() + 20
+    end_seconds = time.monotonic() + 60
     while (more := _left_over(studio_temp) - before) and time.monotonic() < end_seconds:
         time.sleep(0.1)
     return more
@@ -359,9 +359,8 @@ def test_who_stands_still_is_shown_the_door(foe: Foe, studio_temp: Path) -> None
     before = _left_over(studio_temp)
     with foe.connect() as line:
         line.sendall(foe.head("POST /api/sources?name=a.wav", Content_Length="100000") + b"RIFF")
-        begin = time.monotonic()
-        assert b" 408 " in line.recv(4096), "the limit of these tests is 1.5 s"
-        assert time.monotonic() - begin < 5
+        # The limit of these tests is 1.5 s; where it does not hold, reading fails.
+        assert b" 408 " in line.recv(4096)
     assert not _settled(studio_temp, before)
 
 

@@ -47,7 +47,7 @@ class Bench:
         return self.jobs.view(job)
 
     def wait(self, job: Job, *states: str) -> dict[str, Any]:
-        end_seconds = time.monotonic() + 10
+        end_seconds = time.monotonic() + 60
         while (view := self.view(job))["state"] not in states:
             assert time.monotonic() < end_seconds, view
             time.sleep(0.005)

