@@ -76,7 +76,6 @@ VERBS: dict[str, Callable[[Place, Path], list[object]]] = {
     "report": lambda place, folder: ["report", place.run, "-o", folder / "page.html"],
     "export": lambda place, folder: ["export", "-o", folder / "model.onnx"],
     "render": lambda place, folder: ["render", folder / "corpus", "--num-songs", "12"],
-    "bench": lambda place, folder: ["bench", "--quick", "--only", "start", "-o", folder / "bench.md"],
     "slurm": lambda place, folder: ["slurm", "--", "train", place.corpus / "music", "--run", folder / "run"],
     "studio": lambda place, folder: ["studio", "--port", "0", "--no-browser"],
     "train": lambda place, folder: [
