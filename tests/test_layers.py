@@ -28,7 +28,13 @@ LAYERS = (
 BESIDE = {"model": {"codec"}, "training": {"pictures"}}
 
 ONLY = {
-    "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors", "hocket.files"},
+    "evaluation": {
+        "hocket.audio",
+        "hocket.data.pairs",
+        "hocket.data.workers",
+        "hocket.errors",
+        "hocket.files",
+    },
     "objective": {"hocket.model.result", "hocket.signal", "hocket.errors"},
     "codec": {"hocket.signal", "hocket.errors"},
     "model": {"hocket.codec", "hocket.signal", "hocket.errors", "hocket.files"},
