@@ -132,8 +132,7 @@ def test_smoothing_is_a_moving_average_over_half_a_second() -> None:
         [np.convolve(row, np.ones(length) / length, mode="valid") for row in features[0].numpy()]
     )
     smoothed = smooth(features, sample_rate=RATE_HZ)
-    # Differences of running sums of up to 40 numbers, in float32: the last bits depend on the processor.
-    np.testing.assert_allclose(smoothed[0, :, 3:-3], expected, atol=1e-5)
+    np.testing.assert_allclose(smoothed[0, :, 3:-3], expected, atol=1e-6)
     # At the ends it averages what is there.
     np.testing.assert_allclose(smoothed[0, :, 0], features[0, :, :4].mean(dim=1), atol=1e-6)
 
