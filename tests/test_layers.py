@@ -29,7 +29,14 @@ LAYERS = (
 BESIDE = {"model": {"codec"}, "training": {"pictures"}}
 
 ONLY = {
-    "evaluation": {"hocket.audio", "hocket.data.pairs", "hocket.errors", "hocket.files", "hocket.hearing"},
+    "evaluation": {
+        "hocket.audio",
+        "hocket.data.pairs",
+        "hocket.data.workers",
+        "hocket.errors",
+        "hocket.files",
+        "hocket.hearing",
+    },
     "objective": {"hocket.model.result", "hocket.signal", "hocket.errors", "hocket.typed"},
     "codec": {"hocket.signal", "hocket.errors", "hocket.typed"},
     "model": {

@@ -210,7 +210,7 @@ def test_a_signal_ends_every_verb_at_any_moment(
     [
         ("report", signal.SIGINT, 1.0, 1),
         ("check", signal.SIGHUP, 0.5, 1),
-        ("prepare", signal.SIGTERM, 2.5, 3),
+        ("prepare", signal.SIGTERM, 1.2, 3),
         ("evaluate --jobs 2", signal.SIGINT, 5.0, 3),
         ("evaluate --jobs 2", signal.SIGTERM, 8.0, 3),
     ],

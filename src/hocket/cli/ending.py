@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hocket.cli.stopping import PATIENCE_SECONDS, Interrupted, Stopping, clear_away, farewell
+from hocket.cli.stopping import Interrupted, Stopping, clear_away, farewell
 from hocket.errors import HocketError
 
 
@@ -22,7 +22,7 @@ class Main(Protocol):
 EXIT_USAGE = 2
 
 STUDIO_PATIENCE_SECONDS = 8.0
-"""A web server lets its visitors finish first; it has limits of its own."""
+"""A web server lets its visitors finish first, has limits of its own, and repeats the signal when it is done."""
 
 NO_MEMORY = (
     "cannot allocate memory",
@@ -47,10 +47,11 @@ def ending_in_order(main: Main) -> Main:
     def run(argv: Sequence[str] | None = None) -> int:
         arguments = list(sys.argv[1:] if argv is None else argv)
         name = " ".join(["hocket", *arguments[:1]])
-        patience_seconds = STUDIO_PATIENCE_SECONDS if arguments[:1] == ["studio"] else PATIENCE_SECONDS
+        own = {"patience_seconds": STUDIO_PATIENCE_SECONDS, "same_seconds": STUDIO_PATIENCE_SECONDS}
+        limits = own if arguments[:1] == ["studio"] else {}
         try:
             # Without arguments of its own it is the process's only work.
-            with Stopping(name, patience_seconds=patience_seconds, for_good=argv is None):
+            with Stopping(name, for_good=argv is None, **limits):
                 if arguments and not arguments[0].startswith("-"):
                     _require_surroundings()
                 return main(arguments)

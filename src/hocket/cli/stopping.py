@@ -44,17 +44,23 @@ class Stopping:
 
     A thread watches as well, because Python runs handlers between its own instructions only: a process that waits for
     others inside a library would hear no signal. The thread ends the process `patience_seconds` after an interruption
-    that did not. Signals that the parent had ignored, as nohup does, stay ignored. Outside the main thread, where
-    handlers cannot be set, nothing happens.
+    that did not, and takes signals within `same_seconds` for one. Signals that the parent had ignored, as nohup does,
+    stay ignored. Outside the main thread, where handlers cannot be set, nothing happens.
 
     With `for_good` the handlers stay after the block: until the interpreter is gone no signal changes the exit code.
     """
 
     def __init__(
-        self, name: str = "", *, patience_seconds: float = PATIENCE_SECONDS, for_good: bool = False
+        self,
+        name: str = "",
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        same_seconds: float = SAME_MOMENT_SECONDS,
+        for_good: bool = False,
     ) -> None:
         self.handler: Callable[[str], None] | None = None
-        self._name, self._patience_seconds, self._for_good = name, patience_seconds, for_good
+        self._name, self._for_good = name, for_good
+        self._patience_seconds, self._same_seconds = patience_seconds, same_seconds
         self._is_main = threading.current_thread() is threading.main_thread()
         self._is_asked = self._is_over = False
         self._ending: signal.Signals | None = None
@@ -166,7 +172,7 @@ class Stopping:
                 if self.handler is None:
                     deadline = begin + self._patience_seconds
             elif number in self._before and number not in WARNINGS:
-                same = SAME_MOMENT_SECONDS if self.handler is None else SAME_REQUEST_SECONDS
+                same = self._same_seconds if self.handler is None else SAME_REQUEST_SECONDS
                 if time.monotonic() - begin > same:
                     _end_at_once(code, self._name)
 
