@@ -76,6 +76,15 @@ def test_any_rate_and_any_span(rate: int) -> None:
     np.testing.assert_array_equal(view.samples, sound - whole)
 
 
+@pytest.mark.parametrize("added", [tone(5, level=0.1), np.full((1, 96_000), 0.05, dtype=np.float32)])
+def test_what_starts_and_ends_at_zero_does_so_without_its_rumble(added: np.ndarray) -> None:
+    sound = kicks() + added
+    sound[:, [0, -1]] = 0.0
+    heard = audible(sound, 24_000)
+    assert heard is not sound and np.abs(heard[:, [0, -1]]).max() < 1e-6
+    assert abs(heard[:, 6000:-6000].mean()) < 0.01
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 100, 3000])
 def test_a_constant_alone_is_silence(count: int) -> None:
     assert np.abs(audible(np.full((2, count), 0.5, dtype=np.float32), 24_000)).max() < 1e-6

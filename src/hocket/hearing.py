@@ -27,6 +27,7 @@ Drums have up to -15 dB of their power down there, but in their hits, and -40 dB
 """
 
 LOW_RATE_HZ = 300.0
+EDGE_SECONDS = 0.03
 STOPBAND_DB = 70.0
 BLOCK_SAMPLES = 2**17
 
@@ -95,7 +96,21 @@ def low_band(read: Read, num_samples: int, sample_rate: int) -> LowBand | None:
     is_rumbling = rumble > MUCH * power or rumble > max(NOTICED * power, bass)
     if not is_rumbling and np.square(offsets).mean() <= LEAST_OFFSET * power:
         return None
-    return LowBand((offsets + (filtered if is_rumbling else 0 * filtered)).astype(np.float32), factor)
+    low = (offsets + (filtered if is_rumbling else 0 * filtered)).astype(np.float32)
+    for place, edge in ((0, low), (num_samples - 1, low[:, ::-1])):
+        _spare_edge(edge, read(place, place + 1)[:, 0])
+    return LowBand(low, factor)
+
+
+def _spare_edge(low: np.ndarray, sample: np.ndarray) -> None:
+    """Lets a low band `[channels, n]` begin softly in channels that are silent at that end.
+
+    So what starts at 0 still does, though the band also has the slow part of a hit that is there at once.
+    """
+    rising = np.clip((np.arange(low.shape[1]) - 3) / (EDGE_SECONDS * LOW_RATE_HZ), 0.0, 1.0).astype(
+        np.float32
+    )
+    low *= np.where((np.abs(sample) < np.abs(low[:, 1]) / 20)[:, None], rising, np.float32(1.0))
 
 
 def _decimated(
