@@ -1,12 +1,12 @@
 """Writes the table of `make study` from the runs' own logs: what was predicted for each preset, and what it did."""
 
 import argparse
+import json
 import os
 import platform
 from pathlib import Path
 
 from hocket.diagnostics.milestones import MILESTONES
-from hocket.training.tracker import read_log
 
 PRESETS = ("collapsed", "fixed", "guided", "default")
 PREDICTED = {
@@ -28,7 +28,10 @@ def main() -> None:
     parser.add_argument("--music", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    logs = {preset: read_log(options.folder / preset) for preset in PRESETS}
+    logs = {
+        preset: [json.loads(line) for line in (options.folder / preset / "log.jsonl").open(encoding="utf-8")]
+        for preset in PRESETS
+    }
     page = "\n".join([*_head(logs, options.music), *_table(logs), *_predictions(logs), *_milestones(logs)])
     options.output.write_text(page + "\n", encoding="utf-8")
     print(page)

@@ -219,13 +219,13 @@ def test_the_unfinished_file_is_beside_the_finished_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    replace = Path.replace
+    replace = os.replace
 
-    def watch(self: Path, target: Path) -> Path:
-        seen.append((self, target.exists(), load(self).num_samples))
-        return replace(self, target)
+    def watch(source: Path, target: Path) -> None:
+        seen.append((source, target.exists(), load(source).num_samples))
+        replace(source, target)
 
-    monkeypatch.setattr(Path, "replace", watch)
+    monkeypatch.setattr(os, "replace", watch)
     save(tmp_path / "a.wav", noise())
     ((temporary, existed, num_samples),) = seen
     assert temporary.parent == tmp_path and temporary.name.startswith(".")

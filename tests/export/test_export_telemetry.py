@@ -9,7 +9,7 @@ import soundfile
 from onnx import TensorProto, helper
 
 import watched
-from hocket.export.cascade import to_onnx
+from hocket.export.graph import to_onnx
 from hocket.model import load_model
 from watched import ROOT, Watched
 

@@ -12,7 +12,7 @@ from hocket.cli import main
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics.listening import HeardFigures
 from hocket.inference import FuseOptions, Fuser
-from hocket.inference.judging import diagnose_fusion, excerpt, weaknesses
+from hocket.inference.judging import diagnose_fusion, excerpt
 from hocket.inference.shares import shares
 from hocket.model.mixing import Controls
 
@@ -48,7 +48,9 @@ def fused(
 ) -> tuple[HeardFigures, np.ndarray, list[str]]:
     paths = save(folder / "input.wav", input), save(folder / "target.wav", target)
     with fuser.fusing(*paths, options=FuseOptions(**options)) as fusion:  # type: ignore[arg-type]
-        return diagnose_fusion(fusion), fusion.output.samples.copy(), weaknesses(fusion)
+        figures = diagnose_fusion(fusion)
+        weak = [weakness.sentence for weakness in figures.sources.weaknesses]
+        return figures, fusion.output.samples.copy(), weak
 
 
 def assert_alike(

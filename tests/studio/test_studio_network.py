@@ -94,7 +94,10 @@ def test_too_few_descriptors_are_one_sentence(
 ) -> None:
     import resource
 
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 40))
+    allowed = resource.getrlimit
+    monkeypatch.setattr(
+        resource, "getrlimit", lambda kind: (40, 40) if kind == resource.RLIMIT_NOFILE else allowed(kind)
+    )
     assert main(["studio", "--port", "0", "--no-browser"]) == 2
     told = capsys.readouterr()
     assert "ulimit -n" in told.err and told.err.count("\n") == 1 and not told.out

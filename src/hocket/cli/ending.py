@@ -4,11 +4,12 @@ import contextlib
 import errno
 import functools
 import resource
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hocket.cli.stopping import Interrupted, Stopping, clear_away, farewell
+from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping, clear_away, farewell
 from hocket.errors import HocketError
 
 
@@ -55,10 +56,12 @@ def ending_in_order(main: Main) -> Main:
                 if arguments and not arguments[0].startswith("-"):
                     _require_surroundings()
                 return main(arguments)
-        except Interrupted as end:
+        except KeyboardInterrupt as end:
+            # A plain one comes from a handler that somebody else has set.
+            code = end.code if isinstance(end, Interrupted) else EXIT_CODES[signal.SIGINT]
             clear_away()
-            _say(f"{name}: {farewell(end.code)}")
-            return end.code
+            _say(f"{name}: {farewell(code)}")
+            return code
         except HocketError as error:
             _say(f"{name}: error: {error}")
         except Exception as error:
