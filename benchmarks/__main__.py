@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import files
+from hocket import files, outputs
 from hocket.errors import ConfigError, HocketError
 
 EXIT_SOME_FAILED = 1
@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     names = _chosen(arguments.only, known=list(SECTIONS), usual=usual)
     _check(arguments)
     for path in filter(None, (arguments.output, arguments.json)):
-        files.require_place(path)
+        outputs.require_place(path)
     from benchmarks.machine import machine_facts
 
     facts, command = machine_facts(), shlex.join(["python", "-m", "benchmarks", *argv])

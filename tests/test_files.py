@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hocket import files
+from hocket import files, outputs
 from hocket.errors import CheckpointError, ConfigError, DataError
 
 
@@ -122,12 +122,12 @@ def test_what_is_read_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "soft.wav").symlink_to(source)
     for name in ("a.wav", "hard.wav", "soft.wav", f"../{tmp_path.name}/a.wav"):
         with pytest.raises(ConfigError, match="is also read"):
-            files.check_outputs([tmp_path / name], sources=[source], overwrite=True)
+            outputs.check_outputs([tmp_path / name], sources=[source], overwrite=True)
 
 
 def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="written twice"):
-        files.check_outputs([tmp_path / "a", tmp_path / "." / "a"], sources=[], overwrite=True)
+        outputs.check_outputs([tmp_path / "a", tmp_path / "." / "a"], sources=[], overwrite=True)
 
 
 def test_strangers_files_are_never_replaced_and_sound_only_when_asked(tmp_path: Path) -> None:
@@ -136,15 +136,15 @@ def test_strangers_files_are_never_replaced_and_sound_only_when_asked(tmp_path: 
     table.write_text("name,input,target,output\n")
     session.write_text('{"tracks": []}')
     with pytest.raises(ConfigError, match="--overwrite"):
-        files.check_outputs([sound], sources=[], sound=[sound], overwrite=False)
-    files.check_outputs([sound, table], sources=[], sound=[sound], overwrite=True)
+        outputs.check_outputs([sound], sources=[], sound=[sound], overwrite=False)
+    outputs.check_outputs([sound, table], sources=[], sound=[sound], overwrite=True)
     with pytest.raises(ConfigError, match="not written by Hocket"):
-        files.check_outputs([session], sources=[], overwrite=True)
+        outputs.check_outputs([session], sources=[], overwrite=True)
 
 
 def test_a_name_that_is_too_long_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="shorter name"):
-        files.check_outputs([tmp_path / ("x" * 252 + ".wav")], sources=[], overwrite=False)
+        outputs.check_outputs([tmp_path / ("x" * 252 + ".wav")], sources=[], overwrite=False)
 
 
 def test_what_is_half_written_when_a_process_ends_goes_and_what_was_there_stays(tmp_path: Path) -> None:

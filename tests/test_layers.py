@@ -21,6 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
+    {"outputs"},
     {"files", "typed", "hearing"},
     {"errors", "memory"},
 )
@@ -47,9 +48,17 @@ ONLY = {
         "hocket.typed",
         "hocket.hearing",
     },
-    "data": {"hocket.audio", "hocket.errors", "hocket.files", "hocket.typed", "hocket.hearing"},
+    "data": {
+        "hocket.audio",
+        "hocket.errors",
+        "hocket.files",
+        "hocket.hearing",
+        "hocket.outputs",
+        "hocket.typed",
+    },
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
+    "outputs": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
     "typed": {"hocket.errors"},
     "hearing": set(),
@@ -220,6 +229,7 @@ WRITES_ITSELF = {
     "studio.folder": "the studio's private folder and its lock",
     "studio.results": "copies inside the studio's private folder",
     "cli.streams": "closed streams are led nowhere",
+    "outputs": "a nameless file, to see that a folder can be written to",
 }
 """Modules that do not write through `hocket.files`, and why."""
 

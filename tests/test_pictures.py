@@ -13,7 +13,7 @@ import pytest
 import torch
 from matplotlib.image import imread, imsave
 
-from hocket import files
+from hocket import outputs
 from hocket.audio import resample
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.diagnostics import Figures
@@ -207,9 +207,9 @@ def test_other_formats_are_written(tmp_path: Path, clicks: np.ndarray, tone: np.
     path = check_picture(tmp_path / f"a{suffix}", output=clicks, input=clicks, target=tone)
     starts = {".pdf": b"%PDF", ".svg": b"<?xml", ".jpg": b"\xff\xd8", ".webp": b"RIFF", ".PNG": b"\x89PNG"}
     assert path.read_bytes().startswith(starts[suffix])
-    assert files.is_ours(path)
+    assert outputs.is_ours(path)
     imsave(tmp_path / f"theirs{suffix}", np.zeros((4, 4)))
-    assert not files.is_ours(tmp_path / f"theirs{suffix}")
+    assert not outputs.is_ours(tmp_path / f"theirs{suffix}")
 
 
 def test_a_failed_picture_leaves_the_old_one(

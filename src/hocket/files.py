@@ -1,25 +1,22 @@
-"""Files on disk: written whole or not at all, read within bounds, and never taken from their owner.
+"""Files on disk: written whole or not at all, and read within bounds.
 
 Every file that the program writes or reads for itself goes through here. Sound is decoded in `hocket.audio`, which
-opens files through `open_regular` as well.
+opens files through `open_regular` as well. What may be written at all is in `hocket.outputs`.
 """
 
 import errno
 import io
 import json
 import os
-import re
 import secrets
 import stat
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hocket import __version__
-from hocket.errors import ConfigError, DataError, HocketError
+from hocket.errors import DataError, HocketError
 
 TEMPORARY_PREFIX = ".hocket-"
 """Unfinished files begin with this; what a kill left behind is found by it."""
@@ -29,23 +26,6 @@ MAX_SETTINGS_BYTES = 2**14
 
 Failure = Callable[[str], HocketError]
 """Makes the error to raise from its sentence: one of the classes of `hocket.errors`."""
-
-
-MARK = f"hocket {__version__}"
-"""Pictures, pages and models state this as the program that made them."""
-
-MARKED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html", ".htm", ".onnx")
-
-# PNG, EXIF (after the end of its directory), SVG, PDF, HTML; ONNX has its maker and version in two fields.
-_MARKS = re.compile(
-    rb'(?:Software\0|\0\0\0\0|<dc:title>|/Creator \(|name="generator" content=")hocket \d|\x12\x06hocket\x1a'
-)
-# The JSON beside a fusion, tables of fusions, and prepared data.
-_BEGINNINGS = re.compile(
-    rb'\{\s*"hocket(?:_manifest)?": "?\d'
-    rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
-    rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
-)
 
 
 class FileGroup:
@@ -223,26 +203,6 @@ def write_all(handle: BinaryIO, content: bytes) -> None:
         view = view[handle.write(view) :]
 
 
-def require_place(path: str | Path, *, failure: Failure = DataError) -> None:
-    """Makes sure, before any work, that a file can be written at `path`; leaves nothing behind.
-
-    Raises:
-        HocketError: see `FileGroup`.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        probe(path.parent)
-    except (OSError, ValueError) as error:
-        raise failure(write_failure(path, error)) from error
-
-
-def probe(folder: Path) -> None:
-    """Raises OSError where no file can be made in a folder; leaves nothing behind."""
-    tempfile.TemporaryFile(dir=folder).close()
-
-
 def write_failure(path: Path, error: Exception) -> str:
     """Returns a sentence that says why `path` cannot be written, with the advice that fits the cause."""
     code = getattr(error, "errno", None)
@@ -372,87 +332,6 @@ def read_lines(handle: BinaryIO, *, max_bytes: int, max_line_bytes: int) -> Iter
         # Or the file would be closed with the reader.
         if not handle.closed:
             reader.detach()
-
-
-def is_ours(path: Path) -> bool:
-    """Tells whether Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
-    try:
-        with open_regular(path) as handle:
-            head = handle.read(4096) or b""
-            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 4096))
-            tail = handle.read(4096) or b""
-    except (HocketError, OSError):
-        return False
-    if path.suffix.lower() in MARKED_SUFFIXES:
-        return any(_MARKS.search(part) is not None for part in (head, tail))
-    return _BEGINNINGS.match(head) is not None
-
-
-def existing(paths: Iterable[Path]) -> list[Path]:
-    """Returns those of the paths at which something lies already, a broken link too."""
-    return [path for path in paths if os.path.lexists(path)]
-
-
-def check_outputs(
-    planned: Iterable[str | Path],
-    *,
-    sources: Iterable[str | Path],
-    sound: Sequence[str | Path] = (),
-    overwrite: bool,
-) -> None:
-    """Refuses a plan that would lose a file of the user's. Call it before the first file is written.
-
-    `planned` are all files that will be written, `sources` all files that will be read; `sound` names those of the
-    planned that are recordings. Files are compared by identity, so that links and other spellings count as well.
-
-    Raises:
-        ConfigError: two planned files are one, a planned file is also read, exists already without being Hocket's
-            own (for recordings: without `overwrite`), is a folder, or has a name that is too long.
-    """
-    recordings = {_identity(Path(path)) for path in sound}
-    read = {_identity(Path(path)): path for path in sources}
-    seen: set[object] = set()
-    for path in map(Path, planned):
-        require_short(path)
-        identity = _identity(path)
-        if identity in read:
-            raise ConfigError(f"{path} is also read ({read[identity]}): choose another output.")
-        if identity in seen:
-            raise ConfigError(f"{path} would be written twice: give the outputs different names.")
-        seen.add(identity)
-        if not existing([path]):
-            continue
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder: give the name of a file.")
-        if identity in recordings:
-            if not overwrite:
-                raise ConfigError(f"{path} exists already: choose another output, or add --overwrite.")
-        elif not is_ours(path):
-            raise ConfigError(
-                f"{path} exists already and was not written by Hocket: move it, or choose another output."
-            )
-
-
-def require_short(path: Path) -> None:
-    """Raises ConfigError for a name or path that the system does not take; the file need not exist."""
-    for name in (path, _beside(path)):
-        try:
-            name.lstat()
-        except ValueError as error:
-            raise ConfigError(write_failure(path, error)) from error
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                # Of 4,000 letters nobody can tell which ones are meant.
-                shown = str(path) if len(str(path)) <= 80 else f"{str(path)[:40]}…{str(path)[-40:]}"
-                raise ConfigError(f"{shown} is too long for a file: choose a shorter name.") from error
-
-
-def _identity(path: Path) -> object:
-    """Equal for two names of one file; the file need not exist."""
-    try:
-        return _facts(path.stat())
-    except (OSError, ValueError):
-        return os.path.realpath(path)
 
 
 def _facts(found: os.stat_result) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hocket import files
+from hocket import outputs
 from hocket.audio import Audio, load, save
 from hocket.cli import main
 
@@ -116,7 +116,7 @@ def test_session_and_cover_beside_an_output_stay_and_each_output_has_its_own_jso
         f"song.{end}"
         for end in ("wav.hocket.json", "wav.hocket.png", "wav.hocket.masks.png", "flac.hocket.json")
     }
-    assert all(files.is_ours(folder / name) for name in made)
+    assert all(outputs.is_ours(folder / name) for name in made)
 
 
 def test_a_recording_is_replaced_only_when_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hocket import files
+from hocket import outputs
 from hocket.cli import main
 
 
@@ -24,7 +24,7 @@ def test_the_page_lies_in_the_run_or_where_it_is_wished(
 ) -> None:
     first, second = make_run(tmp_path / "a"), make_run(tmp_path / "b")
     assert main(["report", str(first)]) == 0
-    assert files.is_ours(first / "report.html") and "report.html" in capsys.readouterr().out
+    assert outputs.is_ours(first / "report.html") and "report.html" in capsys.readouterr().out
     assert main(["report", str(first)]) == 0
     monkeypatch.chdir(tmp_path)
     assert main(["report", "a", "b"]) == 0 and (tmp_path / "report.html").is_file()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import files
+from hocket import outputs
 from hocket.cli import export, main
 from hocket.data.synthetic import make_song, render_song
 from hocket.errors import CheckpointError, HocketError
@@ -54,7 +54,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_what_is_printed_says_what_is_in_the_file(exported: tuple[Path, str]) -> None:
     path, said = exported
     model, _ = load_model()
-    assert files.is_ours(path)
+    assert outputs.is_ours(path)
     assert said.startswith(f"{path}  ") and "opset 20" in said
     assert f"[batch, frames, {model.codec.dim}]" in said and f"{model.sample_rate} Hz" in said
     figures = [line.split()[-3:] for line in said.splitlines()[-5:]]

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import files
+from hocket import outputs
 from hocket.cli.flags import underscored
 from hocket.cli.wording import duration
 
@@ -23,7 +23,7 @@ def run(argv: list[str]) -> int:
 
         require_matplotlib()
         require_place(options.plot)
-        files.check_outputs(
+        outputs.check_outputs(
             [options.plot], sources=[options.output, options.input, options.target], overwrite=False
         )
     from hocket.diagnostics.listening import MOST_MINUTES, diagnose_heard, listen

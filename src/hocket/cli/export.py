@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import files
+from hocket import outputs
 from hocket.cli.flags import underscored
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
     require_onnx()
     require_place(options.output)
     checkpoint = default_weights() if options.run is None else find_checkpoint(options.run)
-    files.check_outputs([options.output], sources=[checkpoint], overwrite=False)
+    outputs.check_outputs([options.output], sources=[checkpoint], overwrite=False)
     print(_in_words(export_model(options.output, options.run)))
     return 0
 

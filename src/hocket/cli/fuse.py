@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import files
+from hocket import outputs
 from hocket.cli.flags import underscored
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
@@ -161,7 +161,7 @@ def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
     # Looked at before the weights are loaded.
     for path in (options.input, options.target):
         audio.info(path)
-    files.require_place(options.output)
+    outputs.require_place(options.output)
     return [SourcePair(options.output.stem, options.input, options.target)]
 
 
@@ -190,7 +190,7 @@ def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.probe(folder)
+        outputs.probe(folder)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be written to ({error.strerror}): choose another output folder."

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hocket import files
+from hocket import outputs
 
 DEFAULT_NAME = "report.html"
 READ = ("log.jsonl", "config.toml", "*.safetensors", "checkpoints/*", "examples/*/*")
@@ -15,11 +15,11 @@ def run(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     out = options.output or _place(options.runs)
     for run in options.runs:
-        files.require_short(run)
+        outputs.require_short(run)
     if options.output is not None:
-        files.require_place(out)
+        outputs.require_place(out)
     read = [path for run in options.runs for pattern in READ for path in run.glob(pattern)]
-    files.check_outputs([out], sources=read, overwrite=False)
+    outputs.check_outputs([out], sources=read, overwrite=False)
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import __version__, files
+from hocket import __version__, files, outputs
 from hocket.errors import AudioError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def claim(
     """Makes sure, before anything is fused, that nothing of the user's will be lost; asks where somebody can answer.
 
     Raises:
-        ConfigError: see `hocket.files.check_outputs`.
+        ConfigError: see `hocket.outputs.check_outputs`.
     """
     sound = [path for places in fusions for path in (*places.excerpts, places.sound)]
     planned = [*sound, *tables]
@@ -63,10 +63,10 @@ def claim(
         planned += [places.sidecar, *places.pictures]
     sources = list(sources)
     # All that no answer can allow is refused before anybody is asked.
-    files.check_outputs(planned, sources=sources, sound=sound, overwrite=True)
-    there = files.existing(sound)
+    outputs.check_outputs(planned, sources=sources, sound=sound, overwrite=True)
+    there = outputs.existing(sound)
     allowed = overwrite or (bool(there) and _may_replace(there))
-    files.check_outputs(planned, sources=sources, sound=sound, overwrite=allowed)
+    outputs.check_outputs(planned, sources=sources, sound=sound, overwrite=allowed)
 
 
 def _may_replace(there: list[Path]) -> bool:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import files
+from hocket import files, outputs
 from hocket.cli.flags import joined, suggest, underscored
 from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
 from hocket.errors import ConfigError
@@ -53,7 +53,7 @@ def _report(run: Path) -> None:
 
     try:
         with Stopping():
-            files.check_outputs([run / REPORT], sources=[], overwrite=False)
+            outputs.check_outputs([run / REPORT], sources=[], overwrite=False)
             write_report([run], run / REPORT, defaults=flatten(RunConfig()))
         print(f"report: {run / REPORT}")
     except (Exception, Interrupted) as error:

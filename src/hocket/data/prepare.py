@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hocket import files
+from hocket import files, outputs
 from hocket.data.looks import LookBook, is_torn
 from hocket.data.manifest import (
     NAME,
@@ -113,7 +113,7 @@ def prepare(
 
 def _claim(data: Path) -> None:
     """Makes sure, before anything is looked at, that `data` is ours and can be written to."""
-    files.require_short(data)
+    outputs.require_short(data)
     if data.exists() and not data.is_dir():
         raise DataError(f"{data} is a file: give a folder for the prepared data.")
     try:
@@ -122,7 +122,7 @@ def _claim(data: Path) -> None:
         for name in names:
             if HALF_WRITTEN.fullmatch(name):
                 (data / name).unlink()
-        files.probe(data)
+        outputs.probe(data)
     except OSError as error:
         raise DataError(f"{data} cannot be written to ({error.strerror}): give another folder.") from error
     strangers = {name for name in names if not name.startswith(".")} - OWN
@@ -132,7 +132,7 @@ def _claim(data: Path) -> None:
     # Beside a manifest they are ours, whatever became of them.
     if LOOKS in names and NAME not in names and not is_torn(data / LOOKS):
         planned.append(data / LOOKS)
-    files.check_outputs(planned, sources=[], overwrite=False)
+    outputs.check_outputs(planned, sources=[], overwrite=False)
 
 
 def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], resplit: bool) -> Settings:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import files
+from hocket import files, outputs
 from hocket.errors import HocketError
 from hocket.model import FusionModel, load_model
 
@@ -69,4 +69,4 @@ def require_place(output: Path) -> None:
     """Raises HocketError, one sentence, where a model of this name could not be written."""
     if output.suffix.lower() != SUFFIX:
         raise HocketError(f"{output} does not end in {SUFFIX}: give the model such a name, as model{SUFFIX}.")
-    files.require_place(output, failure=HocketError)
+    outputs.require_place(output, failure=HocketError)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import files
+from hocket import files, outputs
 from hocket.errors import HocketError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def require_place(path: str | Path) -> None:
         raise HocketError(
             f"{path} does not end in {', '.join(SUFFIXES)}: give the picture one of these, best .png."
         )
-    files.require_place(path, failure=HocketError)
+    outputs.require_place(path, failure=HocketError)
 
 
 @contextmanager
@@ -155,12 +155,12 @@ def _save(figure: "Figure", path: Path) -> None:
 
     suffix = path.suffix.lower()
     exif = Image.Exif()
-    exif[EXIF_SOFTWARE] = files.MARK
+    exif[EXIF_SOFTWARE] = outputs.MARK
     # The mark tells our pictures from others. Without a date, the same picture is the same file.
     metadata: Any = {
-        ".png": {"Software": files.MARK},
-        ".svg": {"Title": files.MARK, "Date": None},
-        ".pdf": {"Creator": files.MARK, "CreationDate": None},
+        ".png": {"Software": outputs.MARK},
+        ".svg": {"Title": outputs.MARK, "Date": None},
+        ".pdf": {"Creator": outputs.MARK, "CreationDate": None},
     }.get(suffix)
     settings: Any = {"metadata": metadata} if metadata else {"pil_kwargs": {"exif": exif.tobytes()}}
     # Drawn first: a renderer needs a file that can be read and sought in, and knows no full disk.

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import hocket
-from hocket import files
+from hocket import files, outputs
 from hocket.diagnostics import ChecklistItem
 from hocket.diagnostics.wording import Worded, worded
 from hocket.errors import HocketError
@@ -92,7 +92,7 @@ def write_report(
         raise HocketError(
             f"{out} has not the ending of a page: give a name that ends in {' or '.join(ENDINGS)}."
         )
-    files.require_place(out, failure=HocketError)
+    outputs.require_place(out, failure=HocketError)
     files.write_text(out, render(paths, defaults=defaults), failure=HocketError)
     return out
 

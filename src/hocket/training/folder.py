@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import hocket
-from hocket import files
+from hocket import files, outputs
 from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
 from hocket.model.weights import (
@@ -329,7 +329,7 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
     Raises:
         CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
     """
-    files.require_short(path)
+    outputs.require_short(path)
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
     # A run that was killed in its first moment leaves nothing but names with a dot.
@@ -338,7 +338,7 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
         raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        files.probe(path)
+        outputs.probe(path)
         lock.acquire(path)
         if fresh:
             for name in (BEST, LOG, REPORT):

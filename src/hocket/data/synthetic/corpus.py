@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hocket import files
+from hocket import files, outputs
 from hocket.audio import Audio, save
 from hocket.data.synthetic.pairing import choose_pairs, num_possible_pairs
 from hocket.data.synthetic.render import SAMPLE_RATE, render_song, render_truth
@@ -136,7 +136,7 @@ def _require(name: str, value: float, lowest: float, highest: float) -> None:
 
 
 def _require_free(folder: Path, *, force: bool) -> None:
-    files.require_short(folder)
+    outputs.require_short(folder)
     if not folder.exists():
         return
     if not folder.is_dir():

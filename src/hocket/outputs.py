@@ -1,0 +1,130 @@
+"""Plans of what will be written, looked at before the first file is: nobody's file is taken from its owner."""
+
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hocket import __version__
+from hocket.errors import ConfigError, DataError, HocketError
+from hocket.files import TEMPORARY_PREFIX, Failure, open_regular, write_failure
+
+MARK = f"hocket {__version__}"
+"""Pictures, pages and models state this as the program that made them."""
+
+MARKED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html", ".htm", ".onnx")
+
+# PNG, EXIF (after the end of its directory), SVG, PDF, HTML; ONNX has its maker and version in two fields.
+_MARKS = re.compile(
+    rb'(?:Software\0|\0\0\0\0|<dc:title>|/Creator \(|name="generator" content=")hocket \d|\x12\x06hocket\x1a'
+)
+# The JSON beside a fusion, tables of fusions, and prepared data.
+_BEGINNINGS = re.compile(
+    rb'\{\s*"hocket(?:_manifest)?": "?\d'
+    rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
+    rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
+)
+
+
+def require_place(path: str | Path, *, failure: Failure = DataError) -> None:
+    """Makes sure, before any work, that a file can be written at `path`; leaves nothing behind.
+
+    Raises:
+        HocketError: see `FileGroup`.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        probe(path.parent)
+    except (OSError, ValueError) as error:
+        raise failure(write_failure(path, error)) from error
+
+
+def probe(folder: Path) -> None:
+    """Raises OSError where no file can be made in a folder; leaves nothing behind."""
+    tempfile.TemporaryFile(dir=folder).close()
+
+
+def is_ours(path: Path) -> bool:
+    """Tells whether Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
+    try:
+        with open_regular(path) as handle:
+            head = handle.read(4096) or b""
+            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 4096))
+            tail = handle.read(4096) or b""
+    except (HocketError, OSError):
+        return False
+    if path.suffix.lower() in MARKED_SUFFIXES:
+        return any(_MARKS.search(part) is not None for part in (head, tail))
+    return _BEGINNINGS.match(head) is not None
+
+
+def existing(paths: Iterable[Path]) -> list[Path]:
+    """Returns those of the paths at which something lies already, a broken link too."""
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def check_outputs(
+    planned: Iterable[str | Path],
+    *,
+    sources: Iterable[str | Path],
+    sound: Sequence[str | Path] = (),
+    overwrite: bool,
+) -> None:
+    """Refuses a plan that would lose a file of the user's. Call it before the first file is written.
+
+    `planned` are all files that will be written, `sources` all files that will be read; `sound` names those of the
+    planned that are recordings. Files are compared by identity, so that links and other spellings count as well.
+
+    Raises:
+        ConfigError: two planned files are one, a planned file is also read, exists already without being Hocket's
+            own (for recordings: without `overwrite`), is a folder, or has a name that is too long.
+    """
+    recordings = {_identity(Path(path)) for path in sound}
+    read = {_identity(Path(path)): path for path in sources}
+    seen: set[object] = set()
+    for path in map(Path, planned):
+        require_short(path)
+        identity = _identity(path)
+        if identity in read:
+            raise ConfigError(f"{path} is also read ({read[identity]}): choose another output.")
+        if identity in seen:
+            raise ConfigError(f"{path} would be written twice: give the outputs different names.")
+        seen.add(identity)
+        if not existing([path]):
+            continue
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: give the name of a file.")
+        if identity in recordings:
+            if not overwrite:
+                raise ConfigError(f"{path} exists already: choose another output, or add --overwrite.")
+        elif not is_ours(path):
+            raise ConfigError(
+                f"{path} exists already and was not written by Hocket: move it, or choose another output."
+            )
+
+
+def require_short(path: Path) -> None:
+    """Raises ConfigError for a name or path that the system does not take; the file need not exist."""
+    for name in (path, path.with_name(f"{TEMPORARY_PREFIX}{0:016x}.tmp")):
+        try:
+            name.lstat()
+        except ValueError as error:
+            raise ConfigError(write_failure(path, error)) from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                # Of 4,000 letters nobody can tell which ones are meant.
+                shown = str(path) if len(str(path)) <= 80 else f"{str(path)[:40]}…{str(path)[-40:]}"
+                raise ConfigError(f"{shown} is too long for a file: choose a shorter name.") from error
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file; the file need not exist."""
+    try:
+        facts = path.stat()
+        return facts.st_dev, facts.st_ino
+    except (OSError, ValueError):
+        return os.path.realpath(path)
