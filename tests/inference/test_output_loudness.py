@@ -7,8 +7,14 @@ from timed_sounds import clicks, noise, tone
 
 from hocket.audio import Audio
 from hocket.inference import true_peak
-from hocket.inference.loudness import finish, finishing, k_weighting, loudness_lufs
+from hocket.inference.loudness import finishing, k_weighting, loudness_lufs
 from hocket.inference.true_peak import true_peak_db
+
+
+def finish(output: Audio, *, sources: list[Audio]) -> Audio:
+    """The output with the gain of `finishing`."""
+    gain = finishing(output, sources=sources).gain
+    return output if gain == 1.0 else Audio(output.samples * np.float32(gain), output.sample_rate)
 
 
 def test_the_filters_are_those_that_the_standard_tabulates() -> None:

@@ -5,11 +5,23 @@ import pytest
 from scipy.signal import hilbert
 from timed_sounds import click_times, clicks, noise, tone
 
+from hocket.audio.streams import Held, Workspace
 from hocket.errors import HocketError
 from hocket.inference import stretching
-from hocket.inference.stretching import stretch, warp
+from hocket.inference.stretching import stretched, warped
 
 RATE = 44_100
+
+
+def stretch(samples: np.ndarray, *, num_samples: int, sample_rate: int) -> np.ndarray:
+    """`stretched`, all in memory."""
+    return stretched(Held(samples, sample_rate), num_samples=num_samples, workspace=Workspace()).samples
+
+
+def warp(samples: np.ndarray, *, places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> np.ndarray:
+    """`warped`, all in memory."""
+    source = Held(samples, sample_rate)
+    return warped(source, places=places, new_places=new_places, workspace=Workspace()).samples
 
 
 def pitch_and_level(wave: np.ndarray, *, reference_hz: float) -> tuple[float, np.ndarray]:

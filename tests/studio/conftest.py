@@ -38,7 +38,8 @@ def studio_temp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def studio_url(studio_temp: Path) -> Iterator[str]:
     """A studio with small limits, served in a thread."""
-    from hocket.studio.server import serving
+    from visiting import serving
+
     from hocket.studio.settings import Settings
 
     settings = Settings(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from visiting import serving
 
 from hocket.errors import CheckpointError, ConfigError
 from hocket.studio.guard import Guard, content_policy
-from hocket.studio.server import serving
 from hocket.studio.settings import Settings
 
 HOME = "http://localhost:7870"

@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from visiting import Visitor, ended, started
+from visiting import Visitor, ended, serving, started
 
 from hocket.cli import main
 from hocket.studio import server
-from hocket.studio.server import serving
 from hocket.studio.settings import Settings
 
 TOKEN = "a-token-of-thirty-letters-or-so"

@@ -15,11 +15,10 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from visiting import Visitor, ended, started
+from visiting import Visitor, ended, serving, started
 
 from hocket import audio
 from hocket.errors import ConfigError
-from hocket.studio.server import serving
 from hocket.studio.settings import PublicAddress, Settings
 
 TOKEN = "a-token-of-thirty-letters-or-so"

@@ -12,12 +12,11 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from visiting import drums
+from visiting import drums, serving
 
 from hocket import audio
 from hocket.audio import Audio
 from hocket.studio.runs import Runs
-from hocket.studio.server import serving
 from hocket.studio.settings import Settings
 from hocket.studio.store import GoneError
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 from test_studio_runs import FIGURES, STEP, make_run
+from visiting import serving
 
-from hocket.studio.server import serving
 from hocket.studio.settings import Settings
 
 NOT_UTF8 = "caf\udce9 \ud800.flac"

@@ -1,13 +1,15 @@
 """Recordings to bring to a studio, a client that does what the page does, and a studio in a process of its own."""
 
+import contextlib
 import os
 import re
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,11 @@ import httpx
 import numpy as np
 
 from hocket.audio import Audio
+from hocket.studio.app import create_app
+from hocket.studio.server import address, bound, make_server
+from hocket.studio.settings import Settings
+
+START_SECONDS = 30.0
 
 
 def drums(*, seconds: float = 2.5, rate: int = 44_100) -> Audio:
@@ -90,3 +97,22 @@ def ended(studio: "subprocess.Popen[str]", number: int) -> str:
     studio.send_signal(number)
     _, errors = studio.communicate(timeout=30)
     return errors
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """A studio in a thread, for as long as the block runs; gives its URL."""
+    listener = bound(settings)
+    server = make_server(create_app(settings))
+    thread = threading.Thread(target=server.run, args=([listener],), name="studio", daemon=True)
+    thread.start()
+    try:
+        end_seconds = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert time.monotonic() < end_seconds and thread.is_alive(), "the studio did not start"
+            time.sleep(0.01)
+        yield address(settings, listener)
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+        listener.close()

@@ -1,6 +1,6 @@
 """Fusing with trained weights: latents to audio to files, each step usable by itself."""
 
-from hocket.inference.batch import SourcePair, from_pairs, fuse_batch, fusing_pair, validation_samples
+from hocket.inference.batch import SourcePair, from_pairs, fusing_pair, validation_samples
 from hocket.inference.fuser import FusedFacts, FusedFile, Fuser
 from hocket.inference.fusion import Fusion
 from hocket.inference.options import FuseOptions
@@ -13,7 +13,6 @@ __all__ = [
     "Fusion",
     "SourcePair",
     "from_pairs",
-    "fuse_batch",
     "fusing_pair",
     "validation_samples",
 ]

@@ -12,8 +12,8 @@ from hocket.audio import Audio
 from hocket.audio.streams import Workspace, recording
 from hocket.audio.views import audible
 from hocket.data.pairs import Pair
-from hocket.errors import AudioError, CheckpointError, HocketError
-from hocket.inference.fuser import FusedFile, Fuser, in_memory
+from hocket.errors import AudioError, CheckpointError
+from hocket.inference.fuser import Fuser
 from hocket.inference.fusion import Fusion, Progress, fuse_recordings
 from hocket.inference.options import FuseOptions
 
@@ -30,19 +30,6 @@ class SourcePair:
     input: Path
     target: Path
     starts_seconds: tuple[float, float] | None = None
-
-
-def fuse_batch(
-    fuser: Fuser, pairs: Sequence[SourcePair], options: FuseOptions | None = None
-) -> Iterator[tuple[SourcePair, FusedFile | HocketError]]:
-    """Fuses each pair in memory; a pair that fails yields its error, and the others go on."""
-    for pair in pairs:
-        try:
-            with fusing_pair(fuser, pair, options=options) as fusion:
-                fused = in_memory(fusion)
-            yield pair, fused
-        except HocketError as error:
-            yield pair, error
 
 
 @contextmanager

@@ -33,12 +33,6 @@ PART_SAMPLES = 2**18
 FORGOTTEN = 1e-12
 
 
-def finish(output: Audio, *, sources: Sequence[Audio]) -> Audio:
-    """The output with the gain of `finishing`; a silent one stays as it is."""
-    gain = finishing(output, sources=sources).gain
-    return output if gain == 1.0 else Audio(output.samples * np.float32(gain), output.sample_rate)
-
-
 @dataclass(frozen=True)
 class Finish:
     """One gain for all of an output, and the loudness that it has with it."""

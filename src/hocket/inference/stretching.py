@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from hocket.audio.streams import Held, Recording, Stored, Workspace
+from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.errors import HocketError
 
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
@@ -22,26 +22,10 @@ MAX_LAG_SECONDS = 0.005
 LAG_COST = 0.1
 
 
-def stretch(samples: np.ndarray, *, num_samples: int, sample_rate: int) -> np.ndarray:
-    """Stretches float32 `[channels, samples]` to `[channels, num_samples]`; attacks keep their relative places.
-
-    Raises:
-        ValueError: the ratio is outside `MIN_RATIO` to `MAX_RATIO`.
-        HocketError: the stretching library is not installed.
-    """
-    return stretched(Held(samples, sample_rate), num_samples=num_samples, workspace=Workspace()).samples
-
-
 def stretched(source: Recording, *, num_samples: int, workspace: Workspace) -> Recording:
-    """A recording stretched to `num_samples`, see `stretch`; it lies in the workspace."""
+    """A recording stretched to `num_samples`, see `warped`; attacks keep their relative places."""
     places, new_places = np.array([0.0, source.num_samples]), np.array([0.0, num_samples])
     return warped(source, places=places, new_places=new_places, workspace=workspace)
-
-
-def warp(samples: np.ndarray, *, places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Plays float32 `[channels, samples]` as `warped` does, all in memory."""
-    source = Held(samples, sample_rate)
-    return warped(source, places=places, new_places=new_places, workspace=Workspace()).samples
 
 
 def warped(

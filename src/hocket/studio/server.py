@@ -1,14 +1,11 @@
 """Serving the studio: the socket, the web server's limits, and a server in a thread for tests and notebooks."""
 
 import asyncio
-import contextlib
 import functools
 import html
 import os
 import socket
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +16,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hocket import files
 from hocket.errors import ConfigError
-from hocket.studio.app import create_app
 from hocket.studio.faults import is_exhausted, say_exhausted
 from hocket.studio.guard import MAX_HEADER_BYTES
 from hocket.studio.settings import Settings
@@ -33,7 +29,6 @@ KEEP_ALIVE_SECONDS = 10
 SHUTDOWN_SECONDS, END_SECONDS = 1, 2.0
 REMOVALS = 3
 HEADER_SECONDS, STALLED_SECONDS, WATCH_SECONDS = 15.0, 60.0, 5.0
-START_SECONDS = 30.0
 
 
 class PatientProtocol(H11Protocol):
@@ -231,27 +226,3 @@ def make_server(app: Starlette) -> StudioServer:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return StudioServer(config)
-
-
-@contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """A studio in a thread, for as long as the block runs; gives its URL.
-
-    Raises:
-        ConfigError: see `bound`.
-    """
-    listener = bound(settings)
-    server = make_server(create_app(settings))
-    thread = threading.Thread(target=server.run, args=([listener],), name="studio", daemon=True)
-    thread.start()
-    try:
-        end_seconds = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > end_seconds or not thread.is_alive():
-                raise ConfigError("the studio did not start: see its messages.")
-            time.sleep(0.01)
-        yield address(settings, listener)
-    finally:
-        server.should_exit = True
-        thread.join(START_SECONDS)
-        listener.close()
