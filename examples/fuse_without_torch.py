@@ -20,6 +20,7 @@ import soundfile
 onnxruntime.disable_telemetry_events()
 
 MOST_SECONDS = 24.0
+END_SECONDS = 0.003
 MAX_PEAK = 0.98
 
 
@@ -38,9 +39,8 @@ def main(model: str, input_path: str, target_path: str, output_path: str) -> Non
         sys.exit("the recordings differ in their channels: give as many in both, or mono.")
     input, target = np.broadcast_arrays(*(source[:, :length] for source in sources))
     loudness = rms(input)
-    spectra = [
-        stft(at_level(source, float(facts["target_rms"])), fft_size, hop) for source in (input, target)
-    ]
+    scaled = [at_level(source, float(facts["target_rms"])) for source in (input, target)]
+    spectra = [stft(source, fft_size, hop) for source in scaled]
 
     planes = [plane_of(*spectra, first, second) for first, second in ((0, 0), (1, 1), (0, 1))]
     names = ("input_power", "target_power", "shared")
@@ -48,7 +48,13 @@ def main(model: str, input_path: str, target_path: str, output_path: str) -> Non
     of_input = levels[0, 0] * tone[0] * input_mask[0] * spectra[0]
     of_target = levels[0, 1] * tone[0] * target_mask[0] * spectra[1]
 
-    output = at_level(istft(of_input + of_target, fft_size, hop, length), loudness)
+    output = istft(of_input + of_target, fft_size, hop, length)
+    means = [
+        level * mask[0, [0, -1]].mean()
+        for level, mask in zip(levels[0], (input_mask, target_mask), strict=True)
+    ]
+    quieten_ends(output, means[0] * scaled[0] + means[1] * scaled[1], round(END_SECONDS * rate))
+    output = at_level(output, loudness)
     output *= MAX_PEAK / max(MAX_PEAK, float(np.abs(output).max()))
     soundfile.write(output_path, output.T, rate, subtype="FLOAT")
 
@@ -71,6 +77,16 @@ def rms(waveform: np.ndarray) -> float:
 def at_level(waveform: np.ndarray, level: float) -> np.ndarray:
     """The waveform brought to an RMS."""
     return waveform * np.float32(level / rms(waveform))
+
+
+def quieten_ends(output: np.ndarray, mixed: np.ndarray, reach: int) -> None:
+    """Makes both ends of the output those of a plain mix, by a correction that dies away within `reach` samples.
+
+    A mask spreads a frame's energy over all of it, and the end of the recording would cut that off with a click.
+    """
+    falling = (1 - np.arange(reach) / reach) ** 3
+    for edge, span, shape in ((0, slice(0, reach), falling), (-1, slice(-reach, None), falling[::-1])):
+        output[:, span] += (mixed[:, edge] - output[:, edge])[:, None] * shape
 
 
 def plane_of(input: np.ndarray, target: np.ndarray, first: int, second: int) -> np.ndarray:

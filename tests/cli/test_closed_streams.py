@@ -23,14 +23,13 @@ def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "streams",
     [
-        ">/dev/full",
-        ">&-",
-        "2>&-",
-        ">&- 2>&-",
         "<&- >&- 2>&-",
         ">/dev/full 2>/dev/full",
-        "2>/dev/full",
         "| true",
+        *(
+            pytest.param(streams, marks=pytest.mark.slow)
+            for streams in (">/dev/full", "2>/dev/full", ">&-", "2>&-", ">&- 2>&-")
+        ),
     ],
 )
 def test_a_fusion_is_made_whoever_listens(tmp_path: Path, streams: str) -> None:

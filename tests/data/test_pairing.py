@@ -249,5 +249,5 @@ def test_a_file_that_goes_bad_while_training_is_named(tmp_path: Path, pairing: P
 
 def test_an_unknown_pairing_is_a_setting_out_of_range() -> None:
     assert DataConfig().pairing == "random" and DataConfig().music == ""
-    with pytest.raises(ConfigError, match="pairing is 'next': give random, suitable, next_segment"):
+    with pytest.raises(ConfigError, match="pairing is 'next': give one of random, suitable, next_segment"):
         DataConfig(pairing="next")  # type: ignore[arg-type]

@@ -141,9 +141,9 @@ def test_a_file_that_may_not_be_read_is_named_as_such(
 ) -> None:
     path = put(tmp_path / "a.wav", tune(1, seconds=2.0))
 
-    def refused(self: Path, *_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refused(name: str | Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(name))
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(os, "open", refused)
     found = look_at(path)
     assert found == Unread(str(path), "not permitted", f"{path} may not be read: change its permissions.")

@@ -173,6 +173,7 @@ def test_pictures_and_shares_hear_both_sides(fuser: Fuser, tmp_path: Path) -> No
     assert found["against"] == pytest.approx(found["in phase"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_evaluation_hears_both_sides_and_no_inaudible_energy(tmp_path: Path) -> None:
     from hocket.data.pairs import Pair
     from hocket.evaluation.conventions import read_channels

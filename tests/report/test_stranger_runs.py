@@ -216,6 +216,7 @@ def test_pipes_devices_and_gigabytes_cost_a_sentence_each(tmp_path: Path) -> Non
         assert name in page, name
 
 
+@pytest.mark.slow
 def test_a_log_of_gigabytes_and_of_one_line_is_read_in_part(tmp_path: Path) -> None:
     run = ordinary(tmp_path / "run")
     with (run / "log.jsonl").open("ab") as log:
