@@ -158,7 +158,7 @@ def _draw_chroma(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate
         top=CHROMA_TOP - 10,
         left=LEFT,
         right=RIGHT,
-        detail="how far a note stands out above the mean of the moment's twelve: the darker, the further",
+        detail="darker: stronger pitch class (relative to the average of the frame)",
     )
     for row, (role, voice) in enumerate(voices.items()):
         top = CHROMA_TOP + row * (CHROMA_HEIGHT + CHROMA_GAP)
