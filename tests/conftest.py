@@ -14,6 +14,14 @@ settings.load_profile("hocket")
 MUSIC = Path(__file__).parents[2] / "shared" / "music"
 
 
+LONGEST = ("test_readme.py", "test_distributed.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with the longest tests first, or one process would wait for the other at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def music() -> Path:
     """The folder of development recordings (train/, val/, pairs.csv), which is not part of the product."""

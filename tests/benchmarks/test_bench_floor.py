@@ -39,6 +39,7 @@ def test_inference_stays_near_its_floor() -> None:
     assert min(ratios) < HIGHEST_RATIO, f"fusing takes {ratios} times its transforms"
 
 
+@pytest.mark.slow
 def test_a_training_step_stays_ahead_of_the_straightforward_one(tmp_path: Path) -> None:
     plan = Plan(tmp_path, quick=True)
     config = configuration(plan)

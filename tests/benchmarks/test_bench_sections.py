@@ -21,6 +21,7 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(tmp_path, quick=True)
 
 
+@pytest.mark.slow
 def test_fusing_quick(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     # Threads beside other tests' are slow, and prove nothing here.
     monkeypatch.setattr(fusing, "num_cores", lambda: 1)

@@ -62,6 +62,7 @@ def test_a_list_on_a_full_disk_leaves_no_halves(tmp_path: Path, small_disk: Path
     assert "free some space" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files_is_a_sentence_of_its_own(tmp_path: Path) -> None:
     input, target = put_sources(tmp_path, "a.wav", "b.wav", seconds=10.0)
 

@@ -59,6 +59,7 @@ def test_help_may_go_nowhere(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_verb_that_only_prints_says_that_it_could_not(tmp_path: Path) -> None:
     done = run(tmp_path, f"{CHECK} --json >/dev/full")
     assert done.returncode == 2

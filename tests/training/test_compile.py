@@ -42,6 +42,7 @@ def compare(backend: str, tolerance: float) -> None:
             torch.testing.assert_close(ours, theirs, atol=tolerance * scale, rtol=tolerance)
 
 
+@pytest.mark.slow
 # What is traced and what is compiled warn of their own deprecations.
 @pytest.mark.filterwarnings("ignore")
 def test_traced_steps_are_the_same() -> None:

@@ -104,6 +104,7 @@ CHANGES: list[Change] = [
 ]
 
 
+@pytest.mark.slow
 def test_checkpoints_to_go_on_from_are_looked_at_first(
     stopped: Path, tmp_path: Path, corpus: Path, small: dict[str, Any]
 ) -> None:
