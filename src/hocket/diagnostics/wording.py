@@ -152,8 +152,11 @@ def sentences(figures: Figures) -> list[str]:
     """The causes, whose rhythm and harmony an output has, and how its chords are struck, as whole sentences."""
     told = causes(figures)
     known = [name for name in WORDS if _is_known(figures, name)]
-    if heard := [margin_words(figures, name) for name in known if name != "articulation"]:
-        told.append(f"it has {' and '.join(heard)}.")
+    heard = [margin_words(figures, name) for name in known if name != "articulation"]
+    unclear = [words for words in heard if words.startswith("neither")]
+    clear = [words for words in heard if words not in unclear]
+    if heard:
+        told.append(f"it has {', but '.join(' and '.join(part) for part in (clear, unclear) if part)}.")
     if "articulation" in known:
         told.append(f"its {margin_words(figures, 'articulation').replace('chords ', 'chords are ', 1)}.")
     return [_capital(sentence) for sentence in told]
