@@ -158,7 +158,8 @@ class Stopping:
         while True:
             left = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
             if not select.select([self._reader], [], [], left)[0]:
-                _end_at_once(code, self._name)
+                # The studio takes a closed terminal for SIGTERM, and its slow end is still that.
+                _end_at_once(code if self._ending is None else EXIT_CODES[self._ending], self._name)
             number = os.read(self._reader, 1)[0]
             if number == OVER:
                 return
