@@ -15,7 +15,7 @@ def fuse_afresh(begin: float, input_path: str, target_path: str, output: str) ->
     import torch  # noqa: F401 (its own stage)
 
     moments["loading torch"] = time.time()
-    from hocket.inference import Fuser
+    from hocket.fusing import Fuser
 
     moments["loading what fuses"] = time.time()
     fuser = Fuser.from_checkpoint()

@@ -15,7 +15,7 @@ from benchmarks.shares import Steps, step_shares
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket import audio
 from hocket.codec import SpectralCodec
-from hocket.inference import Fuser, fusion, loudness, sources
+from hocket.fusing import Fuser, fusion, loudness, sources
 from hocket.model import agent, arrangement, cascade, mixing
 
 TRANSFORM = (torch.fft.rfft, SpectralCodec.encode)

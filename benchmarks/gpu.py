@@ -13,7 +13,7 @@ from benchmarks.learning import Trainee, configuration, draw
 from benchmarks.page import Section, Table
 from benchmarks.plan import Plan, loop
 from benchmarks.timing import Ratio, Timing, Work, ratio, side_by_side
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 from hocket.training.config import RunConfig
 
 COPY_BYTES = 2**28

@@ -12,7 +12,7 @@ from benchmarks.plan import Plan, loop
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.data.pairs import read_pairs
 from hocket.errors import DataError
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 from hocket.model import FusionModel
 
 EXPLANATION = """\

@@ -14,10 +14,10 @@ import hocket
 ROOT = Path(hocket.__file__).parent
 
 LAYERS = (
-    {"cli"},
+    {"cli", "inference"},
     {"studio"},
     {"report"},
-    {"training", "inference", "evaluation", "pictures", "cluster", "export"},
+    {"training", "fusing", "evaluation", "pictures", "cluster", "export"},
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
@@ -67,10 +67,10 @@ ONLY = {
 """All that these parts may import of ours, beside themselves."""
 
 NEVER = {
-    "inference": {"hocket.objective", "hocket.training"},
+    "fusing": {"hocket.objective", "hocket.training"},
     "diagnostics": {"hocket.objective", "hocket.data", "hocket.codec"},
-    "pictures": {"hocket.training", "hocket.inference", "hocket.evaluation"},
-    "report": {"hocket.training", "hocket.inference", "hocket.evaluation", "hocket.data", "hocket.model"},
+    "pictures": {"hocket.training", "hocket.fusing", "hocket.evaluation"},
+    "report": {"hocket.training", "hocket.fusing", "hocket.evaluation", "hocket.data", "hocket.model"},
     "studio": {"hocket.training", "hocket.evaluation", "hocket.objective"},
 }
 

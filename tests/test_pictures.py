@@ -19,7 +19,7 @@ from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.diagnostics import Figures
 from hocket.diagnostics.listening import HeardFigures
 from hocket.errors import HocketError
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 from hocket.model.arrangement import Arrangement, arrange
 from hocket.model.mixing import Grid, mix_down
 from hocket.model.result import Masks

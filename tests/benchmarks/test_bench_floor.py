@@ -11,7 +11,7 @@ from benchmarks.timing import ALONE, side_by_side, threads
 from tests.reference.step import plain_copy, plain_step
 
 from benchmarks import floor
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 
 SECONDS = 10.0
 HIGHEST_RATIO = 14.0

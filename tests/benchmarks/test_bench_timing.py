@@ -13,7 +13,7 @@ from benchmarks.plan import Plan
 from benchmarks.shares import step_shares
 from benchmarks.timing import Timing, ratio, side_by_side, threads
 
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 
 
 def outer() -> int:

@@ -9,7 +9,7 @@ import pytest
 from studio_actions import HEARD, KEPT, fuse, give, position, until
 
 from hocket import audio
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 
 pytestmark = pytest.mark.slow
 STEP_24_BIT = 2.0**-23

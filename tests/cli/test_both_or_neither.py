@@ -100,7 +100,7 @@ def test_an_interruption_while_it_is_written_leaves_the_older_fusion(
 def test_an_interruption_while_it_is_judged_leaves_a_whole_fusion_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hocket.inference import judging
+    from hocket.fusing import judging
 
     monkeypatch.chdir(tmp_path)
     put_sources(tmp_path, "a.wav", "b.wav")
@@ -123,7 +123,7 @@ def test_an_interruption_while_it_is_judged_leaves_a_whole_fusion_that_says_so(
 def test_a_list_that_is_stopped_tells_of_the_rows_that_were_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hocket.inference import judging
+    from hocket.fusing import judging
 
     monkeypatch.chdir(tmp_path)
     put_sources(tmp_path, "a.wav", "b.wav")

@@ -135,7 +135,7 @@ def test_no_training_code_takes_part() -> None:
     code = "import sys, hocket.evaluation.evaluate; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    layers = ("signal", "codec", "model", "objective", "diagnostics", "training", "inference")
+    layers = ("signal", "codec", "model", "objective", "diagnostics", "training", "fusing")
     assert not [name for name in loaded if name.startswith(tuple(f"hocket.{layer}" for layer in layers))]
     assert "torch" not in loaded
 

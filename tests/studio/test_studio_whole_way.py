@@ -33,8 +33,8 @@ def fused(studio_url: str, drums_wav: Path, pads_flac: Path) -> dict[str, Any]:
 def expected(
     drums_wav: Path, pads_flac: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, audio.Audio]:
-    """What `hocket.inference` makes of the same cut."""
-    from hocket.inference import FuseOptions, Fuser
+    """What `hocket.fusing` makes of the same cut."""
+    from hocket.fusing import FuseOptions, Fuser
     from hocket.model.mixing import Controls
 
     folder = tmp_path_factory.mktemp("expected")

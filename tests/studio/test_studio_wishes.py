@@ -12,8 +12,8 @@ GOOD: dict[str, Any] = {"input": "abc", "target": "def"}
 
 
 def test_what_may_be_asked_for_is_what_inference_takes() -> None:
-    from hocket.inference.alignment import Align
-    from hocket.inference.lengths import Fit, Length
+    from hocket.fusing.alignment import Align
+    from hocket.fusing.lengths import Fit, Length
     from hocket.model.mixing import MAX_AMOUNT, Controls
 
     assert {"align": get_args(Align), "length": get_args(Length), "fit": get_args(Fit)} == OPTIONS

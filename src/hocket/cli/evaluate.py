@@ -126,7 +126,7 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
     """
     from hocket.evaluation.conventions import channels
     from hocket.evaluation.evaluate import GivenOutput
-    from hocket.inference import FuseOptions, Fuser
+    from hocket.fusing import FuseOptions, Fuser
 
     fuser = Fuser.from_checkpoint(checkpoint)
     options = FuseOptions(length="shortest")

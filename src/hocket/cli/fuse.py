@@ -14,7 +14,7 @@ from hocket.errors import ConfigError, DataError, HocketError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import FuseOptions, Fuser, Fusion, SourcePair
+    from hocket.fusing import FuseOptions, Fuser, Fusion, SourcePair
 
 EXIT_SOME_FAILED = 1
 SUFFIXES = (".wav", ".flac")
@@ -34,12 +34,12 @@ def run(argv: list[str]) -> int:
     if pairs is not None:
         _claim(pairs, options)
 
-    from hocket.inference import Fuser
+    from hocket.fusing import Fuser
 
     wanted = _fuse_options(options)
     fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
     if pairs is None:
-        from hocket.inference import validation_samples
+        from hocket.fusing import validation_samples
 
         pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
         _claim(pairs, options)
@@ -121,7 +121,7 @@ def _add_controls(parser: argparse.ArgumentParser) -> None:
 
 
 def _fuse_options(options: argparse.Namespace) -> "FuseOptions":
-    from hocket.inference import FuseOptions
+    from hocket.fusing import FuseOptions
     from hocket.model.mixing import Controls
 
     return FuseOptions(
@@ -152,7 +152,7 @@ def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
     """The pairs to fuse; None for samples, which only the checkpoint can tell."""
     from hocket import audio
     from hocket.data.pairs import read_pairs
-    from hocket.inference import SourcePair, from_pairs
+    from hocket.fusing import SourcePair, from_pairs
 
     if options.pairs is not None:
         return from_pairs(read_pairs(options.pairs))
@@ -236,7 +236,7 @@ def _fuse_pair(
 ) -> dict[str, Any]:
     """Fuses, writes and draws one pair, says what it is, and gives what a table tells of it."""
     from hocket.audio.streams import work_folder
-    from hocket.inference import fusing_pair
+    from hocket.fusing import fusing_pair
 
     places = _places(pair, options)
     begin = time.perf_counter()
@@ -259,7 +259,7 @@ def _fuse_pair(
 def _expected_seconds(pair: "SourcePair", wanted: "FuseOptions") -> float:
     """How long the output will be, for the progress; alignment may change that a little."""
     from hocket import audio
-    from hocket.inference.batch import SAMPLE_SECONDS
+    from hocket.fusing.batch import SAMPLE_SECONDS
 
     if pair.starts_seconds is not None:
         return SAMPLE_SECONDS

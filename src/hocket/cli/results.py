@@ -15,7 +15,7 @@ from hocket.errors import AudioError
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.inference import Fuser, Fusion, SourcePair
+    from hocket.fusing import Fuser, Fusion, SourcePair
 
 MOST_HZ = 24_000
 NOT_JUDGED = "not judged yet"
@@ -118,7 +118,7 @@ def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Fig
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
     from hocket.diagnostics.wording import causes
-    from hocket.inference import judging
+    from hocket.fusing import judging
 
     figures, notes = judging.judge(fusion)
     notes[:0] = causes(figures) if figures is not None else []
@@ -129,7 +129,7 @@ def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Fig
 
 def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", places: Places) -> None:
     """Draws the check and the masks beside the output; of a long one three minutes from its middle."""
-    from hocket.inference.judging import excerpt
+    from hocket.fusing.judging import excerpt
     from hocket.pictures import draw_check, draw_masks
 
     codec = fuser.model.codec

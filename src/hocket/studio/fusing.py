@@ -26,7 +26,7 @@ from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told
 
 if TYPE_CHECKING:
-    from hocket.inference import FuseOptions, Fuser, Fusion
+    from hocket.fusing import FuseOptions, Fuser, Fusion
 
 VOICES = (*ROLES, "output")
 PICTURE = "sources.png"
@@ -48,7 +48,7 @@ def load_fuser(settings: Settings) -> "Fuser":
     load_libraries()
     import torch
 
-    from hocket.inference import Fuser
+    from hocket.fusing import Fuser
 
     if settings.num_threads is not None:
         torch.set_num_threads(settings.num_threads)
@@ -129,7 +129,7 @@ def _claim(job: Job, paths: dict[str, Path]) -> None:
 
 def _cut(job: Job, role: str, path: Path) -> None:
     """Leaves the wanted part of a source in its file; where that is all of it, the file stays as it is."""
-    from hocket.inference.views import Cut, Watched
+    from hocket.fusing.views import Cut, Watched
 
     info = audio.info(path)
     region = job.wish.region(role, info.duration_seconds)
@@ -143,7 +143,7 @@ def _cut(job: Job, role: str, path: Path) -> None:
 
 
 def _options(job: Job) -> "FuseOptions":
-    from hocket.inference import FuseOptions
+    from hocket.fusing import FuseOptions
     from hocket.model.mixing import Controls
 
     wish = job.wish
@@ -157,7 +157,7 @@ def _options(job: Job) -> "FuseOptions":
 
 def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
     """The same fusion, which says when it is read: so a job that is cancelled stops where it reads next."""
-    from hocket.inference.views import Watched
+    from hocket.fusing.views import Watched
 
     return replace(
         fusion,
@@ -169,7 +169,7 @@ def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
 
 def _shares(fuser: "Fuser", fusion: "Fusion") -> list[dict[str, Any]]:
     """Who gave what in each range of pitch, in words for a page."""
-    from hocket.inference.shares import shares
+    from hocket.fusing.shares import shares
 
     return [
         {
@@ -189,7 +189,7 @@ def _range_words(low_hz: float, high_hz: float) -> str:
 
 def _judging_progress(job: Job, seconds: float) -> Callable[[], None]:
     """Tells how far the diagnosis is by how often it has read: its last look at each minute is the long one."""
-    from hocket.inference.judging import MOST_MINUTES
+    from hocket.fusing.judging import MOST_MINUTES
 
     num_minutes = max(1, min(MOST_MINUTES, math.ceil(seconds / 60)))
     reads = itertools.count()
@@ -225,7 +225,7 @@ def played_name(voice: str) -> str:
 
 def _judged(fusion: "Fusion") -> dict[str, Any]:
     """Verdict, figures, sentences and notes; without figures where a diagnosis cannot be made."""
-    from hocket.inference.judging import judge
+    from hocket.fusing.judging import judge
 
     figures, notes = judge(fusion)
     return {"notes": notes, **figures_told(figures)}

@@ -15,7 +15,7 @@ RANGES = {
     "target_amount": {"min": 0.0, "max": 4.0, "default": 1.0},
     "reattack": {"min": 0.0, "max": 4.0, "default": 0.0},
 }
-"""The same as those of `hocket.inference`, which is not loaded when the page is served; a test holds them together."""
+"""The same as those of `hocket.fusing`, which is not loaded when the page is served; a test holds them together."""
 
 ROLES = ("input", "target")
 FIELDS = {*ROLES, *(f"{role}_region" for role in ROLES), *OPTIONS, *RANGES}

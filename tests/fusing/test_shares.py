@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hocket import audio
-from hocket.inference import FuseOptions, Fuser
-from hocket.inference.shares import shares
+from hocket.fusing import FuseOptions, Fuser
+from hocket.fusing.shares import shares
 from hocket.model.mixing import Controls
 
 RATE_HZ = 32_000

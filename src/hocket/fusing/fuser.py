@@ -13,9 +13,9 @@ from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Workspace, recording, work_folder
 from hocket.audio.views import audible
 from hocket.errors import AudioError
-from hocket.inference.fusion import Fusion, Progress, fuse_recordings
-from hocket.inference.options import FuseOptions
-from hocket.inference.sources import open_sources
+from hocket.fusing.fusion import Fusion, Progress, fuse_recordings
+from hocket.fusing.options import FuseOptions
+from hocket.fusing.sources import open_sources
 from hocket.model import FusionModel
 from hocket.model.weights import default_weights, find_checkpoint, load_model
 

@@ -10,8 +10,8 @@ from small_fuser import small_fuser
 
 from hocket.audio import Audio
 from hocket.audio.streams import recording
-from hocket.inference import Fuser
-from hocket.inference.views import Faded
+from hocket.fusing import Fuser
+from hocket.fusing.views import Faded
 
 RATE = 22_050
 SECONDS = 2.0

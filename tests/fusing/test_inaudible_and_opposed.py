@@ -11,9 +11,9 @@ import torch
 from hocket.cli import main
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics.listening import HeardFigures
-from hocket.inference import FuseOptions, Fuser
-from hocket.inference.judging import diagnose_fusion, excerpt
-from hocket.inference.shares import shares
+from hocket.fusing import FuseOptions, Fuser
+from hocket.fusing.judging import diagnose_fusion, excerpt
+from hocket.fusing.shares import shares
 from hocket.model.mixing import Controls
 
 RATE, SECONDS = 24_000, 5.0

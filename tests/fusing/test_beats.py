@@ -6,7 +6,7 @@ from timed_sounds import clicks, distances, drone, hits, noise, tone
 
 from hocket.audio import Audio
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
-from hocket.inference.beats import BLOCK_SECONDS, find_pulse, onsets
+from hocket.fusing.beats import BLOCK_SECONDS, find_pulse, onsets
 
 
 @pytest.mark.parametrize("bpm", [70.0, 97.0, 120.0, 140.0])

@@ -7,9 +7,9 @@ from timed_sounds import click_times, clicks, hits, noise, tone
 from hocket.audio import Audio
 from hocket.audio.streams import recording
 from hocket.errors import AudioError
-from hocket.inference.alignment import align_target
-from hocket.inference.lengths import match_lengths
-from hocket.inference.views import Looped
+from hocket.fusing.alignment import align_target
+from hocket.fusing.lengths import match_lengths
+from hocket.fusing.views import Looped
 
 RATE = 24_000
 

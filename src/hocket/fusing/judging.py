@@ -15,9 +15,9 @@ from hocket.diagnostics.listening import (
     listen,
 )
 from hocket.errors import AudioError
+from hocket.fusing.fusion import Fusion
+from hocket.fusing.views import Cut
 from hocket.hearing import loudest
-from hocket.inference.fusion import Fusion
-from hocket.inference.views import Cut
 
 __all__ = [
     "MOST_MINUTES",

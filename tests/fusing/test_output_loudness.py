@@ -6,9 +6,9 @@ import pytest
 from timed_sounds import clicks, noise, tone
 
 from hocket.audio import Audio
-from hocket.inference import true_peak
-from hocket.inference.loudness import finishing, k_weighting, loudness_lufs
-from hocket.inference.true_peak import true_peak_db
+from hocket.fusing import true_peak
+from hocket.fusing.loudness import finishing, k_weighting, loudness_lufs
+from hocket.fusing.true_peak import true_peak_db
 
 
 def finish(output: Audio, *, sources: list[Audio]) -> Audio:

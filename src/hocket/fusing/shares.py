@@ -8,9 +8,9 @@ import torch
 
 from hocket.audio.streams import Recording
 from hocket.audio.views import Resampled
-from hocket.inference.fusion import Fusion, Level
-from hocket.inference.judging import PICTURE_MINUTES
-from hocket.inference.views import Cut
+from hocket.fusing.fusion import Fusion, Level
+from hocket.fusing.judging import PICTURE_MINUTES
+from hocket.fusing.views import Cut
 from hocket.model import FusionModel
 from hocket.model.mixing import amounts
 from hocket.signal.frequencies import FrequencyReader

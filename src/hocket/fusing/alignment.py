@@ -7,8 +7,8 @@ import numpy as np
 
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, Workspace, recording
-from hocket.inference.beats import MIN_SECONDS, Pulse, find_pulse
-from hocket.inference.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
+from hocket.fusing.beats import MIN_SECONDS, Pulse, find_pulse
+from hocket.fusing.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
 
 Align = Literal["none", "tempo", "beats"]
 

@@ -13,9 +13,9 @@ from hocket.audio.streams import Workspace, recording
 from hocket.audio.views import audible
 from hocket.data.pairs import Pair
 from hocket.errors import AudioError, CheckpointError
-from hocket.inference.fuser import Fuser
-from hocket.inference.fusion import Fusion, Progress, fuse_recordings
-from hocket.inference.options import FuseOptions
+from hocket.fusing.fuser import Fuser
+from hocket.fusing.fusion import Fusion, Progress, fuse_recordings
+from hocket.fusing.options import FuseOptions
 
 SAMPLE_SECONDS = 10.0
 SILENCE_RMS = 1e-3

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from hocket.codec import SpectralConfig
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 from hocket.model import AgentConfig, FusionModel, ModelConfig
 
 

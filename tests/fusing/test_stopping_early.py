@@ -10,11 +10,11 @@ from timed_sounds import clicks
 
 from hocket import audio
 from hocket.audio.streams import Workspace
-from hocket.inference import FuseOptions
-from hocket.inference.alignment import Align
-from hocket.inference.beats import BLOCK_SECONDS
-from hocket.inference.sources import open_sources
-from hocket.inference.stretching import MAX_PIECE_SECONDS
+from hocket.fusing import FuseOptions
+from hocket.fusing.alignment import Align
+from hocket.fusing.beats import BLOCK_SECONDS
+from hocket.fusing.sources import open_sources
+from hocket.fusing.stretching import MAX_PIECE_SECONDS
 
 SECONDS, RATE_HZ = 75.0, 8000
 

@@ -11,13 +11,13 @@ from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
 from hocket.audio.views import Resampled, Spread, audible, folded
 from hocket.errors import AudioError
+from hocket.fusing.alignment import MOST_RATIO, align_target
+from hocket.fusing.fusion import Level
+from hocket.fusing.lengths import match_lengths
+from hocket.fusing.masks import mask_bytes
+from hocket.fusing.options import FuseOptions
+from hocket.fusing.views import Cut, Faded, Looped, Watched
 from hocket.hearing import MINIMUM_SECONDS
-from hocket.inference.alignment import MOST_RATIO, align_target
-from hocket.inference.fusion import Level
-from hocket.inference.lengths import match_lengths
-from hocket.inference.masks import mask_bytes
-from hocket.inference.options import FuseOptions
-from hocket.inference.views import Cut, Faded, Looped, Watched
 from hocket.model import FusionModel
 
 

@@ -11,10 +11,10 @@ from hocket.audio.sound import SILENCE_DB, peak
 from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.audio.views import Resampled, folded, together
 from hocket.errors import AudioError
-from hocket.inference.loudness import finishing
-from hocket.inference.masks import MaskStore, StoredScore
-from hocket.inference.options import FuseOptions
-from hocket.inference.views import Scaled
+from hocket.fusing.loudness import finishing
+from hocket.fusing.masks import MaskStore, StoredScore
+from hocket.fusing.options import FuseOptions
+from hocket.fusing.views import Scaled
 from hocket.model import FusionModel
 from hocket.model.arrangement import Excerpts, listen_through
 from hocket.model.ends import quiet_ends

@@ -11,7 +11,7 @@ from hocket.audio import Audio
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
 from hocket.audio.views import Resampled
-from hocket.inference.true_peak import true_peak_db
+from hocket.fusing.true_peak import true_peak_db
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from hocket.errors import ConfigError
-from hocket.inference.alignment import Align
-from hocket.inference.lengths import Fit, Length
+from hocket.fusing.alignment import Align
+from hocket.fusing.lengths import Fit, Length
 from hocket.model.mixing import Controls
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 384_000

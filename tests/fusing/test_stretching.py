@@ -7,8 +7,8 @@ from timed_sounds import click_times, clicks, noise, tone
 
 from hocket.audio.streams import Held, Workspace
 from hocket.errors import HocketError
-from hocket.inference import stretching
-from hocket.inference.stretching import stretched, warped
+from hocket.fusing import stretching
+from hocket.fusing.stretching import stretched, warped
 
 RATE = 44_100
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hocket.data.synthetic import make_song, render_song
-from hocket.inference import Fuser
+from hocket.fusing import Fuser
 from hocket.model.arrangement import OVERLAP_SECONDS, Arrangement, arrange
 from hocket.model.mixing import Grid, mix_down
 from hocket.signal import match_rms

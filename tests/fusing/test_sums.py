@@ -12,9 +12,9 @@ from timed_sounds import noise
 
 from hocket.audio import Audio, resample
 from hocket.audio.streams import Held, Recording, Workspace
-from hocket.inference import loudness, masks, true_peak
-from hocket.inference.fusion import Level
-from hocket.inference.masks import MaskStore
+from hocket.fusing import loudness, masks, true_peak
+from hocket.fusing.fusion import Level
+from hocket.fusing.masks import MaskStore
 from hocket.model.result import Masks
 
 

@@ -13,8 +13,8 @@ from hocket.diagnostics import judge_swap, next_example
 from hocket.diagnostics.listening import diagnose_audio
 from hocket.diagnostics.roles import weak_roles
 from hocket.errors import AudioError
-from hocket.inference import FuseOptions, Fuser
-from hocket.inference.loudness import loudness_lufs, true_peak_db
+from hocket.fusing import FuseOptions, Fuser
+from hocket.fusing.loudness import loudness_lufs, true_peak_db
 from hocket.model.mixing import Controls
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
@@ -189,3 +189,10 @@ def test_the_least_length_is_one_number_for_both_sources_and_both_ways(fuser: Fu
             fuser.fuse_files(*pair)
     with pytest.raises(AudioError, match=r"0\.090 s: give at least 0\.1 s\."):
         fuser.model.inference(*(noise(1, 0.09, RATE_HZ) for _ in range(2)))
+
+
+def test_scripts_find_the_fuser_under_its_first_name() -> None:
+    import hocket.fusing
+    import hocket.inference
+
+    assert hocket.inference.Fuser is hocket.fusing.Fuser

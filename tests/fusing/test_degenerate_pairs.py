@@ -11,7 +11,7 @@ from small_fuser import small_fuser
 
 from hocket import audio
 from hocket.errors import AudioError
-from hocket.inference import FuseOptions, Fuser
+from hocket.fusing import FuseOptions, Fuser
 
 RATE = 24_000
 SECONDS = 1.2

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, Workspace, recording
 from hocket.errors import AudioError
-from hocket.inference.stretching import MAX_RATIO, MIN_RATIO, stretched
-from hocket.inference.views import Cut, Looped
+from hocket.fusing.stretching import MAX_RATIO, MIN_RATIO, stretched
+from hocket.fusing.views import Cut, Looped
 
 Length = Literal["input", "target", "shortest", "longest"]
 Fit = Literal["loop", "stretch"]

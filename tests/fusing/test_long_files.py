@@ -17,9 +17,9 @@ from hocket import audio
 from hocket.audio import MAX_SAMPLES, Audio, streams
 from hocket.data.synthetic import make_song, render_song
 from hocket.errors import AudioError
-from hocket.inference import FuseOptions
-from hocket.inference.fusion import Fusion
-from hocket.inference.judging import chosen_minutes, diagnose_fusion, excerpt
+from hocket.fusing import FuseOptions
+from hocket.fusing.fusion import Fusion
+from hocket.fusing.judging import chosen_minutes, diagnose_fusion, excerpt
 from hocket.model import arrangement
 from hocket.model.mixing import Controls
 
@@ -88,7 +88,7 @@ def test_masks_in_half_precision_are_not_heard(
 ) -> None:
     fuser = small_fuser()
     whole = fuser.fuse_files(*pair)
-    monkeypatch.setattr("hocket.inference.masks.HALF_PRECISION_SECONDS", 10.0)
+    monkeypatch.setattr("hocket.fusing.masks.HALF_PRECISION_SECONDS", 10.0)
     assert arrangement.HALF_PRECISION_SECONDS == 600.0
     halved = fuser.fuse_files(*pair)
     assert halved.masks[0].dtype == np.float16 and whole.masks[0].dtype == np.float32
@@ -204,7 +204,7 @@ GROWTH = """
 import sys
 sys.path.insert(0, {tests!r})
 from small_fuser import small_fuser
-from hocket.inference.judging import diagnose_fusion
+from hocket.fusing.judging import diagnose_fusion
 fuser = small_fuser()
 fuser.fuse_to_file(*sys.argv[1:4])
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

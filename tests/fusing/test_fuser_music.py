@@ -10,7 +10,7 @@ from hocket.audio import Audio, load
 from hocket.data.pairs import read_pairs
 from hocket.diagnostics import judge_swap, next_example
 from hocket.diagnostics.listening import diagnose_audio
-from hocket.inference import FuseOptions, Fuser
+from hocket.fusing import FuseOptions, Fuser
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
 
