@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.image import imread, imsave
 
+from fusion_samples import decided, masks_of, mixed, track_of
 from hocket import outputs
 from hocket.audio import resample
 from hocket.codec import SpectralCodec, SpectralConfig
@@ -20,9 +21,7 @@ from hocket.diagnostics import Figures
 from hocket.diagnostics.listening import HeardFigures
 from hocket.errors import HocketError
 from hocket.fusing import Fuser
-from hocket.model.arrangement import Arrangement, arrange
-from hocket.model.mixing import Grid, mix_down
-from hocket.model.result import Masks
+from hocket.model.masks import Masks
 from hocket.pictures import canvas, draw_check, draw_masks, require_place
 from hocket.pictures.canvas import printable
 from hocket.pictures.masks import mask_rows, paint, shown_share, source_share, spectrogram
@@ -279,13 +278,12 @@ def test_a_mask_is_painted_as_it_is_laid_over_the_sound(rate: int) -> None:
     own = SpectralCodec(SpectralConfig())
     mask = torch.where(own.bin_hz < 11_000, 0.2 + 0.6 * own.bin_hz / 12_000, torch.zeros(()))
     still = mask[None, :, None].expand(1, -1, 1 + 3 * own.sample_rate // own.hop).contiguous()
-    arrangement = Arrangement(Masks(still, 0 * still), torch.ones(1, 2), torch.ones(1, own.dim))
     noise = torch.from_numpy(hiss(3.0, rate))[None, None]
-    mixed = mix_down(arrangement, noise, noise, grid=Grid.of(own), codec=own.at_rate(rate))
+    heard = mixed(track_of(Masks(still, 0 * still), own), noise, noise, codec=own.at_rate(rate))
     edges_hz = np.arange(300.0, rate / 2 - 300, 400.0)
     middles_hz = (edges_hz[1:] + edges_hz[:-1]) / 2
     rows = mask_rows(still[0].numpy(), own.bin_hz.numpy(), middles_hz, sample_rate=rate)
-    found = levels(mixed, rate, edges_hz) / levels(noise, rate, edges_hz)
+    found = levels(heard, rate, edges_hz) / levels(noise, rate, edges_hz)
     steep = np.abs(middles_hz - 11_000) < 300
     np.testing.assert_allclose(rows[~steep, 50], found[~steep], atol=0.03)
 
@@ -302,15 +300,15 @@ def test_highs_that_only_the_input_has_are_painted_as_the_inputs() -> None:
     ]
     own = [torch.from_numpy(resample(wave[0].numpy(), from_hz=rate, to_hz=24_000))[None] for wave in full]
     with torch.inference_mode():
-        arrangement = arrange(model, *own)
+        track = decided(model, *own)
 
     def highs(*amounts: float) -> float:
-        wanted = replace(arrangement, levels=arrangement.levels * torch.tensor(amounts))
-        mixed = mix_down(wanted, *full, grid=Grid.of(model.codec), codec=model.codec.at_rate(rate))
-        return 20 * float(np.log10(levels(mixed, rate, np.array([13_000.0, 20_000.0]))[0] + 1e-9))
+        wanted = replace(track, levels=track.levels * torch.tensor(amounts))
+        heard = mixed(wanted, *full, codec=model.codec.at_rate(rate))
+        return 20 * float(np.log10(levels(heard, rate, np.array([13_000.0, 20_000.0]))[0] + 1e-9))
 
     assert highs(1, 1) - highs(1, 0) < 0.2 and highs(1, 1) - highs(0, 1) > 20
-    masks = (mask[0].numpy() for mask in (arrangement.masks.input, arrangement.masks.target))
+    masks = (mask[0].numpy() for mask in (masks_of(track).input, masks_of(track).target))
     rows_hz = np.linspace(13_000, 20_000, 8)
     share = shown_share(*masks, bin_hz=model.codec.bin_hz.numpy(), rows_hz=rows_hz, sample_rate=rate)
     attacks = (np.arange(share.shape[1]) / model.codec.frame_rate) % 0.25 < 0.03

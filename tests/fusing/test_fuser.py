@@ -15,7 +15,6 @@ from hocket.diagnostics.roles import weak_roles
 from hocket.errors import AudioError
 from hocket.fusing import FuseOptions, Fuser
 from hocket.fusing.loudness import loudness_lufs, true_peak_db
-from hocket.model.mixing import Controls
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
 
@@ -131,7 +130,7 @@ def test_amounts_and_reattack_are_heard(fuser: Fuser) -> None:
     drums, chords = (Audio(song(k, kind)[None], RATE_HZ) for k, kind in ((0, "drums"), (1, "chords")))
 
     def figures(**controls: float) -> tuple[float, float]:
-        fused = fuser.fuse(drums, chords, options=FuseOptions(controls=Controls(**controls)))
+        fused = fuser.fuse(drums, chords, options=FuseOptions(**controls))
         found = diagnose_audio(fused.audio, drums, chords)
         return found.output_input_correlation, found.output_target_correlation
 

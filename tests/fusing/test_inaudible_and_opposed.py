@@ -12,9 +12,7 @@ from hocket.cli import main
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics.listening import HeardFigures
 from hocket.fusing import FuseOptions, Fuser
-from hocket.fusing.judging import diagnose_fusion, excerpt
-from hocket.fusing.shares import shares
-from hocket.model.mixing import Controls
+from hocket.fusing.judging import diagnose_fusion, excerpt, shares
 
 RATE, SECONDS = 24_000, 5.0
 FIGURES = ("output_input_correlation", "output_target_correlation", "overlay_r2")
@@ -157,7 +155,7 @@ def test_attacks_in_opposition_strike_the_target_and_set_the_tempo(fuser: Fuser,
     def output(kind: str, **options: object) -> np.ndarray:
         return fused(fuser, tmp_path, wide(kind, DRUMS), wide("in phase", CHORDS), **options)[1]
 
-    for options in ({"controls": Controls(reattack=2.0)}, {"align": "tempo"}):
+    for options in ({"reattack": 2.0}, {"align": "tempo"}):
         left, expected = (output(kind, **options)[0] for kind in ("against", "in phase"))
         assert np.corrcoef(left, expected)[0, 1] > 0.995
 

@@ -6,10 +6,9 @@ from timed_sounds import click_times, clicks, hits, noise, tone
 
 from hocket.audio import Audio
 from hocket.audio.streams import recording
+from hocket.audio.views import Looped
 from hocket.errors import AudioError
-from hocket.fusing.alignment import align_target
-from hocket.fusing.lengths import match_lengths
-from hocket.fusing.views import Looped
+from hocket.fusing.alignment import align_target, match_lengths
 
 RATE = 24_000
 

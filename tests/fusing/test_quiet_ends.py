@@ -10,8 +10,8 @@ from small_fuser import small_fuser
 
 from hocket.audio import Audio
 from hocket.audio.streams import recording
+from hocket.audio.views import Faded
 from hocket.fusing import Fuser
-from hocket.fusing.views import Faded
 
 RATE = 22_050
 SECONDS = 2.0
@@ -86,7 +86,7 @@ def test_an_attack_at_the_very_start_keeps_its_energy(
 ) -> None:
     input, target = (make(seed, rate=8000).astype(np.float32) for make in (drums, loop))
     settled = np.asarray(fuser.model.inference(input, target))
-    monkeypatch.setattr("hocket.model.ends.END_SECONDS", 0.0)
+    monkeypatch.setattr("hocket.fusing.mixing.END_SECONDS", 0.0)
     as_mixed = np.asarray(fuser.model.inference(input, target))
     assert not np.array_equal(settled, as_mixed)
     energies = [float(np.square(output[:80]).sum()) for output in (settled, as_mixed)]
@@ -96,7 +96,7 @@ def test_an_attack_at_the_very_start_keeps_its_energy(
 @pytest.mark.parametrize("seed", range(4))
 def test_chunks_and_blocks_leave_no_step(fuser: Fuser, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chords change by little from sample to sample, and so must what is fused of them, at every chunk and block."""
-    monkeypatch.setattr("hocket.model.mixing.BLOCK_SECONDS", 0.7)
+    monkeypatch.setattr("hocket.fusing.mixing.BLOCK_SECONDS", 0.7)
     input, target = (loop(seed + k, seconds=9.0, rate=8000, top_hz=300).astype(np.float32) for k in (0, 50))
     steps = np.abs(np.diff(fuser.model.inference(input, target, chunk_seconds=4.0)))
     whole = np.abs(np.diff(fuser.model.inference(input, target)))

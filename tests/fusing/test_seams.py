@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from fusion_samples import decided, masks_of, mixed
 from hocket.data.synthetic import make_song, render_song
 from hocket.fusing import Fuser
-from hocket.model.arrangement import OVERLAP_SECONDS, Arrangement, arrange
-from hocket.model.mixing import Grid, mix_down
+from hocket.fusing.masks import OVERLAP_SECONDS, MaskTrack
 from hocket.signal import match_rms
 
 SECONDS, CHUNK_SECONDS = 26.0, 8.0
@@ -35,10 +35,10 @@ def sources(fuser: Fuser) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def both(fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor]) -> tuple[Arrangement, Arrangement]:
+def both(fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor]) -> tuple[MaskTrack, MaskTrack]:
     """Heard as a whole, and in chunks."""
     with torch.inference_mode():
-        whole, chunked = (arrange(fuser.model, *sources, chunk_seconds=s) for s in (1e3, CHUNK_SECONDS))
+        whole, chunked = (decided(fuser.model, *sources, chunk_seconds=s) for s in (1e3, CHUNK_SECONDS))
     return whole, chunked
 
 
@@ -53,11 +53,11 @@ def seams(fuser: Fuser, num_samples: int) -> list[slice]:
 
 
 def test_chunks_hear_less_and_decide_otherwise_but_no_more_so_at_the_seams(
-    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[Arrangement, Arrangement]
+    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[MaskTrack, MaskTrack]
 ) -> None:
     """The attention hears all of a chunk, so a chunk's masks are not the whole's; the seams add nothing to that."""
     codec = fuser.model.codec
-    whole, chunked = (mix_down(a, *sources, grid=Grid.of(codec), codec=codec) for a in both)
+    whole, chunked = (mixed(track, *sources, codec=codec) for track in both)
     near = torch.zeros(whole.shape[-1], dtype=torch.bool)
     found = seams(fuser, whole.shape[-1])
     assert len(found) == 4
@@ -70,8 +70,8 @@ def test_chunks_hear_less_and_decide_otherwise_but_no_more_so_at_the_seams(
     assert at_seams < elsewhere + 1.0 and elsewhere < -6.0
 
 
-def test_masks_make_no_step_at_a_seam(fuser: Fuser, both: tuple[Arrangement, Arrangement]) -> None:
-    whole, chunked = (torch.cat([a.masks.input[0], a.masks.target[0]]) for a in both)
+def test_masks_make_no_step_at_a_seam(fuser: Fuser, both: tuple[MaskTrack, MaskTrack]) -> None:
+    whole, chunked = (torch.cat([m.input[0], m.target[0]]) for m in map(masks_of, both))
     steps, usual = (mask.diff(dim=1).abs().mean(dim=0) for mask in (chunked, whole))
     for seam in seams(fuser, round(SECONDS * fuser.model.sample_rate)):
         for edge in (seam.start, seam.stop):
@@ -82,25 +82,11 @@ def test_masks_make_no_step_at_a_seam(fuser: Fuser, both: tuple[Arrangement, Arr
 
 
 def test_what_does_not_depend_on_the_chunk_is_the_wholes(
-    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[Arrangement, Arrangement]
+    fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[MaskTrack, MaskTrack]
 ) -> None:
     """The same masks laid over the recording in blocks of 10 s and in one are the same sound."""
-    from hocket.model.mixing import mix_blocks
-
-    codec, (input, target) = fuser.model.codec, sources
-
-    def laid(most_at_once: int) -> torch.Tensor:
-        blocks = mix_blocks(
-            both[1],
-            lambda first, last: (input[..., first:last], target[..., first:last]),
-            input.shape[-1],
-            grid=Grid.of(codec),
-            codec=codec,
-            most_at_once=most_at_once,
-        )
-        return torch.cat([block for _, block in blocks], dim=-1)
-
-    blocks, whole = laid(50_000), laid(10**9)
+    codec = fuser.model.codec
+    blocks, whole = (mixed(both[1], *sources, codec=codec, most_at_once=n) for n in (50_000, 10**9))
     assert decibels(blocks - whole, whole) < -100
 
 
@@ -112,6 +98,6 @@ def test_a_recording_fused_with_itself_is_itself_across_all_seams(
 
     model, (input, _) = FusionModel(fuser.model.config).eval(), sources
     with torch.inference_mode():
-        arrangement = arrange(model, input, input, chunk_seconds=CHUNK_SECONDS)
-    output = mix_down(arrangement, input, input, grid=Grid.of(model.codec), codec=model.codec)
+        track = decided(model, input, input, chunk_seconds=CHUNK_SECONDS)
+    output = mixed(track, input, input, codec=model.codec)
     assert decibels(output - input, input) < -100

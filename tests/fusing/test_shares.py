@@ -5,8 +5,7 @@ import pytest
 
 from hocket import audio
 from hocket.fusing import FuseOptions, Fuser
-from hocket.fusing.shares import shares
-from hocket.model.mixing import Controls
+from hocket.fusing.judging import shares
 
 RATE_HZ = 32_000
 
@@ -34,7 +33,7 @@ def pair(tmp_path_factory):
 
 
 def parts(fuser: Fuser, pair, **controls: float) -> dict[str, float | None]:
-    with fuser.fusing(*pair, options=FuseOptions(controls=Controls(**controls))) as fusion:
+    with fuser.fusing(*pair, options=FuseOptions(**controls)) as fusion:
         return {share.name: share.input for share in shares(fusion, fuser.model)}
 
 

@@ -11,10 +11,11 @@ from timed_sounds import clicks
 from hocket import audio
 from hocket.audio.streams import Workspace
 from hocket.fusing import FuseOptions
-from hocket.fusing.alignment import Align
 from hocket.fusing.beats import BLOCK_SECONDS
+from hocket.fusing.ladder import align as align_sources
 from hocket.fusing.sources import open_sources
 from hocket.fusing.stretching import MAX_PIECE_SECONDS
+from hocket.options import Align
 
 SECONDS, RATE_HZ = 75.0, 8000
 
@@ -46,9 +47,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def _opened(pair: tuple[Path, Path], align: Align, reads: Reads) -> tuple[str, ...]:
     options, workspace = FuseOptions(align=align), Workspace()
-    return open_sources(
-        *pair, model=small_fuser().model, options=options, workspace=workspace, on_read=reads
-    )[2]
+    codec = small_fuser().model.codec
+    sources = open_sources(pair, codec=codec, options=options, workspace=workspace, on_read=reads)
+    return align_sources(sources, options, workspace).notes
 
 
 @pytest.mark.parametrize("align", ["tempo", "beats"])

@@ -13,9 +13,8 @@ from hocket import audio
 from hocket.audio import Audio, streams
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Held, Recording, Workspace, recording, work_folder
-from hocket.audio.views import Channel, Mean, Resampled, Spread
+from hocket.audio.views import Channel, Cut, Faded, Looped, Mean, Resampled, Scaled, Spread
 from hocket.errors import AudioError
-from hocket.fusing.views import Cut, Faded, Looped, Scaled
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 
@@ -144,7 +143,7 @@ def test_a_long_loop_is_read_from_its_source_as_a_short_one_from_memory(
 ) -> None:
     source = Held(noise(seconds=1.0).samples, 24_000)
     short = Looped(source, 100_000)
-    monkeypatch.setattr("hocket.fusing.views.BLOCK_SECONDS", 0.1)
+    monkeypatch.setattr("hocket.audio.views.BLOCK_SECONDS", 0.1)
     long = Looped(source, 100_000)
     assert short._part is not None and long._part is None
     np.testing.assert_array_equal(short.samples, long.samples)

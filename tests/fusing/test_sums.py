@@ -13,9 +13,9 @@ from timed_sounds import noise
 from hocket.audio import Audio, resample
 from hocket.audio.streams import Held, Recording, Workspace
 from hocket.fusing import loudness, masks, true_peak
-from hocket.fusing.fusion import Level
 from hocket.fusing.masks import MaskStore
-from hocket.model.result import Masks
+from hocket.fusing.sources import Level
+from hocket.model.masks import Masks
 
 
 @pytest.mark.parametrize("num_samples", [1, 4095, 4096, 100_001])

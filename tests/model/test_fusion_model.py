@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
 
+from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
 from hocket.codec import SpectralConfig
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, Masks

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from fusion_samples import make_model, noise, stir
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model.levels import MAX_LEVEL, balanced_levels
+from hocket.model.masks import Masks
 from hocket.model.places import Places
-from hocket.model.result import Masks
 from hocket.signal import pearson
 
 CODEC = SpectralCodec(SpectralConfig(place_width=0.0))

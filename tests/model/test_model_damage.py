@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from fusion_samples import make_model, stir
 from safetensors.torch import save_file
 
+from fusion_samples import make_model, stir
 from hocket.errors import CheckpointError
 from hocket.model import FusionModel
 from hocket.model.weights import (

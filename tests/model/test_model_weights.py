@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from fusion_samples import make_model, noise, stir
 
+from fusion_samples import make_model, noise, stir
 from hocket.errors import CheckpointError
 from hocket.model import AgentConfig, FusionModel
 from hocket.model.weights import (

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from fusion_samples import make_model, noise, stir
 from torch import Tensor
 
+from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model import AgentConfig
+from hocket.model.masks import Masks
 from hocket.model.places import Places, weigh
-from hocket.model.result import Masks
 
 GROUPED = SpectralCodec(SpectralConfig(place_width=1 / 16))
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from fusion_samples import make_model, stir
 from safetensors.torch import save as to_bytes
 
+from fusion_samples import make_model, stir
 from hocket.codec import SpectralConfig
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, ModelConfig

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from fusion_samples import make_model, noise, stir
 from torch import Tensor
 
+from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
 from hocket.model.places import Places

@@ -11,10 +11,10 @@ import pytest
 from hocket.errors import AudioError, CheckpointError
 from hocket.studio.faults import BROKEN
 from hocket.studio.jobs import Job, Jobs
+from hocket.studio.requests import parse_request
 from hocket.studio.store import FullError, Kept, Store
-from hocket.studio.wishes import parse_wish
 
-WISH = parse_wish({"input": "a", "target": "b"})
+REQUEST = parse_request({"input": "a", "target": "b"})
 
 
 class Bench:
@@ -28,7 +28,7 @@ class Bench:
     def submit(self, name: str = "fine") -> Job:
         draft = self.store.draft()
         (draft.folder / "input.wav").write_bytes(b"x")
-        return self.jobs.submit(WISH, (name, "other"), draft)
+        return self.jobs.submit(REQUEST, (name, "other"), draft)
 
     def _work(self, tool: Any, job: Job) -> Kept:
         assert tool == "tool"

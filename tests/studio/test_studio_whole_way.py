@@ -35,7 +35,6 @@ def expected(
 ) -> dict[str, audio.Audio]:
     """What `hocket.fusing` makes of the same cut."""
     from hocket.fusing import FuseOptions, Fuser
-    from hocket.model.mixing import Controls
 
     folder = tmp_path_factory.mktemp("expected")
     whole = audio.load(drums_wav)
@@ -43,7 +42,7 @@ def expected(
     audio.save(
         folder / "cut.wav", audio.Audio(whole.samples[:, start:end].copy(), 44_100), encoding="float32"
     )
-    options = FuseOptions(controls=Controls(reattack=0.5))
+    options = FuseOptions(reattack=0.5)
     fused = Fuser.from_checkpoint().fuse_files(folder / "cut.wav", pads_flac, options=options)
     audio.save(folder / "output.wav", fused.audio, encoding="pcm24")
     (folder / "same").mkdir()

@@ -11,10 +11,11 @@ from hocket.cli.flags import underscored
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
+from hocket.options import Choice, FuseOptions, Number, make_options, table
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
-    from hocket.fusing import FuseOptions, Fuser, Fusion, SourcePair
+    from hocket.fusing import Fuser, Fusion, SourcePair
 
 EXIT_SOME_FAILED = 1
 SUFFIXES = (".wav", ".flac")
@@ -36,7 +37,7 @@ def run(argv: list[str]) -> int:
 
     from hocket.fusing import Fuser
 
-    wanted = _fuse_options(options)
+    wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
     if pairs is None:
         from hocket.fusing import validation_samples
@@ -72,66 +73,22 @@ def _parser() -> argparse.ArgumentParser:
         "--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace recordings that exist already")
-    _add_controls(parser)
+    _add_options(parser)
     parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=0, help="which validation samples are drawn (0)")
     return parser
 
 
-def _add_controls(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what it should sound like")
-    group.add_argument(
-        "--input_amount",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="of the input: 0 none, 1 balanced, up to 4",
-    )
-    group.add_argument(
-        "--target_amount", type=float, default=1.0, metavar="X", help="of the target, likewise"
-    )
-    group.add_argument(
-        "--reattack",
-        type=float,
-        default=0.0,
-        metavar="X",
-        help="how much louder the target is struck at the input's onsets: 0 as learned, 1 twice as loud, up to 4",
-    )
-    group.add_argument(
-        "--align",
-        choices=("none", "tempo", "beats"),
-        default="none",
-        help="stretch the target, pitch kept, to the input's tempo, or beat by beat (none)",
-    )
-    group.add_argument(
-        "--length",
-        choices=("input", "target", "shortest", "longest"),
-        default="input",
-        help="whose length the output has (input)",
-    )
-    group.add_argument(
-        "--fit",
-        choices=("loop", "stretch"),
-        default="loop",
-        help="what fills a source that is too short (loop)",
-    )
-    group.add_argument("--sample_rate", type=int, metavar="HZ", help="of the output (the input's)")
-    group.add_argument("--channels", type=int, metavar="N", help="of the output (the input's)")
-
-
-def _fuse_options(options: argparse.Namespace) -> "FuseOptions":
-    from hocket.fusing import FuseOptions
-    from hocket.model.mixing import Controls
-
-    return FuseOptions(
-        controls=Controls(options.input_amount, options.target_amount, options.reattack),
-        align=options.align,
-        length=options.length,
-        fit=options.fit,
-        sample_rate=options.sample_rate,
-        num_channels=options.channels,
-    )
+    for option in table():
+        how: dict[str, Any] = {"default": option.default, "help": option.help, "dest": option.name}
+        if isinstance(option, Choice):
+            how["choices"] = tuple(option.labels)
+        elif isinstance(option, Number):
+            how |= {"type": option.type, "metavar": option.metavar}
+        group.add_argument(f"--{option.flag or option.name}", **how)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -208,7 +165,7 @@ def _device(name: str) -> str:
 def _fuse_several(
     fuser: "Fuser",
     pairs: "list[SourcePair]",
-    wanted: "FuseOptions",
+    wanted: FuseOptions,
     options: argparse.Namespace,
 ) -> int:
     """One file a row and a table of what became of each; a bad row does not stop the others."""
@@ -232,18 +189,17 @@ def _fuse_several(
 
 
 def _fuse_pair(
-    fuser: "Fuser", pair: "SourcePair", wanted: "FuseOptions", options: argparse.Namespace
+    fuser: "Fuser", pair: "SourcePair", wanted: FuseOptions, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Fuses, writes and draws one pair, says what it is, and gives what a table tells of it."""
     from hocket.audio.streams import work_folder
-    from hocket.fusing import fusing_pair
 
     places = _places(pair, options)
     begin = time.perf_counter()
     with (
         audio_progress(_expected_seconds(pair, wanted)) as progress,
-        fusing_pair(
-            fuser, pair, options=wanted, folder=work_folder(places.sound.parent), on_progress=progress
+        fuser.fusing_pair(
+            pair, options=wanted, folder=work_folder(places.sound.parent), on_progress=progress
         ) as fusion,
     ):
         seconds = time.perf_counter() - begin
@@ -256,10 +212,10 @@ def _fuse_pair(
         return {"output": places.sound.name, "error": ""} | told | fusion.mask_figures
 
 
-def _expected_seconds(pair: "SourcePair", wanted: "FuseOptions") -> float:
+def _expected_seconds(pair: "SourcePair", wanted: FuseOptions) -> float:
     """How long the output will be, for the progress; alignment may change that a little."""
     from hocket import audio
-    from hocket.fusing.batch import SAMPLE_SECONDS
+    from hocket.fusing.fuser import SAMPLE_SECONDS
 
     if pair.starts_seconds is not None:
         return SAMPLE_SECONDS

@@ -6,7 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ def save(
         "diagnosis": None,
         "masks": fusion.mask_figures,
         "levels": dict(zip(("input", "target"), fusion.levels, strict=True)),
-        "options": asdict(fusion.options),
+        "options": fusion.options.as_json(),
         "notes": [*fusion.notes, NOT_JUDGED],
         "config": fuser.metadata.get("config"),
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hocket.model.result import Masks
+from hocket.model.masks import Masks
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Fusing with trained weights: latents to audio to files, each step usable by itself."""
 
-from hocket.fusing.batch import SourcePair, from_pairs, fusing_pair, validation_samples
-from hocket.fusing.fuser import FusedFacts, FusedFile, Fuser
-from hocket.fusing.fusion import Fusion
-from hocket.fusing.options import FuseOptions
+from hocket.fusing.fuser import FusedFile, Fuser, SourcePair, from_pairs, validation_samples
+from hocket.fusing.ladder import FusedFacts, Fusion
+from hocket.options import FuseOptions
 
 __all__ = [
     "FuseOptions",
@@ -13,6 +12,5 @@ __all__ = [
     "Fusion",
     "SourcePair",
     "from_pairs",
-    "fusing_pair",
     "validation_samples",
 ]

@@ -1,6 +1,6 @@
-"""A trained model that fuses recordings of any rate, channels and length."""
+"""A trained model that fuses recordings of any rate, channels and length: one pair, or many."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,17 @@ from hocket import audio
 from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Workspace, recording, work_folder
 from hocket.audio.views import audible
-from hocket.errors import AudioError
-from hocket.fusing.fusion import Fusion, Progress, fuse_recordings
-from hocket.fusing.options import FuseOptions
-from hocket.fusing.sources import open_sources
+from hocket.data.pairs import Pair
+from hocket.errors import AudioError, CheckpointError
+from hocket.fusing.ladder import Aligned, FusedFacts, Fusion, Progress, fuse_aligned, fuse_files, write
+from hocket.fusing.sources import Sources
 from hocket.model import FusionModel
 from hocket.model.weights import default_weights, find_checkpoint, load_model
+from hocket.options import FuseOptions
+
+SAMPLE_SECONDS = 10.0
+SILENCE_RMS = 1e-3
+MAX_DRAWS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +43,30 @@ class FusedFile:
     options: FuseOptions
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, fusion: Fusion) -> "FusedFile":
+        """The same with all its recordings in memory."""
+        masks = fusion.masks.store.read(0, fusion.masks.num_frames)
+        return cls(
+            audio=fusion.output.whole(),
+            input=fusion.input.whole(),
+            target=fusion.target.whole(),
+            mask_figures=fusion.mask_figures,
+            masks=(masks[0], masks[1]),
+            levels=fusion.levels,
+            options=fusion.options,
+            notes=fusion.notes,
+        )
 
-@dataclass(frozen=True)
-class FusedFacts:
-    """What was written to a file, without the sound of it."""
 
-    path: Path
-    sample_rate: int
-    num_channels: int
-    num_samples: int
-    mask_figures: dict[str, float]
-    levels: tuple[float, float]
-    options: FuseOptions
-    notes: tuple[str, ...] = ()
+@dataclass(frozen=True, eq=False)
+class SourcePair:
+    """Two sources to fuse: files, and where in them to start (None: the whole file)."""
+
+    name: str
+    input: Path
+    target: Path
+    starts_seconds: tuple[float, float] | None = None
 
 
 class Fuser:
@@ -86,7 +102,7 @@ class Fuser:
             AudioError: one of them cannot be read, is silent, or too short; the sentence names it.
         """
         with self.fusing(input_path, target_path, options=options, on_progress=on_progress) as fusion:
-            return in_memory(fusion)
+            return FusedFile.of(fusion)
 
     def fuse_to_file(
         self,
@@ -111,17 +127,7 @@ class Fuser:
         with self.fusing(
             input_path, target_path, options=options, folder=folder, on_progress=on_progress
         ) as fusion:
-            audio.save(output_path, fusion.output, encoding=encoding)
-            return FusedFacts(
-                path=output_path,
-                sample_rate=fusion.output.sample_rate,
-                num_channels=fusion.output.num_channels,
-                num_samples=fusion.output.num_samples,
-                mask_figures=fusion.mask_figures,
-                levels=fusion.levels,
-                options=fusion.options,
-                notes=fusion.notes,
-            )
+            return write(fusion, output_path, encoding=encoding)
 
     @contextmanager
     def fusing(
@@ -142,26 +148,40 @@ class Fuser:
         Raises:
             AudioError: see `fuse_files`; or the folder has no room.
         """
-        options = options or FuseOptions()
         with Workspace(folder) as workspace:
-            input, target, notes = open_sources(
-                input_path,
-                target_path,
-                model=self.model,
-                options=options,
+            yield fuse_files(
+                self.model,
+                (input_path, target_path),
+                options=options or FuseOptions(),
                 workspace=workspace,
                 on_read=on_read,
-            )
-            yield fuse_recordings(
-                self.model,
-                input,
-                target,
-                names=(str(input_path), str(target_path)),
-                options=options,
-                workspace=workspace,
-                notes=notes,
                 on_progress=on_progress,
             )
+
+    @contextmanager
+    def fusing_pair(
+        self,
+        pair: SourcePair,
+        *,
+        options: FuseOptions | None = None,
+        folder: str | Path | None = None,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Fusion]:
+        """A fusion of whole files, or of the excerpts that a pair names; see `fusing`."""
+        if pair.starts_seconds is None:
+            with self.fusing(
+                pair.input, pair.target, options=options, folder=folder, on_progress=on_progress
+            ) as fusion:
+                yield fusion
+            return
+        excerpts = [
+            _excerpt(path, start, self.model.sample_rate)
+            for path, start in zip((pair.input, pair.target), pair.starts_seconds, strict=True)
+        ]
+        length = min(excerpt.num_samples for excerpt in excerpts)
+        first, second = (Audio(e.samples[:, :length], e.sample_rate) for e in excerpts)
+        names = (str(pair.input), str(pair.target))
+        yield self._fused(first, second, names=names, options=options, on_progress=on_progress)
 
     def fuse(
         self,
@@ -181,30 +201,77 @@ class Fuser:
             raise AudioError(
                 "input and target differ in rate, channels or length: bring them together first."
             )
-        with Workspace() as workspace:
-            fusion = fuse_recordings(
-                self.model,
-                audible(recording(input)),
-                audible(recording(target)),
-                names=("the input", "the target"),
-                options=options or FuseOptions(),
-                workspace=workspace,
-                notes=notes,
-                on_progress=on_progress,
-            )
-            return in_memory(fusion)
+        names = ("the input", "the target")
+        return FusedFile.of(
+            self._fused(input, target, names=names, options=options, notes=notes, on_progress=on_progress)
+        )
+
+    def _fused(
+        self,
+        input: Audio,
+        target: Audio,
+        *,
+        names: tuple[str, str],
+        options: FuseOptions | None,
+        notes: tuple[str, ...] = (),
+        on_progress: Progress | None,
+    ) -> Fusion:
+        sources = Sources(audible(recording(input)), audible(recording(target)), names, notes)
+        return fuse_aligned(
+            self.model,
+            Aligned.of(sources),
+            options=options or FuseOptions(),
+            workspace=Workspace(),
+            on_progress=on_progress,
+        )
 
 
-def in_memory(fusion: Fusion) -> FusedFile:
-    """The same with all its recordings in memory."""
-    masks = fusion.score.store.read(0, fusion.score.num_frames)
-    return FusedFile(
-        audio=fusion.output.whole(),
-        input=fusion.input.whole(),
-        target=fusion.target.whole(),
-        mask_figures=fusion.mask_figures,
-        masks=(masks[0], masks[1]),
-        levels=fusion.levels,
-        options=fusion.options,
-        notes=fusion.notes,
+def from_pairs(pairs: Sequence[Pair]) -> list[SourcePair]:
+    """The rows of a pairs file as whole recordings to fuse."""
+    return [SourcePair(pair.name, pair.input, pair.target) for pair in pairs]
+
+
+def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list[SourcePair]:
+    """Excerpts of 10 s of songs that the run held out, drawn by the seed.
+
+    Raises:
+        CheckpointError: the checkpoint names no validation songs.
+        AudioError: one of the songs is no longer where it was.
+    """
+    pairs = [tuple(map(Path, pair)) for pair in fuser.metadata.get("validation_pairs", [])]
+    songs = [Path(song) for song in fuser.metadata.get("validation_songs", [])]
+    if not pairs and len(songs) < 2:
+        raise CheckpointError(
+            f"{fuser.checkpoint} names no validation songs: give an input and a target, or --pairs."
+        )
+    samples = []
+    for index in range(num_samples):
+        random = np.random.default_rng([seed, index])
+        if pairs:
+            first, second = pairs[random.integers(len(pairs))]
+        else:
+            first, second = (songs[number] for number in random.choice(len(songs), 2, replace=False))
+        starts = (_start(first, random), _start(second, random))
+        samples.append(SourcePair(f"{index:03d}", first, second, starts))
+    return samples
+
+
+def _start(path: Path, random: np.random.Generator) -> float:
+    """The start of an excerpt that has sound in it."""
+    room = max(0.0, audio.info(path).duration_seconds - SAMPLE_SECONDS)
+    for _ in range(MAX_DRAWS):
+        start = float(random.uniform(0.0, room))
+        excerpt = audio.load(path, mono=True, start_seconds=start, duration_seconds=SAMPLE_SECONDS)
+        if np.sqrt(np.mean(excerpt.samples**2)) >= SILENCE_RMS:
+            return start
+    raise AudioError(f"{path} is silent in {MAX_DRAWS} places looked at: train without it.")
+
+
+def _excerpt(path: Path, start_seconds: float, sample_rate: int) -> Audio:
+    return audio.load(
+        path,
+        sample_rate=sample_rate,
+        mono=True,
+        start_seconds=start_seconds,
+        duration_seconds=SAMPLE_SECONDS,
     )

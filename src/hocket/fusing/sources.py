@@ -1,36 +1,96 @@
-"""Two files as two recordings of one rate, as many channels and one length, by the options' rules."""
+"""The first rung: two files as two recordings of one rate in as many channels, which have sound in them."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from hocket import audio
-from hocket.audio import MAX_SAMPLES, Audio, AudioInfo
+from hocket.audio import MAX_SAMPLES, AudioInfo
 from hocket.audio.resampling import resampled_length
-from hocket.audio.sound import require_enough
+from hocket.audio.sound import SILENCE_DB, peak, require_enough
 from hocket.audio.streamed_files import decode
-from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
-from hocket.audio.views import Resampled, Spread, audible, folded
+from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
+from hocket.audio.views import Resampled, Spread, Watched, audible, folded
+from hocket.codec import SpectralCodec
 from hocket.errors import AudioError
-from hocket.fusing.alignment import MOST_RATIO, align_target
-from hocket.fusing.fusion import Level
-from hocket.fusing.lengths import match_lengths
+from hocket.fusing.alignment import MOST_RATIO
 from hocket.fusing.masks import mask_bytes
-from hocket.fusing.options import FuseOptions
-from hocket.fusing.views import Cut, Faded, Looped, Watched
 from hocket.hearing import MINIMUM_SECONDS
-from hocket.model import FusionModel
+from hocket.options import FuseOptions
+
+SILENCE_RMS = 1e-5
+RUN_SAMPLES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Two recordings of one rate, in as many channels.
+
+    `names` are what errors call them; `notes` say in plain words what was done to bring them together.
+    """
+
+    input: Recording
+    target: Recording
+    names: tuple[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> Iterator[tuple[Recording, str]]:
+        """Input and target, each with its name."""
+        return zip((self.input, self.target), self.names, strict=True)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Root mean square over all channels, and the largest magnitude."""
+
+    rms: float
+    peak: float
+
+    @classmethod
+    def of(cls, source: Recording) -> "Level":
+        """Measured part by part."""
+        energy, highest = 0.0, 0.0
+        for block in source.blocks():
+            energy += sum(map(_energy, block))
+            highest = max(highest, peak(block))
+        return cls(math.sqrt(energy / max(1, source.num_samples * source.num_channels)), highest)
+
+
+def _energy(channel: np.ndarray) -> float:
+    """Sum of squares: a few thousand at a time in single precision, and all of them in double."""
+    whole = len(channel) // RUN_SAMPLES * RUN_SAMPLES
+    runs, rest = channel[:whole].reshape(-1, RUN_SAMPLES), channel[whole:]
+    return float(np.einsum("rs,rs->r", runs, runs).sum(dtype=np.float64)) + float(np.dot(rest, rest))
+
+
+def sounding(source: Recording, name: str) -> Level:
+    """The level of what has to sound.
+
+    Raises:
+        AudioError: it is silent.
+    """
+    level = Level.of(source)
+    if level.rms >= SILENCE_RMS and level.peak >= 10 ** (SILENCE_DB / 20):
+        return level
+    rms_db = f"RMS {20 * math.log10(level.rms):.0f} dBFS" if level.rms > 0 else "no sound at all"
+    raise AudioError(
+        f"{name} is almost silent over the part that is used ({rms_db}): give a recording with sound in it."
+    )
 
 
 def open_sources(
-    input_path: str | Path,
-    target_path: str | Path,
+    paths: tuple[str | Path, str | Path],
     *,
-    model: FusionModel,
+    codec: SpectralCodec,
     options: FuseOptions,
     workspace: Workspace,
-    on_read: Callable[[], None] | None = None,
-) -> tuple[Recording, Recording, tuple[str, ...]]:
-    """Both files as they will be fused, and notes of what was done to bring them together.
+    on_read: Callable[[], None],
+) -> Sources:
+    """An input's and a target's file at the rate and in the channels that the output will have.
 
     `on_read` is called whenever a source is read, here (every minute of it at the least) and later, and may raise to
     stop the work.
@@ -39,37 +99,21 @@ def open_sources(
         AudioError: one of them cannot be read, is silent or too short, or there is no room for the work; the sentence
             names the file or the folder.
     """
-    paths = (input_path, target_path)
-    _require_room([audio.info(path) for path in paths], model, options, workspace)
-    on_read = on_read or (lambda: None)
-    input = _at_rate(audible(Watched(decode(input_path, workspace), on_read)), options.sample_rate, workspace)
-    _require_sound(input, input_path)
-    target = _at_rate(audible(Watched(decode(target_path, workspace), on_read)), input.sample_rate, workspace)
-    _require_sound(target, target_path)
-    wanted = options.num_channels or input.num_channels
+    _require_room([audio.info(path) for path in paths], codec, options, workspace)
+    opened: list[Recording] = []
+    for path in paths:
+        rate = opened[0].sample_rate if opened else options.sample_rate
+        source = _at_rate(audible(Watched(decode(path, workspace), on_read)), rate, workspace)
+        highest, seconds = Level.of(source).peak, source.duration_seconds
+        require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=MINIMUM_SECONDS)
+        opened.append(source)
+    wanted = options.num_channels or opened[0].num_channels
+    # Watched again, as a resampled source is a copy that nobody watches.
     input, target = (
-        source if source.num_channels == wanted else Spread(folded(source), wanted)
-        for source in (input, target)
+        Watched(source if source.num_channels == wanted else Spread(folded(source), wanted), on_read)
+        for source in opened
     )
-    # Again, as a resampled source is a copy that nobody watches.
-    input, target = Watched(input, on_read), Watched(target, on_read)
-    alignment = align_target(target, input, mode=options.align, workspace=workspace)
-    first, second, note = match_lengths(
-        input,
-        alignment.target,
-        length=options.length,
-        fit=options.fit,
-        beat_seconds=alignment.beat_seconds,
-        workspace=workspace,
-    )
-    spoken = (alignment.note if options.align != "none" else "", note)
-    sources = _ending_softly(first), _ending_softly(second)
-    return *sources, tuple(note for note in spoken if note)
-
-
-def _ending_softly(source: Audio | Recording) -> Recording:
-    """A source that was cut ends in the middle of its sound, which the output must not."""
-    return Faded(source) if isinstance(source, Cut | Looped) else recording(source)
+    return Sources(input, target, (str(paths[0]), str(paths[1])))
 
 
 def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -> Recording:
@@ -79,18 +123,8 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
     return workspace.keep(Resampled(source, sample_rate))
 
 
-def _require_sound(source: Recording, path: str | Path) -> None:
-    """As `hocket.audio.require_sound`, part by part."""
-    require_enough(
-        path,
-        duration_seconds=source.duration_seconds,
-        highest=Level.of(source).peak,
-        minimum_seconds=MINIMUM_SECONDS,
-    )
-
-
 def _require_room(
-    infos: list[AudioInfo], model: FusionModel, options: FuseOptions, workspace: Workspace
+    infos: list[AudioInfo], codec: SpectralCodec, options: FuseOptions, workspace: Workspace
 ) -> None:
     """Looks before the work begins whether the output may be written and its files fit on the disk."""
     rate = options.sample_rate or infos[0].sample_rate
@@ -115,11 +149,9 @@ def _require_room(
             sizes.append(lengths[role] * info.num_channels)
         if options.fit == "stretch" or (options.align != "none" and role == "target"):
             sizes.append(round(MOST_RATIO * lengths[role] * channels))
-    num_frames = 1 + round(length / rate * model.codec.frame_rate)
-    masks = 2 * num_frames * model.codec.dim
+    num_frames = 1 + round(length / rate * codec.frame_rate)
+    masks = 2 * num_frames * codec.dim
     num_bytes = SAMPLE_BYTES * sum(size for size in sizes if not workspace.holds(size))
-    num_bytes += (
-        0 if workspace.holds(masks) else mask_bytes(model.codec.dim, num_frames, model.codec.frame_rate)
-    )
+    num_bytes += 0 if workspace.holds(masks) else mask_bytes(codec.dim, num_frames, codec.frame_rate)
     if num_bytes:
         workspace.require(num_bytes, what=f"fusing {infos[0].path} and {infos[1].path}")

@@ -3,7 +3,8 @@
 from hocket.model.agent import AgentConfig, CreativeAgent
 from hocket.model.cascade import Cascade, CascadeConfig
 from hocket.model.fusion import FusionModel, ModelConfig
-from hocket.model.result import FusionResult, Masks, Stage
+from hocket.model.masks import Masks
+from hocket.model.result import FusionResult, Stage
 from hocket.model.weights import load_model
 
 __all__ = [

@@ -9,13 +9,9 @@ from torch import Tensor, nn
 
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model.agent import AgentConfig
-from hocket.model.arrangement import CHUNK_SECONDS, arrange
 from hocket.model.cascade import Cascade, CascadeConfig
-from hocket.model.ends import quiet_ends
-from hocket.model.mixing import Grid, mix_down
 from hocket.model.places import Places
-from hocket.model.result import FusionResult
-from hocket.model.waveforms import Sources, Waveform
+from hocket.model.result import FusionResult, Waveform
 from hocket.typed import check_range, check_types
 
 MAX_RATE_HZ, MAX_FFT_SIZE = 192_000, 2**15
@@ -69,39 +65,27 @@ class FusionModel(nn.Module):
         decode = partial(self.decode, length=input_audio.shape[-1])
         return FusionResult(input_latent, target_latent, places, self.cascade(places), decode)
 
-    @torch.inference_mode()
     def inference(
-        self, input_audio: Waveform, target_audio: Waveform, *, chunk_seconds: float = CHUNK_SECONDS
+        self, input_audio: Waveform, target_audio: Waveform, *, chunk_seconds: float | None = None
     ) -> Waveform:
         """The fused waveform of two recordings at the model's rate, in the shape and kind of the larger of them.
 
         Takes `[samples]`, `[channels, samples]` or `[batch, channels, samples]`, tensors or arrays; mono meets stereo
         as two equal channels, the longer recording is cut to the shorter. Sources are first brought to the same
-        loudness; the output has that of the input. Long recordings are fused in chunks that overlap.
+        loudness; the output has that of the input. Long recordings are fused in chunks of 24 s that overlap.
 
         Raises:
             AudioError: a source is shorter than 0.1 s, silent, not finite, or of a shape that does not fit the other.
         """
-        sources = Sources.prepare(input_audio, target_audio, sample_rate=self.sample_rate, device=self.device)
+        # The one import that goes up: whoever has a model can fuse with it, the same way as files are fused.
+        from hocket.fusing.arrays import fuse_arrays
+
         was_training = self.training
         self.eval()
         try:
-            arrangement = arrange(self, sources.input, sources.target, chunk_seconds=chunk_seconds)
-            output = mix_down(
-                arrangement, sources.input, sources.target, grid=Grid.of(self.codec), codec=self.codec
-            )
-            ends = quiet_ends(
-                lambda start, stop: output[..., start:stop],
-                lambda start, stop: (sources.input[..., start:stop], sources.target[..., start:stop]),
-                arrangement,
-                output.shape[-1],
-                sample_rate=self.sample_rate,
-            )
-            for start, samples in ends:
-                output[..., start : start + samples.shape[-1]] = samples
+            return fuse_arrays(self, input_audio, target_audio, chunk_seconds=chunk_seconds)
         finally:
             self.train(was_training)
-        return sources.restore(output)
 
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """The waveform `[b, c, length]` of a latent `[b, c, d, t]`."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hocket.model.result import Masks
+from hocket.model.masks import Masks
 from hocket.signal.grouping import Grouping, pair_sums
 
 

@@ -3,47 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
+import numpy as np
 from torch import Tensor
 
+from hocket.model.masks import Masks
+from hocket.model.places import Places
 from hocket.signal.grouping import Grouping
 
-if TYPE_CHECKING:
-    from hocket.model.places import Places
-
-
-@dataclass(frozen=True)
-class Masks:
-    """How much of each source goes into the output: `input` and `target`, each `[b, d, t]`, at least 0."""
-
-    input: Tensor
-    target: Tensor
-
-    @property
-    def overlap(self) -> Tensor:
-        """Mean product of the two masks, per example `[b]`; flat masks of 0.5 give 0.25."""
-        return (self.input * self.target).mean(dim=(1, 2))
-
-    @property
-    def complementarity(self) -> Tensor:
-        """`1 - overlap`, per example `[b]`; 0.75 is nothing learned, 1 is every place given to one voice."""
-        return 1.0 - self.overlap
-
-    @property
-    def coverage(self) -> Tensor:
-        """Mean of both masks' sum, per example `[b]`; 1 when every place is used once."""
-        return (self.input + self.target).mean(dim=(1, 2))
-
-    @property
-    def means(self) -> tuple[Tensor, Tensor]:
-        """Mean input mask and mean target mask, per example `[b]` each."""
-        return self.input.mean(dim=(1, 2)), self.target.mean(dim=(1, 2))
-
-    @property
-    def variance(self) -> Tensor:
-        """Variance of the two masks over places, averaged, per example `[b]`; 0 is a flat mask."""
-        return (_variance(self.input) + _variance(self.target)) / 2
+Waveform: TypeAlias = Tensor | np.ndarray
+"""What comes in from anybody and goes out to them."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +31,7 @@ class Stage:
     @cached_property
     def masks(self) -> Masks:
         """The masks of all latent channels, `[b, d, t]`."""
-        both = (self.place_masks.input, self.place_masks.target)
-        return Masks(*(self.grouping.spread(mask.transpose(1, 2)).transpose(1, 2) for mask in both))
+        return self.place_masks.spread(self.grouping)
 
     @cached_property
     def tone(self) -> Tensor:
@@ -89,7 +58,7 @@ class FusionResult:
 
     input_latent: Tensor
     target_latent: Tensor
-    places: "Places"
+    places: Places
     stages: tuple[Stage, ...]
     decode: Callable[[Tensor], Tensor]
 
@@ -146,8 +115,3 @@ class FusionResult:
 def _share(stage: Stage, voice: int, latent: Tensor) -> Tensor:
     mask = (stage.masks.input, stage.masks.target)[voice]
     return (stage.gains[:, voice, :, None] * mask)[:, None] * latent
-
-
-def _variance(mask: Tensor) -> Tensor:
-    """Over all places, `[b]`; torch's own takes several times as long."""
-    return (mask - mask.mean(dim=(1, 2), keepdim=True)).square().mean(dim=(1, 2))

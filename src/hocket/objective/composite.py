@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-from hocket.model.result import FusionResult, Masks
+from hocket.model.masks import Masks
+from hocket.model.result import FusionResult
 from hocket.objective import terms, texture
 from hocket.signal.scene import Scene, Voice
 from hocket.typed import check_range, check_types

@@ -7,7 +7,7 @@ no more.
 import torch.nn.functional as F
 from torch import Tensor
 
-from hocket.model.result import Masks
+from hocket.model.masks import Masks
 from hocket.signal.harmony import chroma_similarity
 from hocket.signal.scene import Scene
 from hocket.signal.similarity import pearson

@@ -16,10 +16,10 @@ from starlette.routing import Route
 from hocket.studio import following, results, sources
 from hocket.studio.answers import JSONResponse
 from hocket.studio.guard import Guard
+from hocket.studio.requests import RequestError
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio
 from hocket.studio.store import FullError, GoneError, TooLargeError
-from hocket.studio.wishes import WishError
 
 PAGE = Path(__file__).parent / "page"
 MEDIA_TYPES = {
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(Guard, settings=settings)],
         exception_handlers={
             HTTPException: _told,
-            WishError: _because(422),
+            RequestError: _because(422),
             GoneError: _because(404),
             FullError: _because(429),
             TooLargeError: _because(413),

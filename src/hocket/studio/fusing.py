@@ -14,19 +14,20 @@ import numpy as np
 from hocket import audio, files
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import Workspace
+from hocket.audio.views import Cut, Watched, folded
 from hocket.errors import AudioError, HocketError
 from hocket.studio.intake import in_users_words
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
+from hocket.studio.requests import ROLES
 from hocket.studio.settings import Settings
 from hocket.studio.sound import EXACT, Played, measure
 from hocket.studio.store import Draft, Kept
-from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told
 
 if TYPE_CHECKING:
-    from hocket.fusing import FuseOptions, Fuser, Fusion
+    from hocket.fusing import Fuser, Fusion
 
 VOICES = (*ROLES, "output")
 PICTURE = "sources.png"
@@ -86,7 +87,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
     with fuser.fusing(
         paths["input"],
         paths["target"],
-        options=_options(job),
+        options=job.request.options,
         folder=job.draft.folder,
         on_progress=lambda share: job.report(0.02 + (FUSED - 0.02) * share),
         on_read=job.check,
@@ -106,7 +107,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
             "num_channels": fusion.output.num_channels,
             "input_name": job.names[0],
             "target_name": job.names[1],
-            "options": job.wish.options(),
+            "options": job.request.as_json(),
             "mask_figures": fusion.mask_figures,
             "levels": dict(zip(ROLES, fusion.levels, strict=True)),
             "shares": _shares(fuser, fusion),
@@ -129,10 +130,8 @@ def _claim(job: Job, paths: dict[str, Path]) -> None:
 
 def _cut(job: Job, role: str, path: Path) -> None:
     """Leaves the wanted part of a source in its file; where that is all of it, the file stays as it is."""
-    from hocket.fusing.views import Cut, Watched
-
     info = audio.info(path)
-    region = job.wish.region(role, info.duration_seconds)
+    region = job.request.region(role, info.duration_seconds)
     if region is None:
         return
     start, end = (round(seconds * info.sample_rate) for seconds in region)
@@ -142,23 +141,8 @@ def _cut(job: Job, role: str, path: Path) -> None:
         audio.save(path, Cut(whole, min(end, whole.num_samples) - start, first=start), encoding="float32")
 
 
-def _options(job: Job) -> "FuseOptions":
-    from hocket.fusing import FuseOptions
-    from hocket.model.mixing import Controls
-
-    wish = job.wish
-    return FuseOptions(
-        controls=Controls(wish.input_amount, wish.target_amount, wish.reattack),
-        align=wish.align,  # type: ignore[arg-type]
-        length=wish.length,  # type: ignore[arg-type]
-        fit=wish.fit,  # type: ignore[arg-type]
-    )
-
-
 def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
     """The same fusion, which says when it is read: so a job that is cancelled stops where it reads next."""
-    from hocket.fusing.views import Watched
-
     return replace(
         fusion,
         output=Watched(fusion.output, on_read),
@@ -169,7 +153,7 @@ def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
 
 def _shares(fuser: "Fuser", fusion: "Fusion") -> list[dict[str, Any]]:
     """Who gave what in each range of pitch, in words for a page."""
-    from hocket.fusing.shares import shares
+    from hocket.fusing.judging import shares
 
     return [
         {
@@ -233,9 +217,7 @@ def _judged(fusion: "Fusion") -> dict[str, Any]:
 
 def _picture(fuser: "Fuser", fusion: "Fusion") -> bytes:
     """The output's spectrogram in the colours of its sources, all of it however long."""
-    from hocket.audio.views import folded
-
-    codec, store, output = fuser.model.codec, fusion.score.store, folded(fusion.output)
+    codec, store, output = fuser.model.codec, fusion.masks.store, folded(fusion.output)
     bin_hz = None if codec.bin_hz is None else codec.bin_hz.numpy()
     if output.num_samples > LONG_SAMPLES:
         return coloured_long(store.read, store.num_frames, output, frame_rate=codec.frame_rate, bin_hz=bin_hz)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from hocket.errors import HocketError
 from hocket.studio.faults import explain
+from hocket.studio.requests import FuseRequest
 from hocket.studio.store import Draft, FullError, Kept
-from hocket.studio.wishes import Wish
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -31,7 +31,7 @@ class Job:
     """A fusion that was asked for; `draft` is where its files lie until it has ended."""
 
     id: str
-    wish: Wish
+    request: FuseRequest
     names: tuple[str, str]
     draft: Draft
     state: State = "queued"
@@ -81,7 +81,7 @@ class Jobs:
             self._is_wanted = True
             self._changed.notify_all()
 
-    def submit(self, wish: Wish, names: tuple[str, str], draft: Draft) -> Job:
+    def submit(self, request: FuseRequest, names: tuple[str, str], draft: Draft) -> Job:
         """Puts a job at the end of the queue; the draft is the job's from here on.
 
         Raises:
@@ -91,7 +91,7 @@ class Jobs:
             if len(self._waiting) >= self._max_waiting or self._is_stopped:
                 raise FullError(f"{len(self._waiting)} jobs are waiting already: try again in a minute.")
             self._forget()
-            job = Job(secrets.token_urlsafe(16), wish, names, draft)
+            job = Job(secrets.token_urlsafe(16), request, names, draft)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._changed.notify_all()

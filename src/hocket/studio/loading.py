@@ -16,7 +16,6 @@ def load_libraries() -> None:
     """Imports all that the studio's threads import when they need it; waits for another thread that is at it."""
     with _lock:
         import hocket.fusing.judging
-        import hocket.fusing.shares
         import hocket.pictures.masks
         import hocket.pictures.png
         import hocket.report.panels

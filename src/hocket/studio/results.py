@@ -18,11 +18,11 @@ from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, VOICES, played_name
 from hocket.studio.jobs import Job
+from hocket.studio.requests import ROLES, parse_request
 from hocket.studio.sound import EXACT
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
-from hocket.studio.wishes import ROLES, parse_wish
 
 DOWNLOADS = {"wav": "audio/wav", "flac": "audio/flac"}
 GONE_JOB = "This job is not here, or no longer: fuse again."
@@ -31,14 +31,14 @@ GONE_JOB = "This job is not here, or no longer: fuse again."
 async def submit(request: Request) -> Response:
     """Puts a fusion into the queue."""
     studio: Studio = request.app.state.studio
-    wish = parse_wish(await read_json(request, idle_seconds=studio.settings.idle_seconds))
-    sources = [studio.store.get("source", getattr(wish, role)) for role in ROLES]
+    wanted = parse_request(await read_json(request, idle_seconds=studio.settings.idle_seconds))
+    sources = [studio.store.get("source", getattr(wanted, role)) for role in ROLES]
     for role, source in zip(ROLES, sources, strict=True):
-        wish.region(role, source.facts["seconds"])
+        wanted.region(role, source.facts["seconds"])
     draft = studio.store.draft()
     try:
         await anyio.to_thread.run_sync(_borrow, draft, sources)
-        job = studio.jobs.submit(wish, (sources[0].facts["name"], sources[1].facts["name"]), draft)
+        job = studio.jobs.submit(wanted, (sources[0].facts["name"], sources[1].facts["name"]), draft)
     except BaseException:
         draft.close()
         raise

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hocket.errors import CheckpointError
+from hocket.studio.requests import printable
 from hocket.studio.store import GoneError
-from hocket.studio.wishes import printable
 
 LOG = "log.jsonl"
 MAX_DEPTH, MAX_RUNS, MAX_FOLDERS = 3, 500, 5_000

@@ -18,11 +18,11 @@ from hocket.errors import AudioError, HocketError
 from hocket.hearing import MINIMUM_SECONDS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
+from hocket.studio.requests import page_options, printable
 from hocket.studio.settings import Settings
 from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, GoneError
-from hocket.studio.wishes import OPTIONS, RANGES, printable
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 MPEG4 = ("M4A", "AAC")
@@ -46,8 +46,7 @@ async def about(request: Request) -> Response:
             "min_seconds": MINIMUM_SECONDS,
             "formats": [*FORMATS, *(MPEG4 if _reads_mpeg4() else ())],
             "has_runs": settings.runs is not None,
-            "options": {name: list(allowed) for name, allowed in OPTIONS.items()},
-            "ranges": RANGES,
+            "options": [option.as_json() for option in page_options()],
         }
     )
 

@@ -1,37 +1,19 @@
-/** What a musician may turn: three amounts and three choices, each with a line that says what it does. */
+/** What a musician may turn, as the server lists it: sliders and choices, each with a line that says what it does. */
 
 import { el } from "./dom.js";
 
-const AMOUNTS = {
-  input_amount: ["Input amount", "How much of the input: 1 as balanced, 0 none."],
-  target_amount: ["Target amount", "How much of the target, likewise."],
-  reattack: ["Re-attack", "How hard chords are struck again on the input's beats: 0 as learned, 1 twice as loud."],
-};
-
-const CHOICES = {
-  align: [
-    "Align",
-    "Stretch the target, pitch kept, to the input's tempo or beats.",
-    { none: "No, as it is", tempo: "To the tempo", beats: "Beat by beat" },
-  ],
-  length: [
-    "Length",
-    "Whose length the new piece has.",
-    { input: "The input's", target: "The target's", shortest: "The shorter", longest: "The longer" },
-  ],
-  fit: ["If one is shorter", "What fills it up.", { loop: "Repeat it", stretch: "Stretch it" }],
-};
+/** The options of `hocket.options` that a page shows. */
+let table = [];
 
 export class Controls {
   constructor(place, about) {
+    table = about.options;
     this.defaults = {};
     this.fields = {};
-    for (const name of Object.keys(AMOUNTS)) place.append(this.amount(name, about.ranges[name]));
-    for (const name of Object.keys(CHOICES)) place.append(this.choice(name, about.options[name]));
+    for (const option of table) place.append(option.choices ? this.choice(option) : this.number(option));
   }
 
-  amount(name, { min, max, default: usual }) {
-    const [title, words] = AMOUNTS[name];
+  number({ name, title, words, minimum: min, maximum: max, default: usual }) {
     const shared = { min, max, value: usual, "aria-describedby": `${name}-words` };
     const slider = el("input", { ...shared, type: "range", step: 0.05, id: name });
     const number = el("input", { ...shared, type: "number", step: "any", "aria-label": `${title} as a number` });
@@ -55,11 +37,11 @@ export class Controls {
     );
   }
 
-  choice(name, values) {
-    const [title, words, labels] = CHOICES[name];
+  choice({ name, title, words, choices, default: usual }) {
     const select = el("select", { id: name, "aria-describedby": `${name}-words` });
-    for (const value of values) select.append(el("option", { value }, labels[value] || value));
-    this.defaults[name] = values[0];
+    for (const [value, label] of Object.entries(choices)) select.append(el("option", { value }, label));
+    select.value = usual;
+    this.defaults[name] = usual;
     this.fields[name] = { get: () => select.value, set: (value) => (select.value = value) };
     return el(
       "div",
@@ -83,14 +65,9 @@ export class Controls {
   }
 }
 
-/** What of these options differs from the usual, in a few words: "re-attack 1, beat by beat". */
+/** What of these options differs from the usual, in a few words: "re-attack 1, aligned: beats". */
 export function optionWords(options) {
-  const words = [];
-  if (options.input_amount !== 1) words.push(`input ${options.input_amount}`);
-  if (options.target_amount !== 1) words.push(`target ${options.target_amount}`);
-  if (options.reattack) words.push(`re-attack ${options.reattack}`);
-  if (options.align !== "none") words.push(`aligned: ${options.align}`);
-  if (options.length !== "input") words.push(`length: ${options.length}`);
-  if (options.fit !== "loop") words.push(`fit: ${options.fit}`);
+  const changed = table.filter(({ name, default: usual }) => name in options && options[name] !== usual);
+  const words = changed.map(({ name, brief, choices }) => `${brief}${choices ? ":" : ""} ${options[name]}`);
   return words.join(", ") || "as balanced";
 }

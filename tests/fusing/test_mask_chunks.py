@@ -1,13 +1,13 @@
-"""Long recordings are listened to in chunks; the masks of all chunks make one arrangement."""
+"""Long recordings are listened to in chunks; the masks of all chunks make one track."""
 
 import pytest
 import torch
-from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, stir
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.model import FusionModel, FusionResult
-from hocket.model.arrangement import OVERLAP_SECONDS, Arrangement, _chunks, arrange
+from fusion_samples import RATE_HZ, agents_of, decided, make_model, masks_of, noise, set_gains, stir
+from hocket.fusing.masks import OVERLAP_SECONDS, MaskTrack, _chunks
+from hocket.model import FusionModel
 
 
 @given(data=st.data(), hop=st.sampled_from([1, 3, 8]), fading=st.integers(1, 60))
@@ -27,9 +27,9 @@ def test_chunks_cover_every_frame_with_weights_that_add_up_to_one(
     torch.testing.assert_close(weights, torch.ones_like(weights))
 
 
-def _both(model: FusionModel, num_samples: int) -> tuple[Arrangement, Arrangement]:
+def _both(model: FusionModel, num_samples: int) -> tuple[MaskTrack, MaskTrack]:
     input, target = noise(num_samples, seed=1, channels=2), noise(num_samples, seed=2, channels=2)
-    return tuple(arrange(model, input, target, chunk_seconds=seconds) for seconds in (1e3, 4.0))  # type: ignore[return-value]
+    return tuple(decided(model, input, target, chunk_seconds=seconds) for seconds in (1e3, 4.0))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("num_samples", [4 * RATE_HZ + 1, 6 * RATE_HZ, 9 * RATE_HZ + 777])
@@ -41,9 +41,10 @@ def test_masks_that_stand_still_are_the_same_in_chunks(num_samples: int) -> None
         bias.copy_(torch.linspace(-2.0, 2.0, len(bias)))
         bias[: -3 * model.config.agent.num_bands] = 0.0
     whole, chunked = _both(model, num_samples)
-    assert float(whole.masks.input.std()) > 0.05
-    torch.testing.assert_close(chunked.masks.input, whole.masks.input, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(chunked.masks.target, whole.masks.target, atol=1e-5, rtol=1e-4)
+    expected, found = masks_of(whole), masks_of(chunked)
+    assert float(expected.input.std()) > 0.05
+    torch.testing.assert_close(found.input, expected.input, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.target, expected.target, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(chunked.levels, whole.levels, atol=2e-3, rtol=0.0)
 
 
@@ -58,35 +59,33 @@ def test_a_decided_models_levels_are_those_of_the_whole_recording() -> None:
 def test_a_voice_that_is_muted_stays_so_across_seams() -> None:
     model = make_model(num_stages=1)
     set_gains(model, input=-1e4, target=0.0)
-    chunked = arrange(model, noise(7 * RATE_HZ, seed=1), noise(7 * RATE_HZ, seed=2), chunk_seconds=4.0)
-    assert float(chunked.masks.input.abs().max()) == 0.0
-    torch.testing.assert_close(chunked.masks.target, torch.full_like(chunked.masks.target, 0.5))
+    masks = masks_of(
+        decided(model, noise(7 * RATE_HZ, seed=1), noise(7 * RATE_HZ, seed=2), chunk_seconds=4.0)
+    )
+    assert float(masks.input.abs().max()) == 0.0
+    torch.testing.assert_close(masks.target, torch.full_like(masks.target, 0.5))
 
 
 def test_each_chunk_is_reported_with_the_share_that_is_done() -> None:
     model, shares, lengths = make_model(), [], []
-
-    def on_chunk(result: FusionResult, share: float) -> None:
-        shares.append(share)
-        lengths.append(result.output.shape[-1])
-
+    model.register_forward_pre_hook(lambda _, sources: lengths.append(sources[0].shape[-1]))
     num_samples = 9 * RATE_HZ
-    arrange(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_chunk=on_chunk)
+    decided(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_progress=shares.append)
     hop = model.codec.hop
     overlap = round(OVERLAP_SECONDS * RATE_HZ / hop) * hop
-    assert len(lengths) > 1 and max(lengths) <= 2 * overlap + hop
+    assert len(lengths) == len(shares) > 1 and max(lengths) <= 2 * overlap + hop
     assert shares == sorted(shares) and shares[-1] == 1.0 and all(0 < share <= 1 for share in shares)
     shares.clear()
-    arrange(model, noise(), noise(), on_chunk=on_chunk)
+    decided(model, noise(), noise(), on_progress=shares.append)
     assert shares == [1.0]
 
 
 def test_a_very_long_recording_keeps_its_masks_in_half_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hocket.model.arrangement.HALF_PRECISION_SECONDS", 5.0)
+    monkeypatch.setattr("hocket.fusing.masks.HALF_PRECISION_SECONDS", 5.0)
     model = stir(make_model(), strength=0.5)
     input, target = noise(6 * RATE_HZ, seed=1), noise(6 * RATE_HZ, seed=2)
-    small = arrange(model, input, target, chunk_seconds=4.0).masks
+    small = decided(model, input, target, chunk_seconds=4.0)
     monkeypatch.undo()
-    full = arrange(model, input, target, chunk_seconds=4.0).masks
-    assert small.input.dtype == torch.float16 and full.input.dtype == torch.float32
-    torch.testing.assert_close(small.input.float(), full.input, atol=2e-3, rtol=0.0)
+    full = decided(model, input, target, chunk_seconds=4.0)
+    assert [track.store.read(0, 9).dtype for track in (small, full)] == ["float16", "float32"]
+    torch.testing.assert_close(masks_of(small).input, masks_of(full).input, atol=2e-3, rtol=0.0)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from fusion_samples import make_model, noise, stir
 
+from fusion_samples import make_model, noise, stir
 from hocket.errors import AudioError
+from hocket.fusing.arrays import MAX_PEAK
+from hocket.fusing.mixing import END_SECONDS
 from hocket.model import FusionModel
-from hocket.model.ends import END_SECONDS
-from hocket.model.waveforms import MAX_PEAK
 from hocket.signal import match_rms, rms
 
 

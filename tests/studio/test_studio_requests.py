@@ -1,24 +1,15 @@
 """What a page may ask for, field by field."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.studio.wishes import OPTIONS, RANGES, WishError, parse_wish, printable
+from hocket.options import FuseOptions
+from hocket.studio.requests import RequestError, page_options, parse_request, printable
 
 GOOD: dict[str, Any] = {"input": "abc", "target": "def"}
-
-
-def test_what_may_be_asked_for_is_what_inference_takes() -> None:
-    from hocket.fusing.alignment import Align
-    from hocket.fusing.lengths import Fit, Length
-    from hocket.model.mixing import MAX_AMOUNT, Controls
-
-    assert {"align": get_args(Align), "length": get_args(Length), "fit": get_args(Fit)} == OPTIONS
-    assert {name: limits["default"] for name, limits in RANGES.items()} == vars(Controls())
-    assert {limits["max"] for limits in RANGES.values()} == {MAX_AMOUNT}
 
 
 def test_the_picture_is_that_of_the_pictures_part() -> None:
@@ -33,8 +24,8 @@ def test_the_picture_is_that_of_the_pictures_part() -> None:
 
 
 def test_little_is_needed_and_all_is_taken() -> None:
-    plain = parse_wish(GOOD)
-    assert (plain.input_amount, plain.reattack, plain.align, plain.input_region) == (1.0, 0.0, "none", None)
+    plain = parse_request(GOOD)
+    assert plain.options == FuseOptions() and plain.input_region is None
     full = {
         **GOOD,
         "input_region": [0, 1.5],
@@ -43,8 +34,9 @@ def test_little_is_needed_and_all_is_taken() -> None:
         "reattack": 4,
         "fit": "stretch",
     }
-    wish = parse_wish(full)
-    assert wish.input_region == (0.0, 1.5) and wish.input_amount == 0.0 and wish.fit == "stretch"
+    request = parse_request(full)
+    assert request.input_region == (0.0, 1.5)
+    assert request.options == FuseOptions(input_amount=0.0, reattack=4.0, fit="stretch")
 
 
 @pytest.mark.parametrize(
@@ -81,16 +73,16 @@ def test_little_is_needed_and_all_is_taken() -> None:
     ],
 )
 def test_everything_else_is_told_by_its_name(change: dict[str, Any], word: str) -> None:
-    with pytest.raises(WishError, match=word) as caught:
-        parse_wish({**GOOD, **change})
+    with pytest.raises(RequestError, match=word) as caught:
+        parse_request({**GOOD, **change})
     sentence = str(caught.value)
     assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 200
 
 
 @pytest.mark.parametrize("body", [None, 1, "x", [], [GOOD], True])
-def test_only_an_object_is_a_wish(body: Any) -> None:
-    with pytest.raises(WishError):
-        parse_wish(body)
+def test_only_an_object_is_a_request(body: Any) -> None:
+    with pytest.raises(RequestError):
+        parse_request(body)
 
 
 anything = st.recursive(
@@ -99,21 +91,25 @@ anything = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*GOOD, *OPTIONS, *RANGES, "input_region", "x"]), anything))
-def test_whatever_comes_is_a_wish_or_a_sentence(body: dict[str, Any]) -> None:
+@given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, *(option.name for option in page_options()), "input_region", "x"]), anything
+    )
+)
+def test_whatever_comes_is_a_request_or_a_sentence(body: dict[str, Any]) -> None:
     try:
-        wish = parse_wish(body)
-    except WishError:
+        options = parse_request(body).options
+    except RequestError:
         return
-    assert 0 <= wish.input_amount <= 4 and wish.align in OPTIONS["align"]
+    assert 0 <= options.input_amount <= 4 and options.align in ("none", "tempo", "beats")
 
 
 def test_a_region_has_to_lie_in_the_recording() -> None:
-    wish = parse_wish({**GOOD, "input_region": [1.0, 3.02], "target_region": [2.95, 3.0]})
-    assert wish.region("input", 3.0) == (1.0, 3.0), "pages round the end"
+    request = parse_request({**GOOD, "input_region": [1.0, 3.02], "target_region": [2.95, 3.0]})
+    assert request.region("input", 3.0) == (1.0, 3.0), "pages round the end"
     for role, seconds in (("input", 2.0), ("input", 0.5), ("target", 3.0)):
-        with pytest.raises(WishError, match=f"{role}_region"):
-            wish.region(role, seconds)
+        with pytest.raises(RequestError, match=f"{role}_region"):
+            request.region(role, seconds)
 
 
 def test_names_are_shown_on_one_line() -> None:

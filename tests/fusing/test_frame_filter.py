@@ -6,16 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from fusion_samples import RATE_HZ, make_model, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fusion_samples import RATE_HZ, make_model, masks_of, mixed, noise, track_of
 from hocket.codec import SpectralCodec, SpectralConfig
-from hocket.model import overlay
-from hocket.model.arrangement import Arrangement
-from hocket.model.mixing import Grid, mix_blocks, mix_down
-from hocket.model.overlay import Frames
-from hocket.model.result import Masks
+from hocket.fusing import mixing
+from hocket.fusing.masks import MaskTrack
+from hocket.fusing.mixing import FrameFilter, mix_blocks
+from hocket.model.masks import Masks
 from hocket.signal.frequencies import HELD_BAND
 
 
@@ -60,11 +59,11 @@ def test_any_span_of_any_transform_is_the_wholes(
     length: int, half: int, overlap: float, shape: tuple[int, int], num_spans: int, at_once: int
 ) -> None:
     fft_size, hop = 2 * half, int(2 * half / overlap)
-    frames = Frames(length, fft_size=fft_size, hop=hop)
+    frames = FrameFilter(length, fft_size=fft_size, hop=hop)
     assert frames.count == 1 + length // hop
     sources = [random(*shape, length, seed=k) - 0.5 for k in (1, 2)]
     gains = [2 * random(shape[0], frames.count, half + 1, seed=k) for k in (3, 4)]
-    kept, overlay.CACHED_SAMPLES = overlay.CACHED_SAMPLES, at_once
+    kept, mixing.CACHED_SAMPLES = mixing.CACHED_SAMPLES, at_once
     try:
         parts = [
             frames.filtered(
@@ -76,19 +75,18 @@ def test_any_span_of_any_transform_is_the_wholes(
             for start, stop in spans(length, min(num_spans, length))
         ]
     finally:
-        overlay.CACHED_SAMPLES = kept
+        mixing.CACHED_SAMPLES = kept
     expected = filtered_whole(sources, gains, fft_size, hop)
     assert float((torch.cat(parts, dim=-1) - expected).abs().max()) < 2e-5
 
 
-def gains_read_off(
-    arrangement: Arrangement, grid: Grid, codec: SpectralCodec, length: int
-) -> list[torch.Tensor]:
+def gains_read_off(track: MaskTrack, codec: SpectralCodec, length: int) -> list[torch.Tensor]:
     """Gains `[b, frames, bins]` by NumPy's interpolation, along time and then along frequency."""
+    grid = track.codec
     top = len(grid.bin_hz) - 1
     low, high = (int(share * top) for share in HELD_BAND)
     own_hz, hz = grid.bin_hz.double().numpy()[: high + 1], codec.bin_hz.double().numpy()
-    own_times = np.arange(arrangement.num_frames) / grid.frame_rate
+    own_times = np.arange(track.num_frames) / grid.frame_rate
     times = np.arange(1 + length // codec.hop) / codec.frame_rate
 
     def along(places: np.ndarray, own: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -98,63 +96,66 @@ def gains_read_off(
         held = values[..., low:high].mean(axis=-1, keepdims=True)
         return along(hz, own_hz, np.concatenate([values[..., :high], held], axis=-1))
 
-    tone = at_bins(arrangement.tone.double().numpy())
+    tone = at_bins(track.tone.double().numpy())
     both = []
-    for voice, mask in enumerate((arrangement.masks.input, arrangement.masks.target)):
+    masks = masks_of(track)
+    for voice, mask in enumerate((masks.input, masks.target)):
         values = mask.double().numpy()
-        if voice == 1 and arrangement.strikes is not None:
-            values = values * arrangement.strikes.double().numpy()[:, None]
+        if voice == 1 and track.onset_gain is not None:
+            values = values * track.onset_gain.double().numpy()[:, None]
         gain = at_bins(along(times, own_times, values).swapaxes(1, 2))
-        level = arrangement.levels.double().numpy()[:, voice, None, None]
+        level = track.levels.double().numpy()[:, voice, None, None]
         both.append(torch.from_numpy(gain * level * tone[:, None]))
     return both
 
 
 @pytest.mark.parametrize("layout", ["frames together", "bins together"])
 @pytest.mark.parametrize(("rate", "seconds", "shape"), [
-    (8_000, 1.1, (1, 2)), (11_025, 0.31, (1, 1)), (22_050, 1.0, (2, 1)), (44_100, 1.3, (1, 2)),
-    (44_056, 0.7, (2, 2)), (48_000, 0.05, (1, 1)), (96_000, 0.4, (1, 3)),
+    (8_000, 1.1, (1, 2)), (11_025, 0.31, (1, 1)), (22_050, 1.0, (1, 1)), (44_100, 1.3, (1, 2)),
+    (44_056, 0.7, (1, 2)), (48_000, 0.05, (1, 1)), (96_000, 0.4, (1, 3)),
 ])  # fmt: skip
 def test_masks_are_read_between_the_nearest_frames_and_bins(
     rate: int, seconds: float, shape: tuple[int, int], layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = SpectralCodec(SpectralConfig(fft_size=512, hop=128))
-    codec, grid, length = own.at_rate(rate), Grid.of(own), round(seconds * rate)
+    codec, length = own.at_rate(rate), round(seconds * rate)
     num_frames = 1 + int(seconds * own.sample_rate) // own.hop
     masks = [random(shape[0], own.dim, num_frames, seed=k) for k in (1, 2)]
     if layout == "bins together":
         masks = [mask.transpose(1, 2).contiguous().transpose(1, 2) for mask in masks]
-    arrangement = Arrangement(
+    track = track_of(
         Masks(*masks),
-        0.5 + random(shape[0], 2, seed=3),
-        0.5 + random(shape[0], own.dim, seed=4),
-        1.0 + random(shape[0], num_frames, seed=5),
+        own,
+        levels=0.5 + random(shape[0], 2, seed=3),
+        tone=0.5 + random(shape[0], own.dim, seed=4),
+        onset_gain=1.0 + random(shape[0], num_frames, seed=5),
     )
-    before = [mask.clone() for mask in masks]
     sources = [random(*shape, length, seed=k) - 0.5 for k in (6, 7)]
-    expected = filtered_whole(
-        sources, gains_read_off(arrangement, grid, codec, length), codec.config.fft_size, codec.hop
-    )
+    expected = filtered_whole(sources, gains_read_off(track, codec, length), codec.config.fft_size, codec.hop)
     for at_once in (5_000, 2**18):
-        monkeypatch.setattr(overlay, "CACHED_SAMPLES", at_once)
-        mixed = mix_down(arrangement, *sources, grid=grid, codec=codec)
-        assert float((mixed - expected).abs().max()) < 5e-5
-    assert all(torch.equal(mask, kept) for mask, kept in zip(masks, before, strict=True))
+        monkeypatch.setattr(mixing, "CACHED_SAMPLES", at_once)
+        found = mixed(track, *sources, codec=codec)
+        assert float((found - expected).abs().max()) < 5e-5
+    after = masks_of(track)
+    assert torch.equal(after.input, masks[0]) and torch.equal(after.target, masks[1])
 
 
 def test_only_what_a_block_needs_is_read_and_no_gradient_is_kept() -> None:
     model, length = make_model(), 5 * RATE_HZ
     codec = model.codec
     frames = 1 + length // codec.hop
-    masks = Masks(*(random(1, codec.dim, frames, seed=k).requires_grad_() for k in (1, 2)))
-    arrangement = Arrangement(masks, torch.ones(1, 2), torch.ones(1, codec.dim))
+    track = track_of(
+        Masks(*(random(1, codec.dim, frames, seed=k) for k in (1, 2))),
+        codec,
+        tone=torch.ones(1, codec.dim, requires_grad=True),
+    )
     sources, asked = [noise(length, seed=k) for k in (1, 2)], []
 
     def excerpts(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
         asked.append((first, last))
         return sources[0][..., first:last], sources[1][..., first:last]
 
-    blocks = mix_blocks(arrangement, excerpts, length, grid=Grid.of(codec), codec=codec, most_at_once=RATE_HZ)
+    blocks = mix_blocks(track, excerpts, length, codec=codec, most_at_once=RATE_HZ)
     starts = []
     for start, block in blocks:
         starts.append((start, start + block.shape[-1]))

@@ -1,0 +1,300 @@
+"""The ladder from two files to their fusion, one function a rung.
+
+Sources -> Aligned -> Masks -> Mixed -> Levelled -> File: all on the way are recordings that are read span by span, so
+that an hour takes no more memory than a minute. Files climb all of it; recordings of one shape enter at `fuse_aligned`,
+and `FusionModel.inference` takes the two rungs in the middle, `decide` and `mix`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hocket import audio
+from hocket.audio import Audio, Encoding
+from hocket.audio.streams import Recording, Stored, Workspace, recording
+from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, folded, together
+from hocket.fusing.alignment import align_target, match_lengths
+from hocket.fusing.loudness import finishing
+from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
+from hocket.fusing.mixing import mix_blocks, quiet_ends
+from hocket.fusing.sources import Sources, open_sources, sounding
+from hocket.model.strikes import envelope_of, strikes_at
+from hocket.options import FuseOptions
+from hocket.signal.loudness import TARGET_RMS
+
+# Of the time that fusing takes; the rest is for setting the level.
+SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
+# Samples, over all channels, that are mixed at once: 10 s of 8 channels at 48 kHz.
+MOST_AT_ONCE = 2**22
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Aligned(Sources):
+    """Sources of one length as well, and the root mean square of each."""
+
+    rms: tuple[float, float]
+
+    @classmethod
+    def of(cls, sources: Sources) -> "Aligned":
+        """From sources that have one length.
+
+        Raises:
+            AudioError: one of them is silent.
+        """
+        first, second = (sounding(source, name).rms for source, name in sources.named)
+        return cls(**vars(sources), rms=(first, second))
+
+
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """A fusion whose recordings are read span by span, as long as their workspace is open.
+
+    `output`, `input` and `target` share rate, channels and length; the sources are as they were fused. The `masks` are
+    those before the `levels` of input and target; `notes` say in plain words how the sources were brought together.
+    """
+
+    output: Recording
+    input: Recording
+    target: Recording
+    masks: MaskTrack
+    options: FuseOptions
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mask_figures(self) -> dict[str, float]:
+        """Means, complementarity and variance of the masks."""
+        return self.masks.store.figures()
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """Of input and target, as the model balanced them."""
+        return float(self.masks.levels[0, 0]), float(self.masks.levels[0, 1])
+
+
+@dataclass(frozen=True)
+class FusedFacts:
+    """What was written to a file, without the sound of it."""
+
+    path: Path
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+    mask_figures: dict[str, float]
+    levels: tuple[float, float]
+    options: FuseOptions
+    notes: tuple[str, ...] = ()
+
+
+def fuse_files(
+    model: Model,
+    paths: tuple[str | Path, str | Path],
+    *,
+    options: FuseOptions,
+    workspace: Workspace,
+    on_read: Callable[[], None] | None = None,
+    on_progress: Progress | None = None,
+) -> Fusion:
+    """Fuses an input's and a target's file; `on_read` is called whenever a source is read, and may raise to stop.
+
+    Raises:
+        AudioError: see `open_sources` and `align`.
+    """
+    sources = open_sources(
+        paths, codec=model.codec, options=options, workspace=workspace, on_read=on_read or (lambda: None)
+    )
+    aligned = align(sources, options, workspace)
+    return fuse_aligned(model, aligned, options=options, workspace=workspace, on_progress=on_progress)
+
+
+@torch.inference_mode()
+def fuse_aligned(
+    model: Model,
+    aligned: Aligned,
+    *,
+    options: FuseOptions,
+    workspace: Workspace,
+    on_progress: Progress | None = None,
+) -> Fusion:
+    """Fuses sources of one length; `on_progress` is given the share that is done.
+
+    Raises:
+        AudioError: the model would hear nothing of one of them.
+    """
+    report = on_progress or (lambda share: None)
+    masks = decide(
+        model, aligned, options, workspace, on_progress=lambda share: report(SHARE_OF_LISTENING * share)
+    )
+    mixed = mix(
+        model,
+        aligned,
+        masks,
+        options,
+        workspace,
+        on_progress=lambda share: report(SHARE_OF_LISTENING + SHARE_OF_MIXING * share),
+    )
+    fusion = level(mixed, aligned, masks, options)
+    report(1.0)
+    return fusion
+
+
+def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Aligned:
+    """Brings the target into the input's tempo where that is wanted, and both to one length.
+
+    Raises:
+        AudioError: one of them is silent, or would have to be stretched too far.
+    """
+    alignment = align_target(sources.target, sources.input, mode=options.align, workspace=workspace)
+    first, second, note = match_lengths(
+        sources.input,
+        alignment.target,
+        length=options.length,
+        fit=options.fit,
+        beat_seconds=alignment.beat_seconds,
+        workspace=workspace,
+    )
+    spoken = (*sources.notes, alignment.note if options.align != "none" else "", note)
+    notes = tuple(note for note in spoken if note)
+    return Aligned.of(Sources(_ending_softly(first), _ending_softly(second), sources.names, notes))
+
+
+def _ending_softly(source: Audio | Recording) -> Recording:
+    """A source that was cut ends in the middle of its sound, which the output must not."""
+    return Faded(source) if isinstance(source, Cut | Looped) else recording(source)
+
+
+def decide(
+    model: Model,
+    aligned: Aligned,
+    options: FuseOptions,
+    workspace: Workspace,
+    *,
+    chunk_seconds: float = CHUNK_SECONDS,
+    on_progress: Progress | None = None,
+) -> MaskTrack:
+    """The masks that the model decides on: it listens to both sources at its own rate and equally loud.
+
+    Raises:
+        AudioError: it would hear nothing of one of them.
+    """
+    # More than stereo has no agreed order of channels; what both ears hear is the mean, unless it cancels.
+    pair = (aligned.input, aligned.target)
+    shown = together(pair) if aligned.input.num_channels > 2 else pair
+    rate = model.codec.sample_rate
+    first, second = (_heard(source, rate, workspace) for source in shown)
+    heard = Sources(first, second, aligned.names)
+    equal = [Scaled(source, TARGET_RMS / sounding(source, name).rms) for source, name in heard.named]
+    masks = decide_masks(
+        model,
+        _excerpts(equal, model.device),
+        heard.input.num_samples,
+        workspace=workspace,
+        chunk_seconds=chunk_seconds,
+        on_progress=on_progress,
+    )
+    if not options.reattack:
+        return masks
+    return replace(masks, onset_gain=_onset_gain(heard.input, masks, options.reattack))
+
+
+def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:
+    """What the model hears of a recording, at its own rate."""
+    heard = Resampled(source, sample_rate)
+    # A long one is resampled each time it is read: that takes less than to keep it on a disk.
+    return workspace.keep(heard) if workspace.holds(heard.num_samples * heard.num_channels) else heard
+
+
+def _onset_gain(input: Recording, masks: MaskTrack, reattack: float) -> torch.Tensor:
+    """What the target is multiplied by at each frame, by the onsets of the input as the model hears it."""
+    mono, rate = folded(input), input.sample_rate
+    envelope = envelope_of(
+        lambda start, stop: torch.tensor(mono.read(start, stop)), mono.num_samples, sample_rate=rate
+    )
+    return strikes_at(
+        envelope,
+        num_frames=masks.num_frames,
+        frame_rate=masks.codec.frame_rate,
+        sample_rate=rate,
+        reattack=reattack,
+    ).to(masks.levels.device)
+
+
+def mix(
+    model: Model,
+    aligned: Aligned,
+    masks: MaskTrack,
+    options: FuseOptions,
+    workspace: Workspace,
+    *,
+    on_progress: Progress | None = None,
+) -> Stored:
+    """The sources under their masks, at their own rate and in all their channels, with both ends made quiet."""
+    report, rate = on_progress or (lambda share: None), aligned.input.sample_rate
+    amounts = masks.levels.new_tensor([options.input_amount, options.target_amount])
+    # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
+    gains = masks.levels.new_tensor([TARGET_RMS / rms for rms in aligned.rms])
+    wanted = replace(masks, levels=masks.levels * amounts * gains)
+    mixed = workspace.new(aligned.input.num_channels, aligned.input.num_samples, rate)
+    excerpts = _excerpts((aligned.input, aligned.target), model.device)
+    blocks = mix_blocks(
+        wanted,
+        excerpts,
+        mixed.num_samples,
+        codec=model.codec.at_rate(rate).to(model.device),
+        most_at_once=MOST_AT_ONCE // mixed.num_channels,
+    )
+    for start, block in blocks:
+        mixed.write(start, block[0].cpu().numpy())
+        report((start + block.shape[-1]) / mixed.num_samples)
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        return torch.from_numpy(mixed.read(start, stop).copy())[None].to(model.device)
+
+    for start, end in quiet_ends(read, excerpts, wanted, mixed.num_samples, sample_rate=rate):
+        mixed.write(start, end[0].cpu().numpy())
+    return mixed
+
+
+def _excerpts(sources: Sequence[Recording], device: torch.device) -> Excerpts:
+    def read(start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        first, second = (
+            torch.from_numpy(_readable(source.read(start, stop)))[None].to(device) for source in sources
+        )
+        return first, second
+
+    return read
+
+
+def _readable(samples: np.ndarray) -> np.ndarray:
+    """The same, copied where torch cannot take it as it is."""
+    return samples if samples.flags.writeable and min(samples.strides) >= 0 else samples.copy()
+
+
+def level(mixed: Recording, aligned: Aligned, masks: MaskTrack, options: FuseOptions) -> Fusion:
+    """The fusion as loud as its louder source, within what is usual: see `finishing`."""
+    finish = finishing(mixed, sources=(aligned.input, aligned.target))
+    notes = (*aligned.notes, finish.note) if finish.note else aligned.notes
+    return Fusion(Scaled(mixed, finish.gain), aligned.input, aligned.target, masks, options, notes)
+
+
+def write(fusion: Fusion, path: Path, *, encoding: Encoding) -> FusedFacts:
+    """Writes a fusion as WAV or FLAC; the file appears whole or not at all.
+
+    Raises:
+        AudioError: it cannot be written.
+    """
+    audio.save(path, fusion.output, encoding=encoding)
+    return FusedFacts(
+        path=path,
+        sample_rate=fusion.output.sample_rate,
+        num_channels=fusion.output.num_channels,
+        num_samples=fusion.output.num_samples,
+        mask_figures=fusion.mask_figures,
+        levels=fusion.levels,
+        options=fusion.options,
+        notes=fusion.notes,
+    )
