@@ -15,8 +15,8 @@ from benchmarks.shares import Steps, step_shares
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket import audio
 from hocket.codec import SpectralCodec
-from hocket.fusing import Fuser, fusion, loudness, sources
-from hocket.model import agent, arrangement, cascade, mixing
+from hocket.fusing import Fuser, loudness, masks, mixing, sources
+from hocket.model import agent, cascade
 
 TRANSFORM = (torch.fft.rfft, SpectralCodec.encode)
 INVERSE = (torch.fft.irfft, SpectralCodec.decode)
@@ -27,16 +27,16 @@ FUSING: Steps = {
     "resample": (audio.resample,),
     "transform": TRANSFORM,
     "agent": AGENT,
-    "masks": (*LISTENING, arrangement.listen_through, mixing.mix_blocks),
+    "masks": (*LISTENING, masks.decide_masks, mixing.mix_blocks),
     "inverse": INVERSE,
-    "level": (loudness.finishing, fusion.Level.of),
+    "level": (loudness.finishing, sources.Level.of),
     "encode to file": (audio.save,),
 }
 """The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""
 INFERENCE: Steps = {
     "transform": TRANSFORM,
     "agent": AGENT,
-    "masks": (*LISTENING, arrangement.arrange, mixing.mix_down),
+    "masks": (*LISTENING, masks.decide_masks, mixing.mix_blocks),
     "inverse": INVERSE,
 }
 """The steps of `FusionModel.inference`."""

@@ -7,7 +7,7 @@ from fusion_samples import RATE_HZ, agents_of, make_model, noise, set_gains, sti
 from hocket.codec import SpectralConfig
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, Masks
-from hocket.model.levels import MAX_LEVEL
+from hocket.model.faders import MAX_LEVEL
 from hocket.model.weights import weights_hash
 from hocket.signal import match_rms
 from hocket.signal.spectrum import power

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
-from hocket.model.levels import MAX_LEVEL, balanced_levels
+from hocket.model.faders import MAX_LEVEL, balanced_levels
 from hocket.model.masks import Masks
 from hocket.model.places import Places
 from hocket.signal import pearson

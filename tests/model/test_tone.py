@@ -7,8 +7,8 @@ from torch import Tensor
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
+from hocket.model.faders import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
 from hocket.model.places import Places
-from hocket.model.tone import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
 
 CODEC = SpectralCodec()
 BANDS = band_matrix(CODEC.band_centres(32), CODEC.grouping.centres)

@@ -25,6 +25,7 @@ def run(argv: list[str]) -> int:
     """Fuses, and returns 0, or 1 when some of several pairs failed."""
     options = _parser().parse_args(underscored(argv))
     _check(options)
+    wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     several = options.pairs is not None or options.num_samples is not None
     options.pictures = options.pictures or options.num_samples is not None
     if options.pictures:
@@ -37,7 +38,6 @@ def run(argv: list[str]) -> int:
 
     from hocket.fusing import Fuser
 
-    wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
     if pairs is None:
         from hocket.fusing import validation_samples

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 
 from hocket.codec import Codec
 from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
-from hocket.model.levels import balanced_levels
+from hocket.model.faders import SourceSpectra, balanced_levels
 from hocket.model.masks import Masks
 from hocket.model.places import Places
 from hocket.model.result import Stage
-from hocket.model.tone import SourceSpectra
 from hocket.typed import check_range, check_types
 
 

@@ -1,8 +1,12 @@
-"""A tone control: the mix is brought to a brightness between its sources', by one static curve above 1 kHz.
+"""What comes after the masks: two faders, one for each voice, and one tone control for both.
+
+Masks alone cannot promise that the output agrees as much with one source as with the other: one voice may have been
+given the quiet half of its source. Two faders can, and their setting has a closed form.
 
 A mix that keeps the treble of both recordings and the bass of neither is brighter than either. Left to the masks, the
 cure costs harmony (docs/log.md): they would have to give up treble, and with their means held at 0.50 take more of
-what lies below. A curve after the masks does it without touching who plays what.
+what lies below. One static curve above 1 kHz brings the mix to a brightness between its sources' without touching who
+plays what.
 """
 
 import math
@@ -13,10 +17,29 @@ from torch import Tensor
 
 from hocket.model.places import Places
 
+MAX_LEVEL = 3.0
+"""The most by which one voice is turned up while the other is turned down as much: 9.5 dB each way."""
+
 FLAT_BELOW_HZ, FULL_FROM_HZ = 1000.0, 2000.0
 MAX_CHANGE_DB = 12.0
 FLOOR = 1e-5
 """Level under which a place counts as empty, against the mean power of all places: -50 dB."""
+
+
+def balanced_levels(agreement: Tensor, tone: Tensor) -> Tensor:
+    """Levels `[b, 2]` of input and target, each in [1/3, 3] and one the inverse of the other.
+
+    `agreement` `[b, 2, d]` is that of `Places.agreement`; `tone` `[b, d]` is what each channel of both voices is turned
+    up or down by.
+
+    With shares A and B of equally loud sources I and T, the mix g A + h B correlates equally with both where
+    g <A, I - T> = h <B, T - I>. Sources that are equal, or shares that hold nothing, are left as they are.
+    """
+    heard = (agreement * tone[:, None]).sum(dim=-1)
+    own = heard.maximum(1e-9 * heard.detach().abs().sum(dim=1, keepdim=True) + 1e-12)
+    ratio = own[:, 1] / own[:, 0]
+    level = ratio.clamp(MAX_LEVEL**-2, MAX_LEVEL**2).sqrt()
+    return torch.stack([level, 1.0 / level], dim=1)
 
 
 @dataclass(frozen=True)
