@@ -10,13 +10,13 @@ import pytest
 from hocket import options
 from hocket.cli import fuse
 from hocket.errors import ConfigError
-from hocket.options import Align, Choice, Fit, FuseOptions, Length, Number, Option, table
+from hocket.options import Align, Choice, Fit, FuseOptions, Length, Number, table
 from hocket.studio.requests import RequestError, page_options, parse_request
 
 PAIR = {"input": "a", "target": "b"}
 
 
-def named(name: str) -> Option:
+def named(name: str) -> Number | Choice:
     return next(option for option in table() if option.name == name)
 
 
@@ -64,9 +64,7 @@ def test_what_is_written_next_to_an_output_keeps_its_shape() -> None:
 class WithAir(FuseOptions):
     """The options with one more field, and nothing else."""
 
-    air: Annotated[
-        float, Number(minimum=0.0, maximum=2.0, title="Air", words="Breath: 0 = none", brief="air")
-    ] = 0.5
+    air: Annotated[float, Number("Air", "Breath: 0 = none", maximum=2.0, brief="air")] = 0.5
 
 
 def test_a_new_option_is_known_to_command_line_server_and_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hocket.cli.flags import underscored
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
-from hocket.options import Choice, FuseOptions, Number, make_options, table
+from hocket.options import Choice, FuseOptions, make_options, table
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
@@ -86,7 +86,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         how: dict[str, Any] = {"default": option.default, "help": option.help, "dest": option.name}
         if isinstance(option, Choice):
             how["choices"] = tuple(option.labels)
-        elif isinstance(option, Number):
+        else:
             how |= {"type": option.type, "metavar": option.metavar}
         group.add_argument(f"--{option.flag or option.name}", **how)
 

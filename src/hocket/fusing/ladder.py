@@ -1,8 +1,8 @@
 """The ladder from two files to their fusion, one function a rung.
 
-Sources -> Aligned -> Masks -> Mixed -> Levelled -> File: all on the way are recordings that are read span by span, so
-that an hour takes no more memory than a minute. Files climb all of it; recordings of one shape enter at `fuse_aligned`,
-and `FusionModel.inference` takes the two rungs in the middle, `decide` and `mix`.
+Sources (`open_sources`) -> Aligned (`align`) -> Masks (`decide`) -> Mixed (`mix`) -> Levelled (`level`) -> File
+(`write`). All on the way are recordings that are read span by span, so that an hour takes no more memory than a minute.
+Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two rungs.
 """
 
 from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from typing import Any
 
 from hocket.errors import ConfigError
 from hocket.hearing import MINIMUM_SECONDS
-from hocket.options import FuseOptions, Number, Option, make_options, table
+from hocket.options import Choice, FuseOptions, Number, make_options, table
 
 ROLES = ("input", "target")
 MAX_ID, MOST = 64, 1e9
@@ -52,7 +52,7 @@ class FuseRequest:
         return start, min(end, seconds)
 
 
-def page_options() -> list[Option]:
+def page_options() -> list[Number | Choice]:
     """The options that a page shows and may ask for."""
     return [option for option in table() if option.on_page]
 
@@ -94,7 +94,7 @@ def _id(body: dict[str, Any], name: str) -> str:
     return value
 
 
-def _value(body: dict[str, Any], option: Option) -> Any:
+def _value(body: dict[str, Any], option: Number | Choice) -> Any:
     value = body.get(option.name, option.default)
     if isinstance(option, Number):
         if not _is_number(value) or not option.allows(value):
