@@ -54,6 +54,7 @@ ONLY = {
         "hocket.files",
         "hocket.hearing",
         "hocket.outputs",
+        "hocket.signal",
         "hocket.typed",
     },
     "signal": {"hocket.errors"},

@@ -8,10 +8,13 @@ from fusion_samples import RATE_HZ, make_model, noise, stir
 
 from hocket.codec import SpectralConfig
 from hocket.errors import ConfigError
+from hocket.fusing.onset_gains import onset_envelope, onset_gains
 from hocket.model import FusionModel
 from hocket.model.arrangement import Arrangement, arrange
-from hocket.model.mixing import Controls, Grid, mix_down, strike_envelope, with_controls
+from hocket.model.mixing import Controls, Grid, amounts, mix_down
 from hocket.model.result import Masks
+from hocket.signal import onset_strength
+from hocket.signal.rhythm import frames_a_second
 
 RATES = [8000, 11_025, 24_000, 44_100, 48_000, 96_000]
 
@@ -126,7 +129,7 @@ def test_amounts_turn_the_voices_and_nothing_else(model: FusionModel) -> None:
 
     def mixed(input_amount: float, target_amount: float) -> torch.Tensor:
         controls = Controls(input_amount, target_amount)
-        wanted = with_controls(arrangement, controls, input, grid=grid, sample_rate=RATE_HZ)
+        wanted = replace(arrangement, levels=arrangement.levels * amounts(controls))
         return mix_down(wanted, input, target, grid=grid, codec=model.codec)
 
     torch.testing.assert_close(
@@ -141,7 +144,15 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
     clicks[..., [12_000, 30_000]] = 1.0
     target = noise(2 * RATE_HZ, seed=2)
     arrangement, grid = arrange(model, clicks + 1e-4 * target, target), Grid.of(model.codec)
-    wanted = with_controls(arrangement, Controls(reattack=1.5), clicks, grid=grid, sample_rate=RATE_HZ)
+    strength = onset_strength(clicks[:, 0], sample_rate=RATE_HZ)
+    gains = onset_gains(
+        onset_envelope(strength, frames_a_second=frames_a_second(RATE_HZ)),
+        frames_a_second=frames_a_second(RATE_HZ),
+        num_frames=arrangement.num_frames,
+        frame_rate=grid.frame_rate,
+        emphasis=1.5,
+    )
+    wanted = replace(arrangement, strikes=gains)
     assert wanted.strikes is not None and wanted.strikes.shape == (1, arrangement.num_frames)
     gain = wanted.strikes[0]
 
@@ -168,7 +179,8 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
 
 
 def test_silence_strikes_nothing() -> None:
-    assert float(strike_envelope(torch.zeros(1, RATE_HZ), sample_rate=RATE_HZ).max()) == 0.0
+    strength = onset_strength(torch.zeros(1, RATE_HZ), sample_rate=RATE_HZ)
+    assert float(onset_envelope(strength, frames_a_second=frames_a_second(RATE_HZ)).max()) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hocket.model.arrangement import Arrangement
 from hocket.model.mixing import Grid, mix_blocks, mix_down
 from hocket.model.overlay import Frames
 from hocket.model.result import Masks
-from hocket.signal.frequencies import HELD_BAND
+from hocket.signal.grouping import HELD_BAND
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

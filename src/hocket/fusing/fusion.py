@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from hocket.audio.sound import SILENCE_DB, peak
+from hocket.audio.sound import peak
 from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.audio.views import Resampled, folded, together
 from hocket.errors import AudioError
 from hocket.fusing.loudness import finishing
 from hocket.fusing.masks import MaskStore, StoredScore
+from hocket.fusing.onset_gains import onset_envelope, onset_gains, onset_strength_of
 from hocket.fusing.options import FuseOptions
 from hocket.fusing.views import Scaled
+from hocket.hearing import SILENCE_DB, SILENCE_RMS
 from hocket.model import FusionModel
 from hocket.model.arrangement import Excerpts, listen_through
 from hocket.model.ends import quiet_ends
 from hocket.model.mixing import Grid, amounts, mix_blocks
-from hocket.model.strikes import envelope_of, strikes_at
-from hocket.model.waveforms import SILENCE_RMS
 from hocket.signal.loudness import TARGET_RMS
+from hocket.signal.rhythm import frames_a_second
 
 # Of the time that fusing takes; the rest is for setting the level.
 SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
@@ -207,16 +208,13 @@ def _with_controls(
     """The score as the controls want it; the input, as the model hears it, says where to strike."""
     controls, strikes = options.controls, None
     if controls.reattack:
-        mono = folded(input)
-        rate = model.sample_rate
-        envelope = envelope_of(
-            lambda start, stop: torch.tensor(mono.read(start, stop)), mono.num_samples, sample_rate=rate
-        )
-        strikes = strikes_at(
+        rate = frames_a_second(model.sample_rate)
+        envelope = onset_envelope(onset_strength_of(folded(input)), frames_a_second=rate)
+        strikes = onset_gains(
             envelope,
+            frames_a_second=rate,
             num_frames=score.num_frames,
             frame_rate=model.codec.frame_rate,
-            sample_rate=rate,
-            reattack=controls.reattack,
+            emphasis=controls.reattack,
         ).to(score.levels.device)
     return replace(score, levels=score.levels * amounts(controls).to(score.levels.device), strikes=strikes)

@@ -13,7 +13,7 @@ from hocket.fusing.judging import PICTURE_MINUTES
 from hocket.fusing.views import Cut
 from hocket.model import FusionModel
 from hocket.model.mixing import amounts
-from hocket.signal.frequencies import FrequencyReader
+from hocket.signal.grouping import FrequencyReader
 
 BORDERS_HZ = (200.0, 2000.0)
 NAMES = ("low", "middle", "high")

@@ -6,18 +6,16 @@ recording share one mask, so that the stereo image stays where it is.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.errors import ConfigError
-from hocket.hearing import fold
 from hocket.model.arrangement import Arrangement, Excerpts, Score
 from hocket.model.overlay import Frames, Gains
-from hocket.model.strikes import strike_envelope, strikes_at
-from hocket.signal.frequencies import FrequencyReader
+from hocket.signal.grouping import FrequencyReader
 
 BLOCK_SECONDS = 10.0
 MAX_AMOUNT = 4.0
@@ -104,28 +102,6 @@ def mix_blocks(
         reaching = frames.reaching(start, stop)
         sources = excerpts(*frames.heard(*reaching))
         yield start, frames.filtered(sources, lens.over(*reaching), start, stop)
-
-
-def with_controls(
-    arrangement: Arrangement, controls: Controls, input: Tensor, *, grid: Grid, sample_rate: int
-) -> Arrangement:
-    """The arrangement as the controls want it; `input` `[b, c, samples]` at the model's rate says where to strike."""
-    strikes = None
-    if controls.reattack:
-        mono = torch.stack([torch.from_numpy(fold(example.cpu().numpy())) for example in input])
-        envelope = strike_envelope(mono, sample_rate=sample_rate)
-        strikes = strikes_at(
-            envelope,
-            num_frames=arrangement.num_frames,
-            frame_rate=grid.frame_rate,
-            sample_rate=sample_rate,
-            reattack=controls.reattack,
-        )
-    return replace(
-        arrangement,
-        levels=arrangement.levels * amounts(controls).to(arrangement.levels.device),
-        strikes=strikes,
-    )
 
 
 def amounts(controls: Controls) -> Tensor:

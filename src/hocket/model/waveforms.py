@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from hocket.errors import AudioError
-from hocket.hearing import MINIMUM_SECONDS, audible
+from hocket.hearing import MINIMUM_SECONDS, SILENCE_RMS, audible
 from hocket.signal.loudness import match_rms, rms
 
 Waveform: TypeAlias = Tensor | np.ndarray
 
-SILENCE_RMS = 1e-5
 MAX_PEAK = 0.98
 
 
