@@ -33,6 +33,18 @@ def hann(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     return torch.hann_window(length, device=device, dtype=dtype)
 
 
+def add_frames(rows: Tensor, frames: Tensor, window: Tensor) -> None:
+    """Adds frames `[..., n, size]` times the window to the rows of a hop each that they cover, `[..., rows, hop]`.
+
+    Frame k begins with row k. Piece by piece of a hop, which takes a fraction of the time of a scattered sum.
+    """
+    hop, size = rows.shape[-1], frames.shape[-1]
+    for row, first in enumerate(range(0, size, hop)):
+        piece = slice(first, min(first + hop, size))
+        covered = rows[..., row : row + frames.shape[-2], : piece.stop - first]
+        covered.addcmul_(frames[..., piece], window[piece])
+
+
 class Framing:
     """Where the frames of a waveform of some shape `[..., samples]` lie.
 
@@ -94,20 +106,14 @@ class Framing:
             yield examples, slice(frames.start // step, -(-frames.stop // step))
 
     def overlap_add(self, parts: Iterable[Tensor], scale: float = 1.0) -> Tensor:
-        """Blocks of frames times the window and a scale, laid over each other: `[..., samples]`.
-
-        Piece by piece of a hop, which takes a fraction of the time of a scattered sum.
-        """
+        """Blocks of frames times the window and a scale, laid over each other: `[..., samples]`."""
         per_frame = -(-self.size // self.hop)
         wanted = -(-(self.margin + self.shape[-1]) // self.hop)
         num_rows = max(self.num_frames - 1 + per_frame, wanted)
         rows = self.window.new_zeros(self.num_examples, num_rows, self.hop)
         window = scale * self.window
         for (examples, frames), part in zip(self.blocks, parts, strict=True):
-            for row in range(per_frame):
-                piece = slice(row * self.hop, min((row + 1) * self.hop, self.size))
-                place = rows[examples, frames.start + row : frames.stop + row, : piece.stop - piece.start]
-                place.addcmul_(part[..., piece], window[piece])
+            add_frames(rows[examples, frames.start : frames.stop + per_frame - 1], part, window)
         return rows.flatten(1)[:, self.margin : self.margin + self.shape[-1]].reshape(self.shape)
 
     def waveform_gradient(self, parts: Iterable[Tensor]) -> Tensor:
