@@ -68,6 +68,7 @@ ONLY = {
         "hocket.files",
         "hocket.hearing",
         "hocket.outputs",
+        "hocket.signal",
         "hocket.typed",
     },
     "signal": {"hocket.errors"},

@@ -14,6 +14,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 MINIMUM_SECONDS = 0.1
 """The shortest recording that is fused: a dozen of the model's frames."""
 
+SILENCE_DB = -80.0
+"""A recording whose peak, or whose loudest second, is below this (dBFS) is silent: it is under the noise of 14 bits."""
+
+SILENCE_RMS = 10 ** ((SILENCE_DB - 20.0) / 20)
+"""A stretch whose root mean square is below this is silent: a recording may consist of pauses mostly."""
+
 INAUDIBLE_HZ, AUDIBLE_HZ = 16.0, 26.0
 """All up to the first is taken out and all from the second on stays: the lowest key of a piano is at 27.5 Hz."""
 

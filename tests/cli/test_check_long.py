@@ -27,7 +27,7 @@ def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def files(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """An overlay that comes 20.4 samples late, and its sources, of eight seconds."""
-    from hocket.diagnostics.alignment import delayed
+    from hocket.diagnostics.delays import delayed
 
     folder = tmp_path_factory.mktemp("long")
     line = (corpus / "pairs.csv").read_text(encoding="utf-8").splitlines()[1].split(",")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hocket.diagnostics.alignment import delayed, find_lag
+from hocket.diagnostics.delays import delayed, find_lag
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from hocket.audio.streams import Held
-from hocket.diagnostics.alignment import delayed
-from hocket.diagnostics.delays import clear_lags, read_delayed
+from hocket.diagnostics.delays import clear_lags, delayed, read_delayed
 
 RATE_HZ = 24_000
 

@@ -13,7 +13,7 @@ import torch
 from hocket.audio import Audio, load, resample
 from hocket.diagnostics import Figures, Rung, Verdict, rung_of
 from hocket.diagnostics import listening as listening_module
-from hocket.diagnostics.alignment import delayed
+from hocket.diagnostics.delays import delayed
 from hocket.diagnostics.listening import RATE_HZ, HeardFigures, diagnose_audio, listen
 from hocket.errors import AudioError
 from hocket.signal import harmonic_part

@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
-from hocket.diagnostics import roles
 from hocket.diagnostics.roles import (
+    TONALITY,
     Sources,
     attack_rate,
     describe_sources,
     is_one_recording,
-    tonality,
     weak_roles,
 )
+from hocket.signal import harmony
+from hocket.signal.harmony import tonality
 
 RATE = 24_000
 TIME = np.arange(8 * RATE) / RATE
@@ -64,7 +65,7 @@ def test_drones_pads_noise_and_silence_give_no_rhythm(wave: np.ndarray) -> None:
 @pytest.mark.parametrize("wave", [noise(), noise(exponent=1.0), pulse(0.5), 0 * noise()], ids=str)
 def test_noise_and_its_bursts_give_no_harmony(wave: np.ndarray) -> None:
     (weakness,) = weak_roles(input=pulse(0.5), target=wave, sample_rate=RATE)
-    assert weakness.source == "target" and weakness.figure < 0.13
+    assert weakness.source == "target" and weakness.figure < TONALITY
     assert f"tonality {weakness.figure:.2f}" in weakness.sentence
     assert weakness.sentence.endswith("it has little harmony to give.")
 
@@ -100,7 +101,7 @@ def test_pauses_do_not_count_against_a_chord() -> None:
 def test_long_recordings_are_worked_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     wave = pulse(0.25) + 0.1 * chord()
     whole = attack_rate(wave, sample_rate=RATE), tonality(wave, sample_rate=RATE)
-    monkeypatch.setattr(roles, "PART_SECONDS", 3.0)
+    monkeypatch.setattr(harmony, "PART_SECONDS", 3.0)
     parts = attack_rate(wave, sample_rate=RATE), tonality(wave, sample_rate=RATE)
     assert parts == pytest.approx(whole, rel=0.1)
 

@@ -15,7 +15,7 @@ from hocket.fusing import mixing
 from hocket.fusing.masks import MaskTrack
 from hocket.fusing.mixing import FrameFilter, mix_blocks
 from hocket.model.masks import Masks
-from hocket.signal.frequencies import HELD_BAND
+from hocket.signal.grouping import HELD_BAND
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

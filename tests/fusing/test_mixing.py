@@ -11,11 +11,13 @@ from hocket.codec import SpectralConfig
 from hocket.fusing.ladder import Aligned, decide, mix
 from hocket.fusing.masks import MaskTrack
 from hocket.fusing.mixing import mix_blocks
+from hocket.fusing.onset_gains import onset_envelope
 from hocket.fusing.sources import Sources
 from hocket.model import FusionModel
 from hocket.model.masks import Masks
-from hocket.model.strikes import envelope_of
 from hocket.options import FuseOptions
+from hocket.signal import onset_strength
+from hocket.signal.rhythm import frames_a_second
 
 RATES = [8000, 11_025, 24_000, 44_100, 48_000, 96_000]
 
@@ -168,6 +170,5 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
 
 
 def test_silence_strikes_nothing() -> None:
-    silence = torch.zeros(1, RATE_HZ)
-    envelope = envelope_of(lambda start, stop: silence[:, start:stop], RATE_HZ, sample_rate=RATE_HZ)
-    assert float(envelope.max()) == 0.0
+    strength = onset_strength(torch.zeros(1, RATE_HZ), sample_rate=RATE_HZ)
+    assert float(onset_envelope(strength, frames_a_second=frames_a_second(RATE_HZ)).max()) == 0.0

@@ -9,9 +9,8 @@ from small_fuser import small_fuser
 from timed_sounds import clicks
 
 from hocket import audio
-from hocket.audio.streams import Workspace
+from hocket.audio.streams import BLOCK_SECONDS, Workspace
 from hocket.fusing import FuseOptions
-from hocket.fusing.beats import BLOCK_SECONDS
 from hocket.fusing.ladder import align as align_sources
 from hocket.fusing.sources import open_sources
 from hocket.fusing.stretching import MAX_PIECE_SECONDS

@@ -7,7 +7,7 @@ from timed_sounds import click_times, clicks, distances, drone, hits, noise
 from hocket.errors import HocketError
 from hocket.fusing import stretching
 from hocket.fusing.alignment import align_target, time_map
-from hocket.fusing.beats import Pulse
+from hocket.signal.beats import Pulse
 
 
 def pulse(bpm: float, *, first: float, seconds: float) -> Pulse:
@@ -111,7 +111,7 @@ def test_tempi_too_far_apart_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
         id(target): pulse(48.0, first=0.1, seconds=60.0),
         id(source): pulse(215.0, first=0.1, seconds=60.0),
     }
-    monkeypatch.setattr("hocket.fusing.alignment.find_pulse", lambda recording: known[id(recording)])
+    monkeypatch.setattr("hocket.fusing.alignment.pulse_of", lambda recording: known[id(recording)])
     aligned = align_target(target, source, mode="beats")
     assert aligned.target is target and aligned.mode == "none"
     assert aligned.note == (

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from hocket.signal.banded import Banded
-from hocket.signal.spectrum import mel_filterbank
+from hocket.signal.filterbanks import BandedLinear, mel_filterbank
 
 
 def banks() -> list[torch.Tensor]:
@@ -16,7 +15,7 @@ def banks() -> list[torch.Tensor]:
 @pytest.mark.parametrize("bank", banks(), ids=["mel 128", "mel 32", "with an empty row", "tiny"])
 @pytest.mark.parametrize("num_blocks", [1, 3, 8, 500])
 def test_pooling_and_expanding_are_the_dense_products(bank: torch.Tensor, num_blocks: int) -> None:
-    banded = Banded(bank, num_blocks)
+    banded = BandedLinear(bank, num_blocks)
     generator = torch.Generator().manual_seed(1)
     bins = torch.rand(2, 7, bank.shape[1], generator=generator)
     rows = torch.rand(2, 7, bank.shape[0], generator=generator)
@@ -27,7 +26,7 @@ def test_pooling_and_expanding_are_the_dense_products(bank: torch.Tensor, num_bl
 
 def test_each_is_the_gradient_of_the_other() -> None:
     bank = banks()[2].double()
-    banded = Banded(bank, 2)
+    banded = BandedLinear(bank, 2)
     bins = torch.rand(3, 12, dtype=torch.float64, requires_grad=True)
     rows = torch.rand(3, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(banded.pool, bins)
@@ -38,4 +37,4 @@ def test_each_is_the_gradient_of_the_other() -> None:
 def test_a_view_that_is_not_contiguous_is_read_as_it_looks() -> None:
     bank = banks()[0]
     bins = torch.rand(2, bank.shape[1], 7).transpose(1, 2)
-    torch.testing.assert_close(Banded(bank).pool(bins), bins @ bank.T)
+    torch.testing.assert_close(BandedLinear(bank).pool(bins), bins @ bank.T)

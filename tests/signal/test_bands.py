@@ -7,11 +7,11 @@ import torch
 from signal_tones import noise
 from torch import Tensor
 
-from hocket.signal import framing
-from hocket.signal.bands import Bank, band_energies
+from hocket.signal import spectrum
+from hocket.signal.filterbanks import Bank, band_energies, mel_filterbank
 from hocket.signal.rhythm import flux
 from hocket.signal.scene import Voice
-from hocket.signal.spectrum import frame_spectra, istft, mel_filterbank, stft, window_length
+from hocket.signal.spectrum import frame_spectra, istft, stft, window_length
 
 RATES_HZ = (24_000, 44_100, 22_050)
 
@@ -87,7 +87,7 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 
     whole = results()
     for block in (1, 64 * 7, 64 * 26 + 1, 2 * 64 * 26):
-        monkeypatch.setattr(framing, "BLOCK_SAMPLES", block)
+        monkeypatch.setattr(spectrum, "BLOCK_SAMPLES", block)
         for part, expected in zip(results(), whole, strict=True):
             torch.testing.assert_close(part, expected, atol=1e-12, rtol=1e-12)
 

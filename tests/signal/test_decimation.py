@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hocket.data.synthetic import make_song, render_song
 from hocket.signal import chroma, match_rms
-from hocket.signal.decimation import decimate, decimation_factor
+from hocket.signal.harmony import decimate, decimation_factor
 from hocket.signal.spectrum import window_length
 
 TOP_HZ = 262.0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hocket.signal.local_means import local_mean
+from hocket.signal.grouping import local_mean
 
 
 def obvious(values: torch.Tensor, length: int) -> torch.Tensor:

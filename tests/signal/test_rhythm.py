@@ -10,8 +10,8 @@ from scipy.ndimage import median_filter
 from signal_tones import RATE_HZ, clicks, noise, tone
 
 from hocket.audio import resample
-from hocket.signal import harmonic_part, onset_strength, pearson
-from hocket.signal.rhythm import HOP, harmonic_mask, running_median
+from hocket.signal import harmonic_part, onset_strength, pearson, rhythm
+from hocket.signal.rhythm import HOP, harmonic_mask, running_median, streamed_onset_strength
 
 # A window of 2048 sees an attack up to half its length before the frame's own centre.
 LEAD_FRAMES = 1024 // HOP
@@ -165,3 +165,33 @@ def test_the_running_median_is_scipys_of_each_row(rows: int, length: int) -> Non
     values = np.random.default_rng(rows).random((2, rows, length), dtype=np.float32)
     expected = median_filter(values, size=(1, 1, 31), mode="reflect")
     np.testing.assert_array_equal(running_median(values, 31), expected)
+
+
+def a_song_that_grows_louder(num_samples: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn(2, num_samples, generator=generator)
+    return noise * torch.linspace(1e-5, 0.5, num_samples) * (torch.arange(num_samples) % 7000 < 900)
+
+
+@pytest.mark.parametrize("sample_rate", [24_000, 22_050])
+@pytest.mark.parametrize("sizes", [[100_000], [1, 30_000, 500, 69_499], [2_000] * 50, [255] * 392 + [40]])
+def test_streamed_onset_strength_is_that_of_the_whole(sizes: list[int], sample_rate: int) -> None:
+    waveform = a_song_that_grows_louder(sum(sizes))
+    streamed = streamed_onset_strength(waveform.split(sizes, dim=-1), sample_rate=sample_rate)
+    whole = onset_strength(waveform, sample_rate=sample_rate)
+    torch.testing.assert_close(streamed, whole, atol=1e-3, rtol=1e-4)
+
+
+def test_a_stream_that_keeps_little_has_the_floor_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rhythm, "KEPT_FRAMES", 100)
+    loud_first = a_song_that_grows_louder(100_000).flip(-1)
+    streamed = streamed_onset_strength(loud_first.split(7_000, dim=-1), sample_rate=24_000)
+    torch.testing.assert_close(streamed, onset_strength(loud_first, sample_rate=24_000), atol=1e-3, rtol=1e-4)
+
+
+def test_a_stream_of_silence_or_of_a_sample_is_silent() -> None:
+    for waveform in (torch.zeros(1, 1), torch.zeros(1, 5_000)):
+        strength = streamed_onset_strength([waveform], sample_rate=24_000)
+        assert strength.shape == (1, 1 + waveform.shape[-1] // HOP) and float(strength.max()) == 0.0
+    with pytest.raises(ValueError, match="at least one block"):
+        streamed_onset_strength([], sample_rate=24_000)

@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from hocket.errors import AudioError
-from hocket.hearing import fold
+from hocket.hearing import SILENCE_DB, fold
 
 MAX_SAMPLES = 2 * 3600 * 48_000 * 2
 """The most samples, over all channels, that are read or written at once: two hours of stereo at 48 kHz."""
-
-SILENCE_DB = -80.0
-"""A recording whose peak is below this (dBFS) holds nothing to fuse: it is under the noise of 14 bits."""
 
 
 class Undecodable(Exception):  # noqa: N818

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from hocket.codec.base import Codec
 from hocket.errors import ConfigError
-from hocket.signal.grouping import Grouping
-from hocket.signal.local_means import local_mean
+from hocket.signal.grouping import Grouping, local_mean
 from hocket.signal.spectrum import istft, stft
 from hocket.typed import check_range, check_types
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hocket.data.measures import LONG_HOP, LONG_WINDOW, RATE_HZ
-from hocket.data.spectra import log_bands, log_edges, power_spectra
+from hocket.data.measures import RATE_HZ
+from hocket.data.spectra import LONG_HOP, LONG_WINDOW, log_bands, log_edges, power_spectra
 
 NUM_BITS = 32
 LOWEST_HZ, HIGHEST_HZ = 250.0, 2_800.0  # what a telephone's 8 kHz still hold

@@ -3,33 +3,24 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d
+import torch
+from torch import Tensor
 
-from hocket.data.spectra import log_bands, log_edges, pitch_classes, power_spectra
-from hocket.data.tempo import find_tempo
 from hocket.hearing import audible
+from hocket.signal.beats import find_pulse
+from hocket.signal.harmony import pitch_spread, tonality_of
+from hocket.signal.rhythm import OnsetStream, onset_depth_db, percussive_share
 
 RATE_HZ = 24_000
-WINDOW, HOP = 2_048, 512
-LONG_WINDOW, LONG_HOP = 16_384, 4_096
 FLOOR_DB = -120.0
+LEAST_SECONDS = 0.85
+"""A rest shorter than this at the end says nothing of pitch."""
 
-# Median-filter separation (Fitzgerald 2010) on 96 bands or so to the octaves' scale: fifteen times as fast as on the
-# spectrum's own bins, and closer to the labels of the development recordings.
-NUM_BANDS, LOWEST_HZ = 160, 35.0
-STEADY_FRAMES, BROAD_BANDS = 17, 15
-
-# Shares of magnitude that the separation calls percussive: 0.07 to 0.20 for strings and pads, 0.43 to 0.68 for drums.
-LEAST_SHARE, MOST_SHARE = 0.1, 0.6
-# Noise is broad too, but has no attacks: its strongest onsets stand 0.55 dB above the ordinary moment, white or brown.
-# Orchestras and pads have 0.4 to 1.1 dB, a sample pack's drum loops 2.6 to 16.
-LEAST_DEPTH_DB, MOST_DEPTH_DB = 0.6, 2.0
-# A steady tone's onset strength repeats as well: a sine has 0.00002 dB, a chord with its beats 0.08.
-SILENT_DEPTH_DB = 0.2
-# Spread of smoothed pitch classes: about 0.3 for one steady chord, 0.1 for drums and noise.
-LEAST_SPREAD, MOST_SPREAD = 0.08, 0.30
-SMOOTHING_FRAMES = 3
-QUIET_DB = 40.0
+# Shares of magnitude that the separation calls percussive: 0.06 to 0.22 for strings and pads, 0.47 to 0.64 for drums.
+LEAST_SHARE, MOST_SHARE = 0.15, 0.55
+# Noise is broad too, but has no attacks: its strongest onsets stand 0.24 dB above the ordinary moment. Orchestras and
+# pads have 0.2 to 0.9 dB, drum loops 0.8 to 8.
+LEAST_DEPTH_DB, MOST_DEPTH_DB = 0.4, 1.0
 
 
 @dataclass(frozen=True)
@@ -50,15 +41,6 @@ class Measures:
     tonality: float
 
 
-@dataclass(frozen=True)
-class _Character:
-    num_samples: int
-    bpm: float
-    confidence: float
-    percussiveness: float
-    tonality: float
-
-
 @dataclass
 class Gatherer:
     """Adds up what blocks of a recording, mono at `RATE_HZ`, show; blocks of about a minute serve best."""
@@ -67,104 +49,50 @@ class Gatherer:
     energy: float = 0.0
     peak: float = 0.0
     loudest: float = 0.0
-    characters: list[_Character] = field(default_factory=list)
+    _onsets: OnsetStream = field(default_factory=lambda: OnsetStream(RATE_HZ))
+    _percussive: float = 0.0
+    _magnitude: float = 0.0
+    _spreads: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
+    @torch.no_grad()
     def add(self, block: np.ndarray) -> None:
         """Takes the next `[samples]`."""
         block = audible(block, RATE_HZ)
-        self.num_samples += len(block)
         squares = np.square(block, dtype=np.float64)
         self.energy += float(squares.sum())
         self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
         seconds = np.add.reduceat(squares, np.arange(0, len(block), RATE_HZ)) / min(RATE_HZ, len(block))
         self.loudest = max(self.loudest, float(seconds.max()))
-        if len(block) >= LONG_WINDOW + LONG_HOP or not self.characters:
-            self.characters.append(_character(block))
+        waveform = torch.tensor(block, dtype=torch.float32)
+        percussive, magnitude = percussive_share(self._onsets.add(waveform[None]))
+        self._percussive += percussive
+        self._magnitude += magnitude
+        if self.num_samples == 0 or len(block) >= LEAST_SECONDS * RATE_HZ:
+            self._spreads.append(pitch_spread(waveform, sample_rate=RATE_HZ))
+        self.num_samples += len(block)
 
     def measures(self) -> Measures:
-        """The figures of everything that was added, at least one sample."""
-        parts = self.characters
-        weights = np.array([part.num_samples for part in parts], dtype=float)
-        weights /= weights.sum()
-        sure = weights * [part.confidence for part in parts]
+        """The figures of everything that was added, at least one sample; nothing can be added afterwards."""
+        strength = self._onsets.strength()[0].double().numpy()
+        seconds = self.num_samples / RATE_HZ
+        pulse = find_pulse(strength, frames_a_second=self._onsets.frames_a_second, duration_seconds=seconds)
+        share = _scaled(self._percussive / max(self._magnitude, 1e-12), LEAST_SHARE, MOST_SHARE)
+        attacks = _scaled(onset_depth_db(strength), LEAST_DEPTH_DB, MOST_DEPTH_DB)
         return Measures(
-            duration_seconds=round(self.num_samples / RATE_HZ, 3),
+            duration_seconds=round(seconds, 3),
             rms_db=_db(self.energy / self.num_samples),
             peak_db=_db(self.peak**2),
             loudest_db=_db(self.loudest),
-            tempo_bpm=round(_weighted_median([part.bpm for part in parts], sure), 1),
-            tempo_confidence=round(float(sure.sum()), 3),
-            percussiveness=round(float(weights @ [part.percussiveness for part in parts]), 3),
-            tonality=round(float(weights @ [part.tonality for part in parts]), 3),
+            tempo_bpm=round(pulse.bpm, 1) if pulse else 0.0,
+            tempo_confidence=round(min(max(pulse.clarity, 0.0), 1.0), 3) if pulse else 0.0,
+            percussiveness=round(share * attacks, 3),
+            tonality=round(tonality_of(self._spreads), 3),
         )
 
 
-def _character(block: np.ndarray) -> _Character:
-    edges = log_edges(LOWEST_HZ, RATE_HZ / 2, NUM_BANDS, WINDOW, RATE_HZ)
-    padded = np.pad(block, (0, max(0, WINDOW - len(block))))
-    bands = log_bands(power_spectra(padded, window=WINDOW, hop=HOP), edges)
-    strength = onset_strength(bands)
-    bpm, confidence = 0.0, 0.0
-    if _depth_db(strength) >= SILENT_DEPTH_DB:
-        bpm, confidence = find_tempo(strength, frames_a_second=RATE_HZ / HOP)
-    return _Character(len(block), bpm, confidence, percussiveness(bands, strength), tonality(block))
-
-
-def _depth_db(strength: np.ndarray) -> float:
-    """How far the strongest attacks stand above the ordinary moment."""
-    return float(np.percentile(strength, 98) - np.median(strength))
-
-
-def onset_strength(bands: np.ndarray) -> np.ndarray:
-    """Rise of the level from frame to frame, mean over bands, dB: `[bands, frames]` of power to `[frames]`."""
-    floor = max(float(bands.max()) * 1e-6, 1e-10)
-    level_db = 10.0 * np.log10(np.maximum(bands, floor))
-    rise = np.maximum(np.diff(level_db, axis=1), 0.0).mean(axis=0)
-    return np.concatenate([[0.0], rise]).astype(np.float64)
-
-
-def percussiveness(bands: np.ndarray, strength: np.ndarray) -> float:
-    """From 0 (sustained, or without attacks) to 1 (hits): the percussive share of the magnitude, where it has attacks.
-
-    Takes power in log bands `[bands, frames]` and their onset strength `[frames]`.
-    """
-    magnitude = np.sqrt(bands)
-    steady = median_filter(magnitude, size=(1, STEADY_FRAMES)) ** 2
-    broad = median_filter(magnitude, size=(BROAD_BANDS, 1)) ** 2
-    share = float((broad / (broad + steady + 1e-12) * magnitude).sum() / max(magnitude.sum(), 1e-12))
-    return _scaled(share, LEAST_SHARE, MOST_SHARE) * _scaled(
-        _depth_db(strength), LEAST_DEPTH_DB, MOST_DEPTH_DB
-    )
-
-
-def tonality(block: np.ndarray) -> float:
-    """From 0 (noise, drums) to 1 (one steady chord): how unequal the pitch classes stay over half a second.
-
-    The mean over the moments of `[samples]` at most 40 dB under the loudest.
-    """
-    padded = np.pad(block, (0, max(0, LONG_WINDOW - len(block))))
-    power = power_spectra(padded, window=LONG_WINDOW, hop=LONG_HOP)
-    level = power.sum(axis=0)
-    heard = level > max(float(level.max()) * 10 ** (-QUIET_DB / 10), 1e-10)
-    if not heard.any():
-        return 0.0
-    classes = pitch_classes(power, window=LONG_WINDOW, sample_rate=RATE_HZ)
-    spread = uniform_filter1d(classes, SMOOTHING_FRAMES, axis=1).std(axis=0)
-    return _scaled(float(spread[heard].mean()), LEAST_SPREAD, MOST_SPREAD)
-
-
 def _scaled(value: float, least: float, most: float) -> float:
-    return float(np.clip((value - least) / (most - least), 0.0, 1.0))
+    return min(max((value - least) / (most - least), 0.0), 1.0)
 
 
 def _db(power: float) -> float:
     return round(max(FLOOR_DB, 10.0 * float(np.log10(max(power, 1e-30)))), 2)
-
-
-def _weighted_median(values: list[float], weights: np.ndarray) -> float:
-    """The value in the middle of the weights; 0 where all of them are."""
-    if weights.sum() <= 0:
-        return 0.0
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order]) >= 0.5 * weights.sum()
-    return float(values[order[int(np.argmax(reached))]])

@@ -10,12 +10,13 @@ from hocket.diagnostics.copying import (
     judge,
     rung_of,
 )
-from hocket.diagnostics.masks import MaskFigures, mask_figures
 from hocket.diagnostics.milestones import (
     ChecklistItem,
+    MaskFigures,
     Milestone,
     Remedy,
     checklist,
+    mask_figures,
     milestone_due,
     remedies_for,
 )

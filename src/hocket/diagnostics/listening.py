@@ -17,13 +17,12 @@ from hocket.diagnostics.copying import Figures, diagnose
 from hocket.diagnostics.delays import clear_lags, read_delayed
 from hocket.diagnostics.roles import Sources, describe_sources
 from hocket.errors import AudioError
-from hocket.hearing import audible, loudest
+from hocket.hearing import SILENCE_RMS, audible, loudest
 from hocket.signal.loudness import TARGET_RMS
 from hocket.signal.scene import ChannelsVoice, Scene, Voice
 
 RATE_HZ = 24_000
 MINIMUM_SECONDS = 1.0
-SILENCE_RMS = 1e-5
 PART_SECONDS = 60.0
 
 MOST_MINUTES = 5

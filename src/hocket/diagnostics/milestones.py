@@ -1,4 +1,7 @@
-"""Where a run should be at which part of its way, what to change when it is not, and what counts as success."""
+"""Where a run should be at which part of its way, what to change when it is not, and what counts as success.
+
+The figures of the masks belong here: none of them can see a collapse, so they say nothing of an output by themselves.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,11 +9,34 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hocket.diagnostics.copying import Figures, Verdict
-from hocket.diagnostics.masks import MaskFigures
+from hocket.model.masks import Masks
 
 BAND = (0.4, 0.6)
 COMPLEMENTARITY = 0.85
 MASK_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True)
+class MaskFigures:
+    """Means over a batch of what the masks do."""
+
+    input_mask_mean: float
+    target_mask_mean: float
+    complementarity: float
+    coverage: float
+    mask_variance: float
+
+
+def mask_figures(masks: Masks) -> MaskFigures:
+    """Reads the very masks that made the output."""
+    input_mean, target_mean = masks.means
+    return MaskFigures(
+        input_mask_mean=float(input_mean.detach().mean()),
+        target_mask_mean=float(target_mean.detach().mean()),
+        complementarity=float(masks.complementarity.detach().mean()),
+        coverage=float(masks.coverage.detach().mean()),
+        mask_variance=float(masks.variance.detach().mean()),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ import numpy as np
 
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, Workspace, recording
-from hocket.audio.views import Cut, Looped
+from hocket.audio.views import Cut, Looped, Resampled, folded
 from hocket.errors import AudioError
-from hocket.fusing.beats import MIN_SECONDS, Pulse, find_pulse
+from hocket.fusing.onset_gains import onset_strength_of
 from hocket.fusing.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
 from hocket.options import Align, Fit, Length
+from hocket.signal.beats import MIN_SECONDS, Pulse, find_pulse
+from hocket.signal.rhythm import frames_a_second
 
 LEAST_RATIO, MOST_RATIO = 0.6, 1.7
 # A change of ratio costs a join, so beats may be off by this much before there is one.
@@ -19,6 +21,7 @@ TOLERANCE_SECONDS = 0.008
 # Up to this share of a beat, silence comes before the target rather than its first beat being cut off.
 MAX_WAIT_BEATS = 0.25
 SAME_TEMPO = 0.002
+RATE_HZ = 24_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ def align_target(
     if mode == "none":
         return _unchanged(target, None, None, "the target keeps its own timing.")
     require_stretching()
-    pulses = {"input": find_pulse(input), "target": find_pulse(target)}
+    pulses = {"input": pulse_of(input), "target": pulse_of(target)}
     clear = {role: pulse for role, pulse in pulses.items() if pulse is not None and pulse.is_clear}
     input_bpm, target_bpm = (clear[role].bpm if role in clear else None for role in pulses)
     if len(clear) < 2:
@@ -71,6 +74,16 @@ def align_target(
         return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
     pair = clear["input"], clear["target"]
     return _aligned(target, *pair, octave, ratio, mode, workspace or Workspace())
+
+
+def pulse_of(sound: Audio | Recording) -> Pulse | None:
+    """The most likely beats of a recording of any rate, channels and length; None if it is silent or under 3 s long."""
+    if sound.duration_seconds < MIN_SECONDS:
+        return None
+    strength = onset_strength_of(Resampled(folded(recording(sound)), RATE_HZ))[0].double().numpy()
+    return find_pulse(
+        strength, frames_a_second=frames_a_second(RATE_HZ), duration_seconds=sound.duration_seconds
+    )
 
 
 def _unchanged(

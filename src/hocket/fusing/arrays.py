@@ -8,8 +8,8 @@ from hocket.audio.streams import Held, Workspace
 from hocket.errors import AudioError
 from hocket.fusing.ladder import Aligned, decide, mix
 from hocket.fusing.masks import CHUNK_SECONDS, Model
-from hocket.fusing.sources import SILENCE_RMS, Sources
-from hocket.hearing import MINIMUM_SECONDS, audible
+from hocket.fusing.sources import Sources
+from hocket.hearing import MINIMUM_SECONDS, SILENCE_RMS, audible
 from hocket.model.result import Waveform
 from hocket.options import FuseOptions
 from hocket.signal.loudness import match_rms, rms

@@ -21,7 +21,7 @@ from hocket.fusing.ladder import Fusion
 from hocket.fusing.sources import Level
 from hocket.hearing import loudest
 from hocket.model import FusionModel
-from hocket.signal.frequencies import FrequencyReader
+from hocket.signal.grouping import FrequencyReader
 
 __all__ = [
     "MOST_MINUTES",

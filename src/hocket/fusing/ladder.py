@@ -20,10 +20,11 @@ from hocket.fusing.alignment import align_target, match_lengths
 from hocket.fusing.loudness import finishing
 from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
 from hocket.fusing.mixing import mix_blocks, quiet_ends
+from hocket.fusing.onset_gains import onset_envelope, onset_gains, onset_strength_of
 from hocket.fusing.sources import Sources, open_sources, sounding
-from hocket.model.strikes import envelope_of, strikes_at
 from hocket.options import FuseOptions
 from hocket.signal.loudness import TARGET_RMS
+from hocket.signal.rhythm import frames_a_second
 
 # Of the time that fusing takes; the rest is for setting the level.
 SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
@@ -210,16 +211,14 @@ def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recordi
 
 def _onset_gain(input: Recording, masks: MaskTrack, reattack: float) -> torch.Tensor:
     """What the target is multiplied by at each frame, by the onsets of the input as the model hears it."""
-    mono, rate = folded(input), input.sample_rate
-    envelope = envelope_of(
-        lambda start, stop: torch.tensor(mono.read(start, stop)), mono.num_samples, sample_rate=rate
-    )
-    return strikes_at(
+    rate = frames_a_second(input.sample_rate)
+    envelope = onset_envelope(onset_strength_of(folded(input)), frames_a_second=rate)
+    return onset_gains(
         envelope,
+        frames_a_second=rate,
         num_frames=masks.num_frames,
         frame_rate=masks.codec.frame_rate,
-        sample_rate=rate,
-        reattack=reattack,
+        emphasis=reattack,
     ).to(masks.levels.device)
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.fusing.masks import Excerpts, MaskTrack
-from hocket.signal.frequencies import FrequencyReader
-from hocket.signal.spectrum import hann
+from hocket.signal.grouping import FrequencyReader
+from hocket.signal.spectrum import add_frames, hann
 
 BLOCK_SECONDS = 10.0
 END_SECONDS = 0.003
@@ -40,7 +40,7 @@ class FrameFilter:
     def __init__(self, length: int, *, fft_size: int, hop: int) -> None:
         self.length, self.fft_size, self.hop = length, fft_size, hop
         self.count = 1 + length // hop
-        self._parts = [slice(first, min(first + hop, fft_size)) for first in range(0, fft_size, hop)]
+        self._num_parts = -(-fft_size // hop)
 
     def reaching(self, start: int, stop: int) -> tuple[int, int]:
         """From which frame up to which the samples `start` up to `stop` are part of."""
@@ -59,8 +59,8 @@ class FrameFilter:
         """
         first, last = self.reaching(start, stop)
         padded = [self._padded(source, first, last).unfold(-1, self.fft_size, self.hop) for source in sources]
-        rows = padded[0].new_zeros(*padded[0].shape[:2], last - first + len(self._parts) - 1, self.hop)
-        window = hann(self.fft_size, rows.device, rows.dtype)
+        rows = padded[0].new_zeros(*padded[0].shape[:2], last - first + self._num_parts - 1, self.hop)
+        window, synthesis = hann(self.fft_size, rows.device, rows.dtype), self._synthesis.to(rows)
         step = last - first
         if rows.device.type == "cpu":
             step = max(1, CACHED_SAMPLES // (rows.shape[0] * rows.shape[1] * self.fft_size))
@@ -71,7 +71,8 @@ class FrameFilter:
                 spectrum = torch.fft.rfft(source[..., begin:end, :] * window).mul_(gain)
                 mixed = spectrum if mixed is None else mixed.add_(spectrum)
             assert mixed is not None
-            self._add(rows[..., begin : end + len(self._parts) - 1, :], mixed)
+            covered = rows[..., begin : end + self._num_parts - 1, :]
+            add_frames(covered, torch.fft.irfft(mixed, n=self.fft_size), synthesis)
         self._even_out(rows, first)
         skipped = start + self.fft_size // 2 - first * self.hop
         return rows.flatten(2)[..., skipped : skipped + stop - start]
@@ -83,30 +84,22 @@ class FrameFilter:
         before, after = begin - first * self.hop + half, (last - 1) * self.hop + half - end
         return F.pad(source, (before, after)) if before or after else source
 
-    def _add(self, rows: Tensor, spectrum: Tensor) -> None:
-        """Adds frames `[b, c, n, bins]` to the rows of a hop each that they cover."""
-        frames = torch.fft.irfft(spectrum, n=self.fft_size)
-        window = self._synthesis.to(rows)
-        for index, part in enumerate(self._parts):
-            covered = rows[..., index : index + frames.shape[-2], : part.stop - part.start]
-            covered.addcmul_(frames[..., part], window[part])
-
     @cached_property
     def _squares(self) -> Tensor:
         """The squared window in rows of a hop `[rows, hop]`."""
         squares = hann(self.fft_size, torch.device("cpu"), torch.float64).square()
-        return F.pad(squares, (0, len(self._parts) * self.hop - self.fft_size)).unflatten(0, (-1, self.hop))
+        return F.pad(squares, (0, self._num_parts * self.hop - self.fft_size)).unflatten(0, (-1, self.hop))
 
     @cached_property
     def _synthesis(self) -> Tensor:
         """The window that makes frames add up to what they were cut from."""
         window = hann(self.fft_size, torch.device("cpu"), torch.float64)
-        whole = self._squares.sum(dim=0).repeat(len(self._parts))
+        whole = self._squares.sum(dim=0).repeat(self._num_parts)
         return (window / whole[: self.fft_size]).float()
 
     def _even_out(self, rows: Tensor, first: int) -> None:
         """Turns up the rows at both ends of the recording, where there are fewer frames than elsewhere."""
-        num_parts = len(self._parts)
+        num_parts = self._num_parts
         whole = self._squares.sum(dim=0)
         for place in range(rows.shape[-2]):
             row = first + place

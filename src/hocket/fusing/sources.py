@@ -10,7 +10,7 @@ import numpy as np
 from hocket import audio
 from hocket.audio import MAX_SAMPLES, AudioInfo
 from hocket.audio.resampling import resampled_length
-from hocket.audio.sound import SILENCE_DB, peak, require_enough
+from hocket.audio.sound import peak, require_enough
 from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
 from hocket.audio.views import Resampled, Spread, Watched, audible, folded
@@ -18,10 +18,9 @@ from hocket.codec import SpectralCodec
 from hocket.errors import AudioError
 from hocket.fusing.alignment import MOST_RATIO
 from hocket.fusing.masks import mask_bytes
-from hocket.hearing import MINIMUM_SECONDS
+from hocket.hearing import MINIMUM_SECONDS, SILENCE_DB, SILENCE_RMS
 from hocket.options import FuseOptions
 
-SILENCE_RMS = 1e-5
 RUN_SAMPLES = 4096
 
 

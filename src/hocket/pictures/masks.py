@@ -10,7 +10,7 @@ import torch
 from hocket.pictures.canvas import COLOURS, QUIET, clock, place, shades, sheet, write
 from hocket.pictures.headline import heading, label
 from hocket.signal import power, stft
-from hocket.signal.frequencies import FrequencyReader
+from hocket.signal.grouping import FrequencyReader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,12 +2,10 @@
 
 import numpy as np
 import torch
-from scipy.signal import find_peaks
 
-from hocket.signal import chroma, onset_strength
+from hocket.signal import chroma, onset_strength, rhythm
 
 ATTACK_SHARE = 0.3
-ATTACK_GAP_SECONDS = 0.08
 
 
 def envelope(
@@ -40,12 +38,9 @@ def thin(seconds: np.ndarray, values: np.ndarray, *, num_columns: int) -> tuple[
 
 
 def find_attacks(seconds: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Which frames are attacks: peaks that rise by three tenths of the strongest, at least 80 ms apart."""
-    frames_per_second = (len(seconds) - 1) / max(float(seconds[-1]), 1e-9)
-    peaks, _ = find_peaks(
-        strength, prominence=ATTACK_SHARE, distance=max(1, round(ATTACK_GAP_SECONDS * frames_per_second))
-    )
-    return np.asarray(peaks)
+    """Which frames of `onsets_of` are attacks: peaks that rise by three tenths of the strongest."""
+    frames_a_second = (len(seconds) - 1) / max(float(seconds[-1]), 1e-9)
+    return rhythm.find_attacks(strength, frames_a_second=frames_a_second, prominence=ATTACK_SHARE)
 
 
 def chroma_of(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]:
