@@ -8,6 +8,9 @@ from hocket.signal import chroma, onset_strength
 
 ATTACK_SHARE = 0.3
 ATTACK_GAP_SECONDS = 0.08
+PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+MOST_GUIDES = 120
+"""More attacks of a source in the output's track would be a grey wall."""
 
 
 def envelope(

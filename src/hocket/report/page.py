@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,31 +17,36 @@ from markupsafe import Markup
 import hocket
 from hocket import files, outputs
 from hocket.diagnostics import ChecklistItem
-from hocket.diagnostics.wording import Worded, worded
+from hocket.diagnostics.wording import LADDER, Gauge, Worded, gauges_of, worded
 from hocket.errors import HocketError
-from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
-from hocket.pictures.headline import LADDER, Gauge, gauges_of
-from hocket.report import facts, panels
 from hocket.report.advice import Advice, advice
-from hocket.report.chart import Mark, percent, short
+from hocket.report.charts import curves_of
 from hocket.report.examples import read_examples
-from hocket.report.happenings import unread
+from hocket.report.explanation import Incident, incidents_of, sentences, unread
 from hocket.report.judging import (
     Judged,
     MilestoneState,
+    Share,
     checklist_of,
     headline,
     judged,
     judged_best,
     milestones_of,
+    shares_of,
 )
-from hocket.report.lanes import time_ticks
-from hocket.report.loss import Share, shares_of
-from hocket.report.marks import marks_of, signs_of
 from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
-from hocket.report.run import Run, fixed, read_run
-from hocket.report.story import sentences
-from hocket.report.summary import state_words
+from hocket.report.pictures import percent, time_ticks
+from hocket.report.run import Run, fixed, read_run, short
+from hocket.report.summary import (
+    as_text,
+    changed_settings,
+    commands_of,
+    differing_settings,
+    facts_of,
+    preset_of,
+    songs_of,
+    state_words,
+)
 
 MOST_PAIRS = 6
 """On one page, over all runs."""
@@ -64,8 +70,7 @@ class RunView:
     checklist: list[ChecklistItem]
     milestones: list[MilestoneState]
     judged: list[Judged]
-    marks: list[Mark]
-    signs: list[tuple[str, str]]
+    incidents: list[Incident]
     shares: list[Share]
     facts: list[tuple[str, str]]
     songs: list[str]
@@ -101,17 +106,18 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
     """The report as text; see `write_report`."""
     runs = [read_run(path) for path in paths]
     views = [_view(run, len(runs), defaults or {}) for run in runs]
-    script = _text("report.js")
+    script = "".join(map(_text, ("plots/uPlot.iife.min.js", "plots/curves.js", "templates/report.js")))
+    style = "".join(map(_text, ("plots/uPlot.min.css", "plots/curves.css", "templates/report.css")))
     return (
         _environment()
         .get_template("report.html")
         .render(
             runs=views,
             title=" and ".join(dict.fromkeys(run.name for run in runs)),
-            charts=panels.drawn(runs),
+            curves=json.dumps(curves_of(runs), separators=(",", ":")),
             differences=_differences(runs) if len(runs) > 1 else [],
             pair_rows=_pair_rows(views),
-            style=Markup(panels.chart_css() + _text("report.css")),
+            style=Markup(style),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             drawn_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -124,7 +130,6 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
 def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
     row = headline(run)
     rows = judged(run)
-    marks = marks_of(run)
     views, num_pairs, faults = _pairs(run, num_runs)
     return RunView(
         run=run,
@@ -138,14 +143,13 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
         checklist=checklist_of(row) if row else [],
         milestones=milestones_of(run),
         judged=rows,
-        marks=marks,
-        signs=signs_of(marks),
+        incidents=incidents_of(run),
         shares=shares_of(run, row) if row else [],
-        facts=facts.facts_of(run),
-        songs=facts.songs_of(run),
-        commands=facts.commands_of(run),
-        changed=facts.changed_settings(run.config, defaults),
-        settings=[(name, facts.as_text(value)) for name, value in run.config.items()],
+        facts=facts_of(run),
+        songs=songs_of(run),
+        commands=commands_of(run),
+        changed=changed_settings(run.config, defaults),
+        settings=[(name, as_text(value)) for name, value in run.config.items()],
         pairs=views,
         num_pairs=num_pairs,
     )
@@ -164,8 +168,8 @@ def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
 
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Settings that are not the same in all runs, headed by the presets they agree with."""
-    found = facts.differing_settings([run.config for run in runs])
-    presets = [facts.preset_of(run.config) or "none" for run in runs]
+    found = differing_settings([run.config for run in runs])
+    presets = [preset_of(run.config) or "none" for run in runs]
     return [("preset", presets), *found] if len(set(presets)) > 1 else found
 
 
@@ -190,7 +194,6 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "short": short,
         "places": gauge_places,
-        "tone": _tone,
         "fixed": fixed,
     }
     environment.globals |= {"time_ticks": time_ticks, "worded": worded}
@@ -211,9 +214,5 @@ def gauge_places(gauge: Gauge) -> dict[str, str]:
     }
 
 
-def _tone(colour: str) -> str:
-    return {GOOD: "good", ALARM: "alarm", DOUBTFUL: "doubtful"}.get(colour, "plain")
-
-
 def _text(name: str) -> str:
-    return (resources.files("hocket.report") / "templates" / name).read_text(encoding="utf-8")
+    return resources.files("hocket.report").joinpath(name).read_text(encoding="utf-8")

@@ -17,9 +17,8 @@ def load_libraries() -> None:
     with _lock:
         import hocket.fusing.judging
         import hocket.fusing.shares
-        import hocket.pictures.masks
-        import hocket.pictures.png
-        import hocket.report.panels
+        import hocket.pictures.sources
+        import hocket.report.charts
         import hocket.report.summary
         import hocket.studio.pictures  # noqa: F401
 
