@@ -24,9 +24,19 @@ from hocket.model.arrangement import Arrangement, arrange
 from hocket.model.mixing import Grid, mix_down
 from hocket.model.result import Masks
 from hocket.pictures import canvas, draw_check, draw_masks, require_place
+from hocket.pictures.arrays import (
+    chroma_of,
+    envelope,
+    find_attacks,
+    mask_rows,
+    onsets_of,
+    paint,
+    shown_share,
+    source_share,
+    spectrogram,
+    thin,
+)
 from hocket.pictures.canvas import printable
-from hocket.pictures.sources import mask_rows, paint, shown_share, source_share, spectrogram
-from hocket.pictures.traces import chroma_of, envelope, find_attacks, onsets_of, thin
 from hocket.signal import match_rms
 
 RATE_HZ = 24_000

@@ -22,13 +22,13 @@ def test_what_may_be_asked_for_is_what_inference_takes() -> None:
 
 
 def test_the_picture_is_that_of_the_pictures_part() -> None:
-    from hocket.pictures import sources
+    from hocket.pictures import arrays
     from hocket.studio import pictures
 
     assert (pictures.LOWEST_HZ, pictures.NUM_ROWS, pictures.NUM_COLUMNS) == (
-        sources.LOWEST_HZ,
-        sources.NUM_ROWS,
-        sources.NUM_COLUMNS,
+        arrays.LOWEST_HZ,
+        arrays.NUM_ROWS,
+        arrays.NUM_COLUMNS,
     )
 
 

@@ -8,6 +8,19 @@ import numpy as np
 
 from hocket.diagnostics.copying import Figures, Rung
 from hocket.diagnostics.wording import LADDER, Gauge, causes, delay_words, gauges_of, worded
+from hocket.pictures.arrays import (
+    LOWEST_HZ,
+    MOST_GUIDES,
+    PITCH_CLASSES,
+    RANGE_DB,
+    chroma_of,
+    envelope,
+    find_attacks,
+    frequency_ticks,
+    onsets_of,
+    spectrogram,
+    thin,
+)
 from hocket.pictures.canvas import (
     COLOURS,
     INK,
@@ -22,16 +35,6 @@ from hocket.pictures.canvas import (
     shades,
     sheet,
     write,
-)
-from hocket.pictures.sources import LOWEST_HZ, RANGE_DB, frequency_ticks, spectrogram
-from hocket.pictures.traces import (
-    MOST_GUIDES,
-    PITCH_CLASSES,
-    chroma_of,
-    envelope,
-    find_attacks,
-    onsets_of,
-    thin,
 )
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hocket.pictures.arrays import LOWEST_HZ, NUM_ROWS, colour_by_source, frequency_ticks, mask_rows, paint
 from hocket.pictures.canvas import (
     COLOURS,
     QUIET,
@@ -17,7 +18,6 @@ from hocket.pictures.canvas import (
     sheet,
     write,
 )
-from hocket.pictures.sources import LOWEST_HZ, NUM_ROWS, colour_by_source, frequency_ticks, mask_rows, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

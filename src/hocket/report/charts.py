@@ -163,10 +163,7 @@ def _validated(name: str, label: str, look: str, dash: int = 0) -> tuple[Curve, 
     """A figure at validations; in training batches where nothing has been validated yet."""
     early, late = _both(name, label, look, dash)
     points = early.points
-    return (
-        Curve(early.name, look, lambda run: [] if run.of("validation") else points(run), dash),
-        late,
-    )
+    return (Curve(early.name, look, lambda run: [] if run.of("validation") else points(run), dash), late)
 
 
 def _trained(name: str, label: str, look: str, dash: int = 0) -> Curve:
@@ -264,10 +261,7 @@ MASKS = [
         "complementarity",
         "Complementarity and coverage",
         "share",
-        (
-            *_both("complementarity", "complementarity", "output"),
-            *_validated("coverage", "coverage", "b", 1),
-        ),
+        (*_both("complementarity", "complementarity", "output"), *_validated("coverage", "coverage", "b", 1)),
         thresholds=(
             (COMPLEMENTARITY, f"wanted: {COMPLEMENTARITY:g}"),
             (0.75, "flat masks, nothing learned: 0.75"),
@@ -415,11 +409,7 @@ TRAINING = [
 ]
 
 GROUPS = (
-    Group(
-        "What the output is",
-        "The figures that find a collapse. Dots are validations.",
-        lambda _: OUTPUTS,
-    ),
+    Group("What the output is", "The figures that find a collapse. Dots are validations.", lambda _: OUTPUTS),
     Group(
         "What the masks are",
         "None of these figures can see a collapse: masks may be balanced while the output is one of its sources.",
@@ -432,8 +422,6 @@ GROUPS = (
         _terms,
     ),
     Group(
-        "How training goes",
-        "Gradients, the adversary, the learning rate, and where time goes.",
-        _training,
+        "How training goes", "Gradients, the adversary, the learning rate, and where time goes.", _training
     ),
 )

@@ -132,7 +132,7 @@ def _objective(run: Run, row: Judged) -> list[str]:
     missing = [name for name in MUSICAL if weight_of(config, name) == 0]
     if source == "target" and len(missing) > 2:
         found.append(
-            f"Nothing in it misses the input in what is heard: {listed(missing)} are 0, and the balance loss sees "
+            f"Nothing in it misses the input in what is heard: {joined(missing)} are 0, and the balance loss sees "
             "mask values only."
         )
     return found
@@ -204,12 +204,12 @@ def faults(run: Run) -> list[str]:
     """What went wrong on the way, in a sentence each."""
     found = []
     if lines := run.of("fault"):
-        terms = [str(term) for line in lines for term in _texts(line.get("terms"))]
-        files = [str(name) for line in lines for name in _texts(line.get("files"))]
-        where = f", with {listed(files)}" if files else ""
+        terms = [term for line in lines for term in _texts(line.get("terms"))]
+        files = [name for line in lines for name in _texts(line.get("files"))]
+        where = f", with {joined(files)}" if files else ""
         found.append(
             f"{counted(len(lines), 'step was', 'steps were')} skipped because something was not finite: "
-            f"{listed(terms) or 'no term is named'}{where}."
+            f"{joined(terms) or 'no term is named'}{where}."
         )
     if spikes := sum(number(line.get("spiked")) > 0 for line in run.of("train")):
         found.append(
@@ -247,7 +247,7 @@ def waiting(run: Run) -> list[str]:
     return [f"{100 * share:.0f} % of the time between validations was spent waiting for music."]
 
 
-def listed(names: list[str]) -> str:
+def joined(names: list[str]) -> str:
     """The first few different names, joined as in a sentence."""
     different = list(dict.fromkeys(names))
     rest = len(different) - MOST_NAMED - 1
@@ -280,9 +280,7 @@ def _incident(line: Line) -> Incident | None:
         return Incident(step, "B", f"step {line.get('from_step', '?')}: went back to step {step}")
     if line["kind"] == "remedy":
         return Incident(
-            step,
-            "R",
-            f"step {step}: {line.get('field')} set to {line.get('value')} ({line.get('reason')})",
+            step, "R", f"step {step}: {line.get('field')} set to {line.get('value')} ({line.get('reason')})"
         )
     if line["kind"] == "fault":
         terms, files = (", ".join(_texts(line.get(name))) for name in ("terms", "files"))

@@ -5,7 +5,6 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -16,17 +15,13 @@ from markupsafe import Markup
 
 import hocket
 from hocket import files, outputs
-from hocket.diagnostics import ChecklistItem
-from hocket.diagnostics.wording import LADDER, Gauge, Worded, gauges_of, worded
+from hocket.diagnostics.wording import LADDER, Gauge, gauges_of, worded
 from hocket.errors import HocketError
-from hocket.report.advice import Advice, advice
+from hocket.report.advice import advice
 from hocket.report.charts import curves_of
 from hocket.report.examples import read_examples
-from hocket.report.explanation import Incident, incidents_of, sentences, unread
+from hocket.report.explanation import incidents_of, sentences, unread
 from hocket.report.judging import (
-    Judged,
-    MilestoneState,
-    Share,
     checklist_of,
     headline,
     judged,
@@ -54,31 +49,8 @@ MOST_PAIRS = 6
 ENDINGS = (".html", ".htm")
 """Of the file that is written; any other name could be that of a log or of weights."""
 
-
-@dataclass(frozen=True)
-class RunView:
-    """All that the page shows of one run."""
-
-    run: Run
-    state_words: str
-    row: Judged | None
-    is_best: bool
-    gauges: list[Gauge]
-    verdict: Worded | None
-    sentences: list[str]
-    advice: list[Advice]
-    checklist: list[ChecklistItem]
-    milestones: list[MilestoneState]
-    judged: list[Judged]
-    incidents: list[Incident]
-    shares: list[Share]
-    facts: list[tuple[str, str]]
-    songs: list[str]
-    commands: list[tuple[str, str]]
-    changed: list[tuple[str, str, str]]
-    settings: list[tuple[str, str]]
-    pairs: list[PairView]
-    num_pairs: int
+View = dict[str, Any]
+"""All that the page shows of one run, by the names that the template uses."""
 
 
 def write_report(
@@ -127,32 +99,31 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
     )
 
 
-def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
+def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> View:
     row = headline(run)
-    rows = judged(run)
     views, num_pairs, faults = _pairs(run, num_runs)
-    return RunView(
-        run=run,
-        state_words=state_words(run),
-        row=row,
-        is_best=judged_best(run) is not None,
-        gauges=gauges_of(row.figures) if row else [],
-        verdict=worded(row.figures) if row else None,
-        sentences=[*sentences(run), *unread(run, faults)],
-        advice=advice(run),
-        checklist=checklist_of(row) if row else [],
-        milestones=milestones_of(run),
-        judged=rows,
-        incidents=incidents_of(run),
-        shares=shares_of(run, row) if row else [],
-        facts=facts_of(run),
-        songs=songs_of(run),
-        commands=commands_of(run),
-        changed=changed_settings(run.config, defaults),
-        settings=[(name, as_text(value)) for name, value in run.config.items()],
-        pairs=views,
-        num_pairs=num_pairs,
-    )
+    return {
+        "run": run,
+        "state_words": state_words(run),
+        "row": row,
+        "is_best": judged_best(run) is not None,
+        "gauges": gauges_of(row.figures) if row else [],
+        "verdict": worded(row.figures) if row else None,
+        "sentences": [*sentences(run), *unread(run, faults)],
+        "advice": advice(run),
+        "checklist": checklist_of(row) if row else [],
+        "milestones": milestones_of(run),
+        "judged": judged(run),
+        "incidents": incidents_of(run),
+        "shares": shares_of(run, row) if row else [],
+        "facts": facts_of(run),
+        "songs": songs_of(run),
+        "commands": commands_of(run),
+        "changed": changed_settings(run.config, defaults),
+        "settings": [(name, as_text(value)) for name, value in run.config.items()],
+        "pairs": views,
+        "num_pairs": num_pairs,
+    }
 
 
 def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
@@ -173,12 +144,12 @@ def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     return [("preset", presets), *found] if len(set(presets)) > 1 else found
 
 
-def _pair_rows(views: Sequence[RunView]) -> list[list[tuple[RunView, PairView | None]]]:
+def _pair_rows(views: Sequence[View]) -> list[list[tuple[View, PairView | None]]]:
     """The pairs of all runs, those of one number side by side."""
-    names = dict.fromkeys(item.pair.name for run in views for item in run.pairs)
-    by_run = [{item.pair.name: item for item in run.pairs} for run in views]
+    by_run = [{item.pair.name: item for item in view["pairs"]} for view in views]
+    names = dict.fromkeys(name for found in by_run for name in found)
     return [
-        [(run, found.get(name)) for run, found in zip(views, by_run, strict=True)]
+        [(view, found.get(name)) for view, found in zip(views, by_run, strict=True)]
         for name in sorted(names, key=lambda name: int(name.removeprefix("pair-")))
     ]
 
@@ -191,11 +162,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "short": short,
-        "places": gauge_places,
-        "fixed": fixed,
-    }
+    environment.filters |= {"short": short, "places": gauge_places, "fixed": fixed}
     environment.globals |= {"time_ticks": time_ticks, "worded": worded}
     return environment
 

@@ -12,17 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from hocket.pictures.kept import KeptMasks
-from hocket.pictures.sources import LOWEST_HZ, colour_by_source, frequency_ticks, mask_rows, png, spectrogram
-from hocket.pictures.traces import (
+from hocket.pictures.arrays import (
+    LOWEST_HZ,
     MOST_GUIDES,
     PITCH_CLASSES,
     chroma_of,
+    colour_by_source,
     envelope,
     find_attacks,
+    frequency_ticks,
+    mask_rows,
     onsets_of,
+    png,
+    spectrogram,
     thin,
 )
+from hocket.pictures.kept import KeptMasks
 
 NUM_ROWS, NUM_COLUMNS = 160, 600
 # Bright on black, and told apart by colour-blind people: input, target, output.

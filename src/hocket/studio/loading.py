@@ -17,7 +17,7 @@ def load_libraries() -> None:
     with _lock:
         import hocket.fusing.judging
         import hocket.fusing.shares
-        import hocket.pictures.sources
+        import hocket.pictures.arrays
         import hocket.report.charts
         import hocket.report.summary
         import hocket.studio.pictures  # noqa: F401

@@ -31,7 +31,7 @@ def coloured(
 
     `masks` are the input's and the target's, `[d, t]` with `frame_rate` frames a second; `output` is mono `[samples]`.
     """
-    from hocket.pictures.sources import colour_by_source, png
+    from hocket.pictures.arrays import colour_by_source, png
 
     return png(
         colour_by_source(
@@ -54,7 +54,7 @@ def coloured_long(
     A column's brightness is the mean energy of its stretch and its colour that of where the energy is. `masks(first,
     last)` gives frames of both masks, `[2, d, t]`; `output` is a mono recording.
     """
-    from hocket.pictures.sources import RANGE_DB, paint, png
+    from hocket.pictures.arrays import RANGE_DB, paint, png
 
     energy, weighted, counts = _summed(masks, num_frames, output, frame_rate, bin_hz)
     level_db = 10 * np.log10(energy / np.maximum(counts, 1) + 1e-12)
@@ -66,7 +66,7 @@ def _summed(
     masks: Masks, num_frames: int, output: "Recording", frame_rate: float, bin_hz: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Energy and energy times share, both `[rows, columns]`, and how many frames each column is the sum of."""
-    from hocket.pictures.sources import shown_share
+    from hocket.pictures.arrays import shown_share
 
     rate, rows_hz = output.sample_rate, _rows_hz(output.sample_rate)
     energy, weighted = np.zeros((2, NUM_ROWS, NUM_COLUMNS))
@@ -92,7 +92,7 @@ def _spectrum(output: "Recording", start: int, stop: int, rows_hz: np.ndarray) -
     """Energy `[rows, frames]` every 1024 samples of a stretch, at the given frequencies."""
     import torch
 
-    from hocket.pictures.sources import FFT_SIZE, at_frequencies
+    from hocket.pictures.arrays import FFT_SIZE, at_frequencies
     from hocket.signal import power, stft
 
     # Both sides are heard as they are, where there is something; the frames themselves lie within.

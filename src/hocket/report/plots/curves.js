@@ -126,8 +126,8 @@ export class Curves {
     this.reset.addEventListener("click", () => this.zoomTo(null));
     row.append(make("label", {}, "Smooth training curves ", smoothing), make("label", {}, "Axis of losses ", axes), this.reset);
     const signs = this.data.signs.map(([sign, text]) => `${sign} ${text}.`).join(" ");
-    const help = make("p", { className: "hk-help", textContent: `${this.data.runs.length > 1 ? "Figures have the colour of their run. " : ""}Drag across a chart to zoom, double-click to see all again. With the keyboard: arrow keys read values, + and − zoom, 0 shows all. ${signs}` });
-    return make("div", { className: "hk-head" }, row, help);
+    const help = make("p", { className: "hk-help", textContent: `${this.data.runs.length > 1 ? "Figures have the colour of their run. " : ""}Drag across a chart to zoom, double-click to see all again. With the keyboard: arrow keys read values, + and − zoom, 0 shows all.` });
+    return make("div", { className: "hk-head" }, row, help, make("p", { className: "hk-help", textContent: signs }));
   }
 
   toggle(run, index) {
@@ -325,7 +325,7 @@ class Panel {
     this.plot = new uPlot({
       width,
       height: HEIGHT,
-      padding: [18, 10, 0, 0],
+      padding: [18, 16, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
