@@ -75,7 +75,8 @@ def test_the_table_of_licences_is_that_of_pyproject(named: list[Requirement]) ->
 
 
 @pytest.mark.parametrize(
-    "words", ["LGPL-2.1-or-later", "GPL-2.0-or-later", "BSD-3-Clause", "LICENSE-wavesurfer.txt"]
+    "words",
+    ["LGPL-2.1-or-later", "GPL-2.0-or-later", "BSD-3-Clause", "LICENSE-wavesurfer.txt", "LICENSE-uPlot.txt"],
 )
 def test_the_table_names_what_is_not_permissive_and_what_is_carried(words: str) -> None:
     assert words in (ROOT / "docs" / "dependencies.md").read_text()

@@ -23,9 +23,19 @@ from hocket.errors import HocketError
 from hocket.fusing import Fuser
 from hocket.model.masks import Masks
 from hocket.pictures import canvas, draw_check, draw_masks, require_place
+from hocket.pictures.arrays import (
+    chroma_of,
+    envelope,
+    find_attacks,
+    mask_rows,
+    onsets_of,
+    paint,
+    shown_share,
+    source_share,
+    spectrogram,
+    thin,
+)
 from hocket.pictures.canvas import printable
-from hocket.pictures.masks import mask_rows, paint, shown_share, source_share, spectrogram
-from hocket.pictures.traces import chroma_of, envelope, find_attacks, onsets_of, thin
 from hocket.signal import match_rms
 
 RATE_HZ = 24_000

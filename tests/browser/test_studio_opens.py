@@ -52,7 +52,7 @@ def test_the_policy_of_the_page_refuses_scripts_that_are_written_into_it(page: A
 def test_the_picture_s_colours_are_read_back_as_they_were_painted(page: Any) -> None:
     import numpy as np
 
-    from hocket.pictures.masks import paint
+    from hocket.pictures.arrays import paint
 
     shares, bright = np.meshgrid(np.linspace(-1, 1, 9), np.array([0.2, 0.6, 1.0]))
     colours = np.round(255 * paint(shares, bright)).astype(int)

@@ -1,10 +1,12 @@
 """The page: whole in itself, harmless, small and soon there."""
 
 import itertools
+import json
 import re
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +41,15 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+
+def curves_in(page: str) -> dict[str, Any]:
+    """The curves that a page holds."""
+    [text] = [
+        attributes["data-curves"] for _, attributes in Page(page).elements if "data-curves" in attributes
+    ]
+    found: dict[str, Any] = json.loads(str(text))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +114,7 @@ def test_names_of_strangers_are_text(tmp_path: Path) -> None:
     assert not any(name == "run" for name in tags) and "<b>run" not in text
 
 
-def test_two_runs_stand_side_by_side_on_the_same_axes(tmp_path: Path) -> None:
+def test_two_runs_are_laid_over_each_other_in_the_same_charts(tmp_path: Path) -> None:
     short = folders.write(
         tmp_path / "a", folders.start(), folders.train(1), folders.train(20), folders.validation(4)
     )
@@ -111,16 +122,24 @@ def test_two_runs_stand_side_by_side_on_the_same_axes(tmp_path: Path) -> None:
     long = folders.write(
         tmp_path / "b", folders.start(rhythm_weight=2.5), folders.train(1), folders.train(40), fused
     )
-    page = Page(render([short, long]))
-    frames = [
-        tuple(attributes[name] for name in ("data-x0", "data-x1", "data-y0", "data-y1", "data-log"))
-        for tag, attributes in page.elements
-        if tag == "svg" and "hk-plot" in str(attributes.get("class"))
-    ]
-    assert len(frames) > 10 and len(frames) % 2 == 0
-    assert frames[::2] == frames[1::2]
-    assert {frame[1] for frame in frames} == {"40"}
+    curves = curves_in(render([short, long]))
+    assert [(run["name"], run["last_step"]) for run in curves["runs"]] == [("a", 20), ("b", 40)]
+    charts = {chart["key"]: chart for group in curves["groups"] for chart in group["charts"]}
+    assert len(charts) == 10
+    assert all(len(curve["series"]) == 2 for chart in charts.values() for curve in chart["curves"])
+    given = charts["correlations"]["curves"][0]
+    assert (given["name"], given["series"]) == ("output→input", [[[20], [0.016]], [[40], [0.518]]])
+    assert charts["loss total"]["may_be_log"] and charts["loss total"]["begins_log"]
     assert "rhythm_weight" in render([short, long])
+
+
+def test_what_a_run_lacks_is_empty_in_its_place(tmp_path: Path) -> None:
+    plain = folders.write(tmp_path / "a", folders.start(), folders.train(1), folders.train(2))
+    adversarial = [folders.train(step, discriminator_loss=2.0 * step) for step in (1, 2)]
+    other = folders.write(tmp_path / "b", folders.start(), *adversarial, folders.validation(1))
+    charts = {c["key"]: c for g in curves_in(render([plain, other]))["groups"] for c in g["charts"]}
+    assert charts["discriminator loss"]["curves"][0]["series"] == [None, [[1, 2], [2, 4]]]
+    assert "copying" not in charts
 
 
 def test_vanished_and_damaged_examples_are_left_out(tmp_path: Path) -> None:

@@ -185,6 +185,6 @@ def test_margins_that_are_not_known_are_a_dash(tmp_path: Path) -> None:
     )
     folders.add_pair(folder, 1, values=(0.5, 0.45, 0.5, *[float("nan")] * 3))
     page = render([folder])
-    body = page[page.index("<body") : page.index("<script>")]
+    body = page[page.index("<body") : page.index("<script ")]
     visible = re.sub(r"<[^>]*>", " ", body)
     assert not re.search(r"\bnan\b", visible) and "–" in visible

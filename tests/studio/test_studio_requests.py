@@ -13,13 +13,13 @@ GOOD: dict[str, Any] = {"input": "abc", "target": "def"}
 
 
 def test_the_picture_is_that_of_the_pictures_part() -> None:
-    from hocket.pictures import masks
+    from hocket.pictures import arrays
     from hocket.studio import pictures
 
     assert (pictures.LOWEST_HZ, pictures.NUM_ROWS, pictures.NUM_COLUMNS) == (
-        masks.LOWEST_HZ,
-        masks.NUM_ROWS,
-        masks.NUM_COLUMNS,
+        arrays.LOWEST_HZ,
+        arrays.NUM_ROWS,
+        arrays.NUM_COLUMNS,
     )
 
 

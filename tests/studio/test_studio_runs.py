@@ -115,10 +115,13 @@ def test_a_run_is_told_with_addresses_that_work(client: httpx.Client, ids: dict[
     assert Image.open(io.BytesIO(picture.content)).size[1] == 480
 
 
-def test_curves_are_a_piece_of_a_page(client: httpx.Client, ids: dict[str, str]) -> None:
-    answer = client.get(f"/api/runs/{ids['first']}/curves")
-    assert answer.headers["content-type"].startswith("text/html") and "<svg" in answer.text
-    assert "<script" not in answer.text
+def test_curves_are_figures_for_the_page_to_draw(client: httpx.Client, ids: dict[str, str]) -> None:
+    curves = client.get(f"/api/runs/{ids['first']}/curves").json()
+    assert [run["name"] for run in curves["runs"]] == ["first"] and curves["runs"][0]["last_step"] == STEP
+    [chart] = [chart for chart in curves["groups"][0]["charts"] if chart["key"] == "correlations"]
+    assert chart["curves"] and all(len(curve["series"]) == 1 for curve in chart["curves"])
+    for name in ("curves.js", "curves.css", "uPlot.iife.min.js", "uPlot.min.css", "LICENSE-uPlot.txt"):
+        assert client.get(f"/static/plots/{name}").status_code == 200, name
 
 
 @pytest.mark.parametrize("pair", ["pair-2", "..", "%2e%2e", "pair-1%2f..", "", "pair-1\\..", "*"])
@@ -152,29 +155,29 @@ def test_a_run_that_is_led_away_later_is_gone(tree: Path, tmp_path: Path) -> Non
     root = tmp_path / "runs"
     run = make_run(root / "one")
     runs = Runs(root)
-    [row] = runs.listed()
-    assert runs.told(row["id"])["name"] == "one"
+    [row] = runs.list_runs()
+    assert runs.get_run(row["id"])["name"] == "one"
     shutil.rmtree(run)
     with pytest.raises(GoneError):
-        runs.told(row["id"])
+        runs.get_run(row["id"])
     run.symlink_to(tree / "secret")
     with pytest.raises(GoneError):
-        runs.told(row["id"])
-    assert runs.listed() == []
+        runs.get_run(row["id"])
+    assert runs.list_runs() == []
 
 
 def test_the_folder_itself_may_be_the_run(tmp_path: Path) -> None:
     runs = Runs(make_run(tmp_path / "alone"))
-    assert [row["name"] for row in runs.listed()] == ["alone"]
+    assert [row["name"] for row in runs.list_runs()] == ["alone"]
 
 
 def test_a_run_that_goes_on_is_seen_to(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs" / "one")
     runs = Runs(tmp_path / "runs")
-    assert runs.listed()[0]["step"] == STEP
+    assert runs.list_runs()[0]["step"] == STEP
     with (run / "log.jsonl").open("a") as log:
         log.write(json.dumps({"kind": "validation", "step": 18, "epoch": 3, **FIGURES}) + '\n{"kind": "tra')
-    assert runs.listed()[0]["step"] == 18
+    assert runs.list_runs()[0]["step"] == 18
 
 
 def test_without_a_folder_the_page_can_say_how(studio_url: str) -> None:
@@ -190,7 +193,7 @@ def test_a_damaged_run_does_not_hide_the_others(
     for name in ("good", "strange"):
         make_run(tmp_path / "runs" / name)
     runs = Runs(tmp_path / "runs")
-    ids = {row["name"]: row["id"] for row in runs.listed()}
+    ids = {row["name"]: row["id"] for row in runs.list_runs()}
     assert ids.keys() == {"good", "strange"}
     real = hocket.report.summarise
 
@@ -203,11 +206,11 @@ def test_a_damaged_run_does_not_hide_the_others(
     with (tmp_path / "runs" / "strange" / "log.jsonl").open("a") as log:
         log.write("{}\n")
     for _ in range(3):
-        assert [row["name"] for row in runs.listed()] == ["good"]
+        assert [row["name"] for row in runs.list_runs()] == ["good"]
     assert caplog.text.count("cannot be told of") == 1, "once for a state of the log"
     with pytest.raises(GoneError, match=r"^strange has a log that cannot be understood: .*\.$"):
-        runs.told(ids["strange"])
-    assert runs.told(ids["good"])["name"] == "good"
+        runs.get_run(ids["strange"])
+    assert runs.get_run(ids["good"])["name"] == "good"
 
 
 def test_visitors_are_not_told_where_things_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +223,7 @@ def test_visitors_are_not_told_where_things_lie(tmp_path: Path, monkeypatch: pyt
     told = {}
     for is_shared in (False, True):
         runs = Runs(home / "work" / "runs", is_shared=is_shared)
-        told[is_shared] = json.dumps(runs.told(runs.listed()[0]["id"]), ensure_ascii=False)
+        told[is_shared] = json.dumps(runs.get_run(runs.list_runs()[0]["id"]), ensure_ascii=False)
     assert f"{home}/music {run}" in told[False]
     assert f"hocket train ~/music …/runs/one {tmp_path}/alice" in told[True]
     assert f"{home}/" not in told[True]

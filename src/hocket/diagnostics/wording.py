@@ -39,6 +39,9 @@ class Tone(StrEnum):
     ALARM = "alarm"
 
 
+LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
+"""The levels from worst to best."""
+
 SIGNS = {Tone.GOOD: "✓", Tone.DOUBTFUL: "◐", Tone.ALARM: "⚠"}
 
 
@@ -54,6 +57,18 @@ class Worded:
     def line(self) -> str:
         """Sign and name."""
         return f"{SIGNS[self.tone]} {self.name}"
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One figure: its name and value, the value that it is held against, what that says, and how good that is."""
+
+    name: str
+    value: float
+    bound: float
+    words: str
+    tone: Tone | None
+    lowest: float = -1.0
 
 
 def worded(figures: Figures) -> Worded:
@@ -178,6 +193,37 @@ def margin_words(figures: Figures, name: str) -> str:
 def overlay_words(figures: Figures) -> str:
     """Whether the output could be had by turning two knobs."""
     return "a sum explains it" if figures.overlay_r2 >= OVERLAY_R2 else "more than a sum"
+
+
+def gauges_of(figures: Figures) -> list[Gauge]:
+    """The six figures in the order in which one asks: how alike, whose rhythm, whose harmony, merely a sum."""
+    copied = figures.verdict in COPYING and not is_as_asked(figures)
+    ratio, alike = (
+        f"one is {figures.ratio:.{1 if figures.ratio < 10 else 0}f}x the other",
+        Tone.ALARM if copied else None,
+    )
+    return [
+        Gauge("output→input", figures.output_input_correlation, 0.0, ratio, alike),
+        Gauge("output→target", figures.output_target_correlation, 0.0, ratio, alike),
+        *(
+            Gauge(
+                f"{name} margin",
+                margin,
+                least,
+                margin_words(figures, name),
+                Tone.GOOD if is_met(figures, name) else Tone.DOUBTFUL,
+            )
+            for name, (margin, least) in figures.margins.items()
+        ),
+        Gauge(
+            "overlay R²",
+            figures.overlay_r2,
+            OVERLAY_R2,
+            overlay_words(figures),
+            Tone.ALARM if figures.overlay_r2 >= OVERLAY_R2 else None,
+            lowest=0.0,
+        ),
+    ]
 
 
 def delay_words(figures: Figures) -> str:

@@ -2,13 +2,14 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket import files, outputs
+from hocket.diagnostics.wording import Tone
 from hocket.errors import HocketError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp")
 # Blue, orange and bluish green that colour-blind people can tell apart (Okabe and Ito 2008).
 COLOURS = {"input": "#0072B2", "target": "#D55E00", "output": "#009E73"}
 INK, QUIET, RULE = "#1b1f24", "#68707a", "#d9dde2"
-GOOD, ALARM, DOUBTFUL = "#00664b", "#b3261e", "#8a5a00"
+TONES = {Tone.GOOD: "#00664b", Tone.DOUBTFUL: "#8a5a00", Tone.ALARM: "#b3261e"}
 
 STYLE: Any = {
     # The one font that comes with matplotlib and has ✓, ⚠ and →.
@@ -111,6 +112,17 @@ def write(
     figure.text(left / width, 1 - top / height, printable(text, limit), fontsize=points, **settings)
 
 
+def label(figure: "Figure", role: str, *, top: float, left: float = 24) -> None:
+    """The name of a source or the output in its colour, in the margin."""
+    write(figure, role, left=left, top=top, points=11, color=COLOURS[role], weight="bold", va="center")
+
+
+def heading(figure: "Figure", text: str, *, top: float, left: float, right: float, detail: str = "") -> None:
+    """The heading of a group of panels between `left` and `right`, and in small print how to read it."""
+    write(figure, text, left=left, top=top, points=11, weight="bold", va="baseline")
+    write(figure, detail, left=right, top=top, points=9, color=QUIET, va="baseline", ha="right")
+
+
 def size(figure: "Figure") -> tuple[float, float]:
     """Width and height in pixels."""
     width, height = figure.get_size_inches()
@@ -148,6 +160,11 @@ def clock(axes: "Axes", seconds: float, *, labelled: bool) -> None:
     if in_minutes:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{int(s) // 60}:{int(s) % 60:02d}"))
     axes.set_xlabel("time in minutes" if in_minutes else "time in seconds", fontsize=10)
+
+
+def frequency_axis(axes: "Axes", ticks: Sequence[tuple[str, float]], num_rows: int) -> None:
+    """Labels an image's rows with their frequencies, of which there are the names and places in [0, 1]."""
+    axes.set_yticks([place * num_rows for _, place in ticks], [name for name, _ in ticks], fontsize=8)
 
 
 def _save(figure: "Figure", path: Path) -> None:

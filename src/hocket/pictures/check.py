@@ -6,12 +6,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hocket.diagnostics.copying import Figures
-from hocket.diagnostics.wording import causes, delay_words
-from hocket.pictures.canvas import COLOURS, INK, RULE, clock, place, shades, sheet
-from hocket.pictures.headline import HEIGHT, draw_headline, heading, label
-from hocket.pictures.masks import LOWEST_HZ, RANGE_DB, frequency_axis, spectrogram
-from hocket.pictures.traces import chroma_of, envelope, find_attacks, onsets_of, thin
+from hocket.diagnostics.copying import Figures, Rung
+from hocket.diagnostics.wording import LADDER, Gauge, causes, delay_words, gauges_of, worded
+from hocket.pictures.arrays import (
+    LOWEST_HZ,
+    MOST_GUIDES,
+    PITCH_CLASSES,
+    RANGE_DB,
+    chroma_of,
+    envelope,
+    find_attacks,
+    frequency_ticks,
+    onsets_of,
+    spectrogram,
+    thin,
+)
+from hocket.pictures.canvas import (
+    COLOURS,
+    INK,
+    QUIET,
+    RULE,
+    TONES,
+    clock,
+    frequency_axis,
+    heading,
+    label,
+    place,
+    shades,
+    sheet,
+    write,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,13 +46,13 @@ LEFT, PANEL_WIDTH = 130, 1430
 RIGHT = LEFT + PANEL_WIDTH
 # The output stands between its sources, so that its rhythm can be compared upwards and its harmony downwards.
 ROLES = ("input", "output", "target")
-WAVE_TOP, WAVE_HEIGHT = HEIGHT + 42, 92
+HEAD_HEIGHT = 208
+WAVE_TOP, WAVE_HEIGHT = HEAD_HEIGHT + 42, 92
 SPECTRUM_TOP, SPECTRUM_HEIGHT, SPECTRUM_GAP = WAVE_TOP + 3 * WAVE_HEIGHT + 50, 128, 8
 ONSET_TOP, ONSET_HEIGHT = SPECTRUM_TOP + 3 * (SPECTRUM_HEIGHT + SPECTRUM_GAP) + 50, 240
 CHROMA_TOP, CHROMA_HEIGHT, CHROMA_GAP = ONSET_TOP + ONSET_HEIGHT + 50, 156, 10
-PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-# More guides than this would be a grey wall.
-MAX_GUIDES = 120
+CHIP = 104
+MOST_LETTERS = 220
 
 
 def draw_check(
@@ -54,11 +78,62 @@ def draw_check(
     }
     note = " ".join([*causes(figures), delay_words(figures)])
     with sheet(path, width=WIDTH_PIXELS, height=HEIGHT_PIXELS) as figure:
-        draw_headline(figure, figures, title=title, note=note, left=24, width=RIGHT - 24)
+        _draw_headline(figure, figures, title=title, note=note, left=24, width=RIGHT - 24)
         _draw_waveforms(figure, voices, sample_rate)
         _draw_spectra(figure, voices, sample_rate)
         _draw_onsets(figure, voices, sample_rate)
         _draw_chroma(figure, voices, sample_rate)
+
+
+def _draw_headline(
+    figure: "Figure", figures: Figures, *, title: str, note: str, left: float, width: float
+) -> None:
+    """Draws into the upper 208 pixels; `note` stands under the title in small print."""
+    write(figure, title, left=left, top=22, points=12, color=QUIET)
+    verdict = worded(figures)
+    colour = TONES[verdict.tone]
+    write(figure, verdict.line, left=left, top=48, points=21, color=colour, weight="bold")
+    if note:
+        write(figure, note, limit=MOST_LETTERS, left=left, top=86, points=10, color=QUIET)
+    _draw_ladder(figure, verdict.level, colour, right=left + width)
+    gauges = gauges_of(figures)
+    step = width / len(gauges)
+    for number, gauge in enumerate(gauges):
+        _draw_gauge(figure, gauge, left=left + number * step, width=step - 24)
+
+
+def _draw_gauge(figure: "Figure", gauge: Gauge, *, left: float, width: float) -> None:
+    """Name, value and words, with a bar from 0 to the value and a tick at the bound."""
+    colour = INK if gauge.tone is None else TONES[gauge.tone]
+    write(figure, gauge.name, left=left, top=118, points=10, color=QUIET)
+    write(figure, f"{gauge.value:.2f}", left=left, top=137, points=18, color=colour, weight="bold")
+    axes = place(figure, left=left, top=170, width=width, height=7)
+    axes.set_axis_off()
+    axes.set_xlim(gauge.lowest, 1.0)
+    axes.set_ylim(0.0, 1.0)
+    axes.barh(0.5, 1.0 - gauge.lowest, left=gauge.lowest, height=1.0, color="#eef0f2")
+    shown = min(max(gauge.value, gauge.lowest), 1.0)
+    axes.barh(0.5, shown, height=1.0, color=colour, alpha=0.85)
+    axes.plot([gauge.bound] * 2, [-0.35, 1.35], color=INK, linewidth=1.4, clip_on=False)
+    write(figure, gauge.words, left=left, top=183, points=9, color=QUIET)
+
+
+def _draw_ladder(figure: "Figure", level: Rung, level_colour: str, *, right: float) -> None:
+    """The four levels from copy to fusion, the output's own filled."""
+    start = right - CHIP * len(LADDER)
+    for number, step in enumerate(LADDER):
+        reached = step is level
+        axes = place(figure, left=start + number * CHIP + 4, top=20, width=CHIP - 8, height=26)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_facecolor(level_colour if reached else "white")
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+            spine.set_edgecolor(level_colour if reached else RULE)
+        colour, weight = ("white", "bold") if reached else (QUIET, "normal")
+        axes.text(0.5, 0.46, str(step), ha="center", va="center", fontsize=10, color=colour, weight=weight)
+    if level is Rung.NONE:
+        write(figure, "on none of these levels", left=right - 4, top=50, points=9, color=QUIET, ha="right")
 
 
 def _at_unit_rms(waveform: np.ndarray) -> np.ndarray:
@@ -104,7 +179,7 @@ def _draw_spectra(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rat
             origin="lower",
             interpolation="bilinear",
         )
-        frequency_axis(axes, rows_hz, most=5)
+        frequency_axis(axes, frequency_ticks(rows_hz, most=5), SPECTRUM_HEIGHT)
         clock(axes, len(voice) / sample_rate, labelled=False)
         axes.grid(visible=False)
         label(figure, role, top=top + SPECTRUM_HEIGHT / 2)
@@ -144,7 +219,7 @@ def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate
 def _draw_guides(axes: "Axes", seconds: np.ndarray, strength: np.ndarray, role: str) -> bool:
     """The input's attacks come into the output's lane from above, the target's from below; False for too many."""
     peaks = find_attacks(seconds, strength)
-    if len(peaks) > MAX_GUIDES:
+    if len(peaks) > MOST_GUIDES:
         return False
     low, high = (1.45, 2.0) if role == "input" else (0.9 * strength[peaks], 1.45)
     axes.vlines(seconds[peaks], low, high, color=COLOURS[role], linewidth=0.9, alpha=0.6)

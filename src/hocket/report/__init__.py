@@ -11,8 +11,13 @@ def summarise(path: str | Path) -> dict[str, Any]:
     return summary.summarise(path)
 
 
-def curves(path: str | Path) -> str:
-    """See `hocket.report.panels.curves`."""
-    from hocket.report import panels
+def curves(path: str | Path) -> dict[str, Any]:
+    """The curves of one run; see `hocket.report.charts.curves_of`.
 
-    return panels.curves(path)
+    Raises:
+        CheckpointError: see `hocket.report.run.read_run`.
+    """
+    from hocket.report.charts import curves_of
+    from hocket.report.run import read_run
+
+    return curves_of([read_run(path)])

@@ -10,11 +10,9 @@ from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
 from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import MILESTONES
 from hocket.diagnostics.wording import WORDS
-from hocket.report.happenings import MUCH_WAITING, waiting_share
-from hocket.report.judging import Judged, headline, newest_epoch, num_unknown
-from hocket.report.loss import MUSICAL, weight_of
+from hocket.report.explanation import MUCH_WAITING, undecided, waiting_share
+from hocket.report.judging import MUSICAL, Judged, headline, newest_epoch, num_unknown, weight_of
 from hocket.report.run import Run, number
-from hocket.report.story import undecided
 
 SHARPER = 1.5
 

@@ -2,9 +2,9 @@
 
 import base64
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,32 +15,33 @@ from markupsafe import Markup
 
 import hocket
 from hocket import files, outputs
-from hocket.diagnostics import ChecklistItem
-from hocket.diagnostics.wording import Worded, worded
+from hocket.diagnostics.wording import LADDER, Gauge, gauges_of, worded
 from hocket.errors import HocketError
-from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
-from hocket.pictures.headline import LADDER, Gauge, gauges_of
-from hocket.report import facts, panels
-from hocket.report.advice import Advice, advice
-from hocket.report.chart import Mark, percent, short
+from hocket.report.advice import advice
+from hocket.report.charts import curves_of
 from hocket.report.examples import read_examples
-from hocket.report.happenings import unread
+from hocket.report.explanation import incidents_of, sentences, unread
 from hocket.report.judging import (
-    Judged,
-    MilestoneState,
     checklist_of,
     headline,
     judged,
     judged_best,
     milestones_of,
+    shares_of,
 )
-from hocket.report.lanes import time_ticks
-from hocket.report.loss import Share, shares_of
-from hocket.report.marks import marks_of, signs_of
 from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
-from hocket.report.run import Run, fixed, read_run
-from hocket.report.story import sentences
-from hocket.report.summary import state_words
+from hocket.report.pictures import percent, time_ticks
+from hocket.report.run import Run, fixed, read_run, short
+from hocket.report.summary import (
+    as_text,
+    changed_settings,
+    commands_of,
+    differing_settings,
+    facts_of,
+    preset_of,
+    songs_of,
+    state_words,
+)
 
 MOST_PAIRS = 6
 """On one page, over all runs."""
@@ -48,32 +49,8 @@ MOST_PAIRS = 6
 ENDINGS = (".html", ".htm")
 """Of the file that is written; any other name could be that of a log or of weights."""
 
-
-@dataclass(frozen=True)
-class RunView:
-    """All that the page shows of one run."""
-
-    run: Run
-    state_words: str
-    row: Judged | None
-    is_best: bool
-    gauges: list[Gauge]
-    verdict: Worded | None
-    sentences: list[str]
-    advice: list[Advice]
-    checklist: list[ChecklistItem]
-    milestones: list[MilestoneState]
-    judged: list[Judged]
-    marks: list[Mark]
-    signs: list[tuple[str, str]]
-    shares: list[Share]
-    facts: list[tuple[str, str]]
-    songs: list[str]
-    commands: list[tuple[str, str]]
-    changed: list[tuple[str, str, str]]
-    settings: list[tuple[str, str]]
-    pairs: list[PairView]
-    num_pairs: int
+View = dict[str, Any]
+"""All that the page shows of one run, by the names that the template uses."""
 
 
 def write_report(
@@ -101,17 +78,18 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
     """The report as text; see `write_report`."""
     runs = [read_run(path) for path in paths]
     views = [_view(run, len(runs), defaults or {}) for run in runs]
-    script = _text("report.js")
+    script = "".join(map(_text, ("plots/uPlot.iife.min.js", "plots/curves.js", "templates/report.js")))
+    style = "".join(map(_text, ("plots/uPlot.min.css", "plots/curves.css", "templates/report.css")))
     return (
         _environment()
         .get_template("report.html")
         .render(
             runs=views,
             title=" and ".join(dict.fromkeys(run.name for run in runs)),
-            charts=panels.drawn(runs),
+            curves=json.dumps(curves_of(runs), separators=(",", ":")),
             differences=_differences(runs) if len(runs) > 1 else [],
             pair_rows=_pair_rows(views),
-            style=Markup(panels.chart_css() + _text("report.css")),
+            style=Markup(style),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             drawn_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -121,34 +99,31 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
     )
 
 
-def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> RunView:
+def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> View:
     row = headline(run)
-    rows = judged(run)
-    marks = marks_of(run)
     views, num_pairs, faults = _pairs(run, num_runs)
-    return RunView(
-        run=run,
-        state_words=state_words(run),
-        row=row,
-        is_best=judged_best(run) is not None,
-        gauges=gauges_of(row.figures) if row else [],
-        verdict=worded(row.figures) if row else None,
-        sentences=[*sentences(run), *unread(run, faults)],
-        advice=advice(run),
-        checklist=checklist_of(row) if row else [],
-        milestones=milestones_of(run),
-        judged=rows,
-        marks=marks,
-        signs=signs_of(marks),
-        shares=shares_of(run, row) if row else [],
-        facts=facts.facts_of(run),
-        songs=facts.songs_of(run),
-        commands=facts.commands_of(run),
-        changed=facts.changed_settings(run.config, defaults),
-        settings=[(name, facts.as_text(value)) for name, value in run.config.items()],
-        pairs=views,
-        num_pairs=num_pairs,
-    )
+    return {
+        "run": run,
+        "state_words": state_words(run),
+        "row": row,
+        "is_best": judged_best(run) is not None,
+        "gauges": gauges_of(row.figures) if row else [],
+        "verdict": worded(row.figures) if row else None,
+        "sentences": [*sentences(run), *unread(run, faults)],
+        "advice": advice(run),
+        "checklist": checklist_of(row) if row else [],
+        "milestones": milestones_of(run),
+        "judged": judged(run),
+        "incidents": incidents_of(run),
+        "shares": shares_of(run, row) if row else [],
+        "facts": facts_of(run),
+        "songs": songs_of(run),
+        "commands": commands_of(run),
+        "changed": changed_settings(run.config, defaults),
+        "settings": [(name, as_text(value)) for name, value in run.config.items()],
+        "pairs": views,
+        "num_pairs": num_pairs,
+    }
 
 
 def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
@@ -164,17 +139,17 @@ def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
 
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Settings that are not the same in all runs, headed by the presets they agree with."""
-    found = facts.differing_settings([run.config for run in runs])
-    presets = [facts.preset_of(run.config) or "none" for run in runs]
+    found = differing_settings([run.config for run in runs])
+    presets = [preset_of(run.config) or "none" for run in runs]
     return [("preset", presets), *found] if len(set(presets)) > 1 else found
 
 
-def _pair_rows(views: Sequence[RunView]) -> list[list[tuple[RunView, PairView | None]]]:
+def _pair_rows(views: Sequence[View]) -> list[list[tuple[View, PairView | None]]]:
     """The pairs of all runs, those of one number side by side."""
-    names = dict.fromkeys(item.pair.name for run in views for item in run.pairs)
-    by_run = [{item.pair.name: item for item in run.pairs} for run in views]
+    by_run = [{item.pair.name: item for item in view["pairs"]} for view in views]
+    names = dict.fromkeys(name for found in by_run for name in found)
     return [
-        [(run, found.get(name)) for run, found in zip(views, by_run, strict=True)]
+        [(view, found.get(name)) for view, found in zip(views, by_run, strict=True)]
         for name in sorted(names, key=lambda name: int(name.removeprefix("pair-")))
     ]
 
@@ -187,12 +162,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "short": short,
-        "places": gauge_places,
-        "tone": _tone,
-        "fixed": fixed,
-    }
+    environment.filters |= {"short": short, "places": gauge_places, "fixed": fixed}
     environment.globals |= {"time_ticks": time_ticks, "worded": worded}
     return environment
 
@@ -211,9 +181,5 @@ def gauge_places(gauge: Gauge) -> dict[str, str]:
     }
 
 
-def _tone(colour: str) -> str:
-    return {GOOD: "good", ALARM: "alarm", DOUBTFUL: "doubtful"}.get(colour, "plain")
-
-
 def _text(name: str) -> str:
-    return (resources.files("hocket.report") / "templates" / name).read_text(encoding="utf-8")
+    return resources.files("hocket.report").joinpath(name).read_text(encoding="utf-8")

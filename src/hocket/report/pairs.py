@@ -8,11 +8,9 @@ import numpy as np
 from hocket.audio import Audio
 from hocket.audio.players import mp3
 from hocket.diagnostics import Figures
-from hocket.diagnostics.wording import sentences, worded
-from hocket.pictures.headline import Gauge, gauges_of
-from hocket.report import lanes
+from hocket.diagnostics.wording import Gauge, gauges_of, sentences, worded
 from hocket.report.examples import Pair, StepOfPair, masks_of, sound_of
-from hocket.report.pictures import LaneGroup, groups_of
+from hocket.report.pictures import TrackGroup, data_uri, groups_of
 
 LEVEL = 0.1
 ENVELOPE_SECONDS = 0.02
@@ -46,7 +44,7 @@ class PairView:
     gauges: list[Gauge]
     sentences: list[str]
     sounds: list[Sound]
-    groups: list[LaneGroup]
+    groups: list[TrackGroup]
 
 
 def view(pair: Pair, *, best_epoch: int, most_seconds: float, faults: list[str]) -> PairView | None:
@@ -139,7 +137,7 @@ def _sounds(
     gain = 1.0 / max(1.0, *(float(np.abs(waveform).max()) for waveform in waveforms))
 
     def encoded(waveform: np.ndarray) -> str:
-        return lanes.data_uri("audio/mpeg", mp3(Audio((gain * waveform[None]).astype(np.float32), rate)))
+        return data_uri("audio/mpeg", mp3(Audio((gain * waveform[None]).astype(np.float32), rate)))
 
     return [
         Sound("input", f"input: {pair.input_name}", None, encoded(voices["input"])),

@@ -169,6 +169,17 @@ def fixed(value: float, places: int = 2) -> str:
     return NOT_KNOWN if math.isnan(value) else f"{value:.{places}f}"
 
 
+def short(value: float) -> str:
+    """A figure with as many places as one reads."""
+    if not math.isfinite(value):
+        return NOT_KNOWN if math.isnan(value) else str(value)
+    size = abs(value)
+    if value and (size < 1e-3 or size >= 1e5):
+        return f"{value:.1e}"
+    places = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 or not value else 3
+    return f"{value:.{places}f}"
+
+
 def whole(value: Any) -> int:
     """A count of the log or the configuration; 0 for what is none, or more than any run has."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_STEPS else 0

@@ -13,11 +13,3 @@ class JSONResponse(responses.JSONResponse):
         """See `Response`."""
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode("utf-8", errors="backslashreplace")
-
-
-class HTMLResponse(responses.HTMLResponse):
-    """A page or a piece of one."""
-
-    def render(self, content: Any) -> bytes:
-        """See `Response`."""
-        return str(content).encode("utf-8", errors="backslashreplace")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import resources
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,6 +23,8 @@ from hocket.studio.state import Studio
 from hocket.studio.store import FullError, GoneError, TooLargeError
 
 PAGE = Path(__file__).parent / "page"
+PLOTS = Path(str(resources.files("hocket.report"))) / "plots"
+"""The module that draws curves, which is the report's."""
 MEDIA_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -67,7 +70,7 @@ def create_app(settings: Settings) -> Starlette:
     # An address with one slash too many is no address.
     app.router.redirect_slashes = False
     app.state.settings = settings
-    app.state.files = _page_files(PAGE)
+    app.state.files = _page_files(PAGE) | {f"plots/{name}": path for name, path in _page_files(PLOTS).items()}
     return app
 
 

@@ -5,31 +5,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hocket.studio.answers import HTMLResponse, JSONResponse
+from hocket.studio.answers import JSONResponse
 from hocket.studio.loading import with_libraries
 from hocket.studio.runs import GONE_EXAMPLE
 from hocket.studio.sources import served
 from hocket.studio.state import Studio
 
 
-async def listed(request: Request) -> Response:
+async def list_runs(request: Request) -> Response:
     """All runs in a line each."""
     studio: Studio = request.app.state.studio
-    return JSONResponse(await anyio.to_thread.run_sync(with_libraries, studio.runs.listed))
+    return JSONResponse(await anyio.to_thread.run_sync(with_libraries, studio.runs.list_runs))
 
 
-async def told(request: Request) -> Response:
+async def get_run(request: Request) -> Response:
     """What one run says of itself."""
     studio: Studio = request.app.state.studio
     return JSONResponse(
-        await anyio.to_thread.run_sync(with_libraries, studio.runs.told, request.path_params["id"])
+        await anyio.to_thread.run_sync(with_libraries, studio.runs.get_run, request.path_params["id"])
     )
 
 
 async def curves(request: Request) -> Response:
-    """Its curves, to be set into the page."""
+    """The curves of a run, for the page to draw."""
     studio: Studio = request.app.state.studio
-    return HTMLResponse(
+    return JSONResponse(
         await anyio.to_thread.run_sync(with_libraries, studio.runs.curves, request.path_params["id"])
     )
 
@@ -51,8 +51,8 @@ async def picture(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/api/runs", listed),
-    Route("/api/runs/{id}", told),
+    Route("/api/runs", list_runs),
+    Route("/api/runs/{id}", get_run),
     Route("/api/runs/{id}/curves", curves),
     Route("/api/runs/{id}/examples/{pair}/{which}", sound),
     Route("/api/runs/{id}/examples/{pair}/{which}/sources.png", picture),

@@ -16,9 +16,8 @@ def load_libraries() -> None:
     """Imports all that the studio's threads import when they need it; waits for another thread that is at it."""
     with _lock:
         import hocket.fusing.judging
-        import hocket.pictures.masks
-        import hocket.pictures.png
-        import hocket.report.panels
+        import hocket.pictures.arrays
+        import hocket.report.charts
         import hocket.report.summary
         import hocket.studio.pictures  # noqa: F401
 

@@ -31,8 +31,7 @@ def coloured(
 
     `masks` are the input's and the target's, `[d, t]` with `frame_rate` frames a second; `output` is mono `[samples]`.
     """
-    from hocket.pictures.masks import colour_by_source
-    from hocket.pictures.png import png
+    from hocket.pictures.arrays import colour_by_source, png
 
     return png(
         colour_by_source(
@@ -55,8 +54,7 @@ def coloured_long(
     A column's brightness is the mean energy of its stretch and its colour that of where the energy is. `masks(first,
     last)` gives frames of both masks, `[2, d, t]`; `output` is a mono recording.
     """
-    from hocket.pictures.masks import RANGE_DB, paint
-    from hocket.pictures.png import png
+    from hocket.pictures.arrays import RANGE_DB, paint, png
 
     energy, weighted, counts = _summed(masks, num_frames, output, frame_rate, bin_hz)
     level_db = 10 * np.log10(energy / np.maximum(counts, 1) + 1e-12)
@@ -68,7 +66,7 @@ def _summed(
     masks: Masks, num_frames: int, output: "Recording", frame_rate: float, bin_hz: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Energy and energy times share, both `[rows, columns]`, and how many frames each column is the sum of."""
-    from hocket.pictures.masks import shown_share
+    from hocket.pictures.arrays import shown_share
 
     rate, rows_hz = output.sample_rate, _rows_hz(output.sample_rate)
     energy, weighted = np.zeros((2, NUM_ROWS, NUM_COLUMNS))
@@ -94,7 +92,7 @@ def _spectrum(output: "Recording", start: int, stop: int, rows_hz: np.ndarray) -
     """Energy `[rows, frames]` every 1024 samples of a stretch, at the given frequencies."""
     import torch
 
-    from hocket.pictures.masks import FFT_SIZE
+    from hocket.pictures.arrays import FFT_SIZE, at_frequencies
     from hocket.signal import power, stft
 
     # Both sides are heard as they are, where there is something; the frames themselves lie within.
@@ -104,11 +102,7 @@ def _spectrum(output: "Recording", start: int, stop: int, rows_hz: np.ndarray) -
     skipped = (start - first) // HOP
     energy = power(stft(samples, fft_size=FFT_SIZE, hop=HOP)).numpy()
     energy = energy[:, skipped : skipped + -(-(stop - start) // HOP)]
-    bins = rows_hz / (output.sample_rate / FFT_SIZE)
-    below = np.minimum(bins.astype(int), len(energy) - 2)
-    between = (bins - below)[:, None]
-    rows: np.ndarray = (1 - between) * energy[below] + between * energy[below + 1]
-    return rows
+    return at_frequencies(energy, rows_hz, output.sample_rate)
 
 
 def _rows_hz(sample_rate: int) -> np.ndarray:

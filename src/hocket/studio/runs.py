@@ -56,7 +56,7 @@ class Runs:
         self._seen: dict[Path, _Seen] = {}
         self._pictures: dict[tuple[Path, int], bytes] = {}
 
-    def listed(self) -> list[dict[str, Any]]:
+    def list_runs(self) -> list[dict[str, Any]]:
         """Id, name, state, step, planned steps and verdict of each run, the newest first.
 
         Raises:
@@ -74,7 +74,7 @@ class Runs:
             rows.append({"id": self._id(folder), "name": self._name(folder), **facts})
         return rows
 
-    def told(self, id: str) -> dict[str, Any]:
+    def get_run(self, id: str) -> dict[str, Any]:
         """The summary of a run, with addresses for the sound and the pictures of its examples.
 
         Raises:
@@ -84,21 +84,22 @@ class Runs:
         with self._understood(folder):
             summary = self._summary(folder)
             examples = [self._with_addresses(folder, id, example) for example in summary["examples"]]
-        told: dict[str, Any] = _without(self._hidden, summary)
-        return {**told, "id": id, "name": self._name(folder), "examples": examples}
+        found: dict[str, Any] = _without(self._hidden, summary)
+        return {**found, "id": id, "name": self._name(folder), "examples": examples}
 
-    def curves(self, id: str) -> str:
-        """The curves of a run as a piece of a page.
+    def curves(self, id: str) -> dict[str, Any]:
+        """The curves of a run; see `hocket.report.charts`.
 
         Raises:
-            GoneError: see `told`.
+            GoneError: see `get_run`.
         """
         from hocket.report import curves
 
         folder = self.folder(id)
         with self._understood(folder):
-            piece = curves(folder)
-        return piece
+            found: dict[str, Any] = _without(self._hidden, curves(folder))
+        found["runs"][0]["name"] = self._name(folder)
+        return found
 
     @contextlib.contextmanager
     def _understood(self, folder: Path) -> Iterator[None]:
@@ -120,7 +121,7 @@ class Runs:
         """The folder of a run.
 
         Raises:
-            GoneError: see `told`.
+            GoneError: see `get_run`.
         """
         with self._lock:
             folder = next((folder for folder, known in self._ids.items() if known == id), None)

@@ -29,8 +29,7 @@ def figures_told(figures: "Figures | None") -> dict[str, Any]:
 
 def gauges(figures: "Figures") -> list[dict[str, Any]]:
     """The six figures with what each is held against: `good` is None where a figure alone is neither."""
-    from hocket.pictures.canvas import ALARM, DOUBTFUL, GOOD
-    from hocket.pictures.headline import gauges_of
+    from hocket.diagnostics.wording import Tone, gauges_of
 
     told = []
     for key, gauge in zip(KEYS, gauges_of(figures), strict=True):
@@ -43,7 +42,7 @@ def gauges(figures: "Figures") -> list[dict[str, Any]]:
             "bound": None if is_correlation else gauge.bound,
             "lowest": gauge.lowest,
             "words": gauge.words,
-            "good": {GOOD: True, DOUBTFUL: False, ALARM: False}.get(gauge.colour),
+            "good": None if gauge.tone is None else gauge.tone is Tone.GOOD,
         }
         told.append(entry | ({"band": list(BAND)} if is_correlation else {}))
     return told

@@ -21,8 +21,8 @@ from hocket.errors import AudioError, HocketError
 from hocket.files import parse_json, read_bytes
 from hocket.model import FusionResult
 from hocket.model.masks import Masks
+from hocket.pictures.arrays import LOWEST_HZ, colour_by_source, mask_in_colour
 from hocket.pictures.kept import read_masks
-from hocket.pictures.masks import LOWEST_HZ, colour_by_source, mask_in_colour
 from hocket.signal.scene import Scene
 from hocket.training.tracker import SilentTracker, Tracker, plain
 

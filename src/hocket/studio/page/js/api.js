@@ -52,7 +52,7 @@ export const forgetResult = (id) => request(`api/results/${id}`, { method: "DELE
 export const forgetSource = (id) => request(`api/sources/${id}`, { method: "DELETE" });
 export const runs = () => json("api/runs");
 export const run = (id) => json(`api/runs/${id}`);
-export const curves = async (id) => (await request(`api/runs/${id}/curves`)).text();
+export const curves = (id) => json(`api/runs/${id}/curves`);
 export const bytesOf = async (path, signal) => (await request(path, { signal })).arrayBuffer();
 
 export const sourceAudio = (id) => `api/sources/${id}/audio`;

@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { announce, el, say } from "./dom.js";
-import { curvesInto } from "./fragment.js";
 import { verdictOf } from "./result.js";
 import { Transport } from "./transport.js";
+import { Curves } from "../plots/curves.js";
 
 const POLL_MILLISECONDS = 3000;
 const STATES = { training: "training", ended: "ended", stopped: "stopped" };
@@ -32,6 +32,7 @@ export class TrainingTab {
     this.advice = el("div", { class: "advice" });
     this.checks = el("div", { class: "checks" });
     this.curves = el("div", { class: "curves" });
+    this.plots = plotting().then(() => new Curves(this.curves));
     this.examples = new Examples();
     this.facts = el("dl", { class: "facts" });
     this.detail = el(
@@ -83,9 +84,9 @@ export class TrainingTab {
     this.draw(run);
     const news = [open, run.step, run.state];
     if (JSON.stringify(news) === this.drawnCurves) return;
-    const fragment = await api.curves(open);
+    const [plots, curves] = await Promise.all([this.plots, api.curves(open)]);
     if (open !== this.open) return;
-    curvesInto(this.curves, fragment);
+    plots.show(curves);
     this.drawnCurves = JSON.stringify(news);
   }
 
@@ -217,6 +218,15 @@ class Examples {
       }
     }
   }
+}
+
+/** Brings in uPlot, which only this tab needs. */
+function plotting() {
+  for (const name of ["uPlot.min.css", "curves.css"]) document.head.append(el("link", { rel: "stylesheet", href: `static/plots/${name}` }));
+  return new Promise((resolve, reject) => {
+    const lost = () => reject(new Error("The curves cannot be drawn: a part of the page did not arrive. Load it again."));
+    document.head.append(el("script", { src: "static/plots/uPlot.iife.min.js", onload: resolve, onerror: lost }));
+  });
 }
 
 /** Gives a select these options where they differ, and keeps what is chosen. */

@@ -1,16 +1,26 @@
-"""Why a run is where it is, in sentences computed from its figures."""
+"""Why a run is where it is and what happened on the way, in sentences computed from its log."""
 
 import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hocket.diagnostics import MaskFigures, Rung
 from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import COMPLEMENTARITY, MASK_TOLERANCE
 from hocket.diagnostics.wording import rule_words
 from hocket.diagnostics.wording import sentences as sentences_of
-from hocket.report.happenings import counted, faults, listed, waiting
-from hocket.report.judging import Judged, headline, judged, judged_best, num_unknown
-from hocket.report.loss import MUSICAL, shares_of, weight_of
-from hocket.report.run import Run
+from hocket.report.judging import (
+    MUSICAL,
+    Judged,
+    headline,
+    judged,
+    judged_best,
+    num_unknown,
+    shares_of,
+    weight_of,
+)
+from hocket.report.run import Line, Run, number, short
 
 FLAT_VARIANCE = 0.02
 """Below this both masks are nearly the same everywhere: an agent that has learned reaches 0.15 to 0.25."""
@@ -19,6 +29,26 @@ NEAR_HALF = 0.15
 """Masks that have decided nothing lie this near to 0.5; flat ones elsewhere have decided for one source."""
 
 MUCH_WORSE = 5.0
+MUCH_WAITING = 0.1
+MOST_NAMED = 3
+MOST_UNREAD = 5
+
+SIGNS = {
+    "C": "continued after a stop",
+    "B": "back to an older checkpoint",
+    "R": "remedy applied",
+    "F": "fault: something was not finite, the step was skipped",
+    "S": "spike: the loss was far above the usual, the step was skipped",
+}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something out of the usual at a step: `sign` is its letter in `SIGNS`."""
+
+    step: int
+    sign: str
+    text: str
 
 
 def sentences(run: Run) -> list[str]:
@@ -102,7 +132,7 @@ def _objective(run: Run, row: Judged) -> list[str]:
     missing = [name for name in MUSICAL if weight_of(config, name) == 0]
     if source == "target" and len(missing) > 2:
         found.append(
-            f"Nothing in it misses the input in what is heard: {listed(missing)} are 0, and the balance loss sees "
+            f"Nothing in it misses the input in what is heard: {joined(missing)} are 0, and the balance loss sees "
             "mask values only."
         )
     return found
@@ -168,3 +198,99 @@ def _before_validation(run: Run) -> str:
         f"Nothing has been validated yet: the first verdict comes at the end of the first epoch{due}. Until then the "
         "curves show training batches only."
     )
+
+
+def faults(run: Run) -> list[str]:
+    """What went wrong on the way, in a sentence each."""
+    found = []
+    if lines := run.of("fault"):
+        terms = [term for line in lines for term in _texts(line.get("terms"))]
+        files = [name for line in lines for name in _texts(line.get("files"))]
+        where = f", with {joined(files)}" if files else ""
+        found.append(
+            f"{counted(len(lines), 'step was', 'steps were')} skipped because something was not finite: "
+            f"{joined(terms) or 'no term is named'}{where}."
+        )
+    if spikes := sum(number(line.get("spiked")) > 0 for line in run.of("train")):
+        found.append(
+            f"{counted(spikes, 'step', 'steps')} updated nothing, as the loss was far above the usual."
+        )
+    if back := len(run.of("rollback")):
+        found.append(f"Training went back to an older checkpoint {counted(back, 'time', 'times')}.")
+    if run.num_unread:
+        found.append(
+            f"{counted(run.num_unread, 'line', 'lines')} of log.jsonl cannot be read and left out here."
+        )
+    return found
+
+
+def unread(run: Run, faults: Sequence[str]) -> list[str]:
+    """What cannot be read of the run's folder, as paths in it, with the sentences of its examples' files."""
+    found = list(dict.fromkeys([*run.faults, *faults]))
+    rest = len(found) - MOST_UNREAD
+    shown = [fault.replace(f"{run.path}{os.sep}", "") for fault in found[:MOST_UNREAD]]
+    return [*shown, f"{counted(rest, 'more file', 'more files')} cannot be read."] if rest > 0 else shown
+
+
+def waiting_share(run: Run) -> float:
+    """Share of the time between validations that was spent waiting for music, in [0, 1]; 0 where it is not known."""
+    data = sum(number(line.get("data_seconds", 0.0)) for line in run.of("timing"))
+    step = sum(number(line.get("step_seconds", 0.0)) for line in run.of("timing"))
+    return data / (data + step) if 0 < data + step < math.inf else 0.0
+
+
+def waiting(run: Run) -> list[str]:
+    """That steps wait for music, where they do."""
+    share = waiting_share(run)
+    if share <= MUCH_WAITING:
+        return []
+    return [f"{100 * share:.0f} % of the time between validations was spent waiting for music."]
+
+
+def joined(names: list[str]) -> str:
+    """The first few different names, joined as in a sentence."""
+    different = list(dict.fromkeys(names))
+    rest = len(different) - MOST_NAMED - 1
+    if rest > 0:
+        return f"{', '.join(different[: MOST_NAMED + 1])} and {rest} more"
+    return ", ".join(different[:-1]) + " and " + different[-1] if len(different) > 1 else "".join(different)
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A count with the word that suits it."""
+    return f"{count} {one if count == 1 else many}"
+
+
+def incidents_of(run: Run) -> list[Incident]:
+    """Everything out of the usual, in order."""
+    return [found for line in run.lines if (found := _incident(line)) is not None]
+
+
+def signs_of(incidents: Sequence[Incident]) -> list[tuple[str, str]]:
+    """The letters that occur and what they mean."""
+    found = {incident.sign for incident in incidents}
+    return [(sign, text) for sign, text in SIGNS.items() if sign in found]
+
+
+def _incident(line: Line) -> Incident | None:
+    step = line["step"]
+    if line["kind"] == "resume":
+        return Incident(step, "C", f"step {step}: continued")
+    if line["kind"] == "rollback":
+        return Incident(step, "B", f"step {line.get('from_step', '?')}: went back to step {step}")
+    if line["kind"] == "remedy":
+        return Incident(
+            step, "R", f"step {step}: {line.get('field')} set to {line.get('value')} ({line.get('reason')})"
+        )
+    if line["kind"] == "fault":
+        terms, files = (", ".join(_texts(line.get(name))) for name in ("terms", "files"))
+        return Incident(step, "F", f"step {step}: not finite: {terms}" + f", with {files}" * bool(files))
+    if line["kind"] == "train" and number(line.get("spiked")) > 0:
+        return Incident(
+            step, "S", f"step {step}: loss {short(number(line.get('loss/total')))}, updated nothing"
+        )
+    return None
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
