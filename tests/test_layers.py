@@ -21,6 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
+    {"runs"},
     {"outputs"},
     {"files", "typed", "hearing"},
     {"errors", "memory"},
@@ -47,6 +48,7 @@ ONLY = {
         "hocket.files",
         "hocket.typed",
         "hocket.hearing",
+        "hocket.runs",
     },
     "data": {
         "hocket.audio",
@@ -58,6 +60,7 @@ ONLY = {
     },
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
+    "runs": {"hocket.errors", "hocket.files", "hocket.outputs"},
     "outputs": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
     "typed": {"hocket.errors"},
@@ -169,7 +172,7 @@ def test_nobody_imports_the_command_line() -> None:
     assert callers == {"hocket.__main__"}
 
 
-@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing"])
+@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "runs"])
 def test_what_works_without_torch_does_not_import_it(part: str) -> None:
     for name, found in IMPORTS.items():
         if part_of(name) == part:
@@ -223,7 +226,8 @@ WRITES_ITSELF = {
     "audio.streams": "nameless files that the system takes away again",
     "data.looks": "a line is added as soon as it is known, and no link is followed",
     "data.synthetic.corpus": "a rendered folder takes its name as a whole",
-    "training.folder": "the lock, and damaged checkpoints that get another name",
+    "runs": "the lock of a run",
+    "training.folder": "damaged checkpoints that get another name",
     "training.tracker": "a line is added to a log that was made a moment ago",
     "studio.bodies": "uploads, in the studio's private folder",
     "studio.folder": "the studio's private folder and its lock",

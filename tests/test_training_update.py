@@ -26,7 +26,8 @@ from hocket.diagnostics import Figures, MaskFigures, Verdict, checklist, remedie
 from hocket.diagnostics.milestones import MILESTONES
 from hocket.diagnostics.wording import rule_words, worded
 from hocket.model import FusionModel
-from hocket.model.weights import find_checkpoint, load_model
+from hocket.model.weights import load_model
+from hocket.runs import find_checkpoint
 from hocket.training.config import FIELDS, build, flatten, preset_names, read_preset
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hocket.model.weights import load_checkpoint, newest_first
+from hocket.model.weights import load_checkpoint
+from hocket.runs import newest_first
 
 CODES = {signal.SIGUSR1: 138, signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 

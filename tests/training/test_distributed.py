@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from hocket.errors import ConfigError, HocketError
-from hocket.model.weights import load_checkpoint, newest_first
+from hocket.model.weights import load_checkpoint
+from hocket.runs import newest_first
 from hocket.training.distributed import Place, Processes, find_place
 
 WORKER = Path(__file__).with_name("worker.py")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hocket import outputs
 from hocket.cli.flags import underscored
+from hocket.runs import find_checkpoint
 
 if TYPE_CHECKING:
     from hocket.export import Exported
@@ -15,7 +16,7 @@ def run(argv: list[str]) -> int:
     """Writes the file and prints what it holds and how it compared; a failed check writes nothing."""
     options = _parser().parse_args(underscored(argv))
     from hocket.export import export_model, require_onnx, require_place
-    from hocket.model.weights import default_weights, find_checkpoint
+    from hocket.model.weights import default_weights
 
     require_onnx()
     require_place(options.output)

@@ -175,7 +175,8 @@ def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
 
 def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
     """Makes sure that no file of the user's will be lost, whatever pair it belongs to."""
-    from hocket.model.weights import default_weights, find_checkpoint
+    from hocket.model.weights import default_weights
+    from hocket.runs import find_checkpoint
 
     checkpoint = default_weights() if options.checkpoint is None else find_checkpoint(options.checkpoint)
     sources = [checkpoint, *(path for pair in pairs for path in (pair.input, pair.target))]

@@ -4,10 +4,7 @@ import argparse
 from pathlib import Path
 
 from hocket import outputs
-
-DEFAULT_NAME = "report.html"
-READ = ("log.jsonl", "config.toml", "*.safetensors", "checkpoints/*", "examples/*/*")
-"""Patterns of the files of a run."""
+from hocket.runs import READ, REPORT
 
 
 def run(argv: list[str]) -> int:
@@ -47,4 +44,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _place(runs: list[Path]) -> Path:
-    return runs[0] / DEFAULT_NAME if len(runs) == 1 else Path(DEFAULT_NAME)
+    return runs[0] / REPORT if len(runs) == 1 else Path(REPORT)

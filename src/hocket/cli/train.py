@@ -10,6 +10,7 @@ from hocket import files, outputs
 from hocket.cli.flags import joined, suggest, underscored
 from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
 from hocket.errors import ConfigError
+from hocket.runs import CONFIG, REPORT, RunLock, claim
 
 if TYPE_CHECKING:
     from hocket.training.config import RunConfig
@@ -49,7 +50,6 @@ def _report(run: Path) -> None:
     """Writes the page beside the run; a training that is done is not failed by its page."""
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
-    from hocket.training.folder import REPORT
 
     try:
         with Stopping():
@@ -68,7 +68,6 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.data.library import open_library
     from hocket.training import runtime
     from hocket.training.events import SilentListener
-    from hocket.training.folder import RunLock, claim
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
@@ -107,12 +106,11 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
 def _spare_config(options: argparse.Namespace, config: "RunConfig") -> None:
     """Refuses to write the run's configuration over one that the user wrote by hand in the same place."""
     from hocket.training.config import build, read_toml, write_toml
-    from hocket.training.folder import CONFIG, MOST_CONFIG_BYTES
 
     written = options.run / CONFIG
     if options.config is None or not written.exists() or not written.samefile(options.config):
         return
-    text = files.read_text(written, max_bytes=MOST_CONFIG_BYTES)
+    text = files.read_text(written, max_bytes=files.MAX_SETTINGS_BYTES)
     if text not in (write_toml(config), write_toml(build(read_toml(options.config)))):
         raise ConfigError(
             f"{written} is also read and would be written over: give --config a copy elsewhere."

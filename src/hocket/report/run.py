@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from hocket.errors import CheckpointError, HocketError
 from hocket.files import open_regular, read_settings
-from hocket.report.lock import is_locked
-from hocket.report.log import LOG, MAX_LOG_BYTES, MOST_STEPS, Line, bounded, read_log
+from hocket.report.log import MAX_LOG_BYTES, Line, bounded, read_log
+from hocket.runs import CONFIG, LOCK, LOG, MOST_STEPS, is_locked
 
-CONFIG, LOCK = "config.toml", ".lock"
 QUIET_SECONDS = 600.0
 """Where nothing else tells, a run whose log has rested for longer is no longer trained."""
 

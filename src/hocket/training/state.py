@@ -22,12 +22,12 @@ from hocket.model.weights import (
     without_prefix,
 )
 from hocket.objective import Adversary
+from hocket.runs import MOST_STEPS
 from hocket.training.config import RunConfig, flatten
 from hocket.training.faults import SPIKE_WINDOW
 from hocket.typed import check_range, check_types
 
 AVERAGE = "average."
-MOST_STEPS = 10**12
 
 
 @dataclass
