@@ -196,7 +196,7 @@ def _parts(plan: Plan, config: RunConfig, *, with_adversary: bool) -> tuple[dict
 
 
 def _with_adversary(config: RunConfig) -> RunConfig:
-    return replace(config, objective=replace(config.objective, gan_weight=0.1))
+    return replace(config, objective=replace(config.objective, adversarial_weight=0.1))
 
 
 def _pace(timings: Mapping[str, Timing], batch_size: int) -> Table:

@@ -10,8 +10,9 @@ import struct
 import sys
 import threading
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from hocket import files, outputs
 from hocket.errors import CheckpointError, HocketError
@@ -35,6 +36,19 @@ MAX_FACTS_BYTES = 2**16
 """Of a JSON file beside an example."""
 MOST_STEPS = 10**12
 """More than any run has; a larger number is no step."""
+
+RENAMED = {
+    "loss_weight_input": "reconstruction_input_weight",
+    "loss_weight_target": "reconstruction_target_weight",
+    "balance_loss_weight": "balance_weight",
+    "gan_weight": "adversarial_weight",
+}
+"""Fields of a configuration whose name is now another: those of the training update, which stay as aliases."""
+
+
+def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by the current names of their fields; of two names for one field the last counts."""
+    return {RENAMED.get(name, name): value for name, value in values.items()}
 
 
 def step_name(step: int) -> str:
@@ -64,7 +78,8 @@ def find_checkpoint(path: Path) -> Path:
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         raise CheckpointError(
-            f"{path} is no checkpoint, or does not exist: give RUN/best, RUN/latest or the run folder of `hocket train`."
+            f"{path} is no checkpoint, or does not exist: give RUN/best, RUN/latest or the run folder of "
+            "`hocket train`."
         )
     return found
 

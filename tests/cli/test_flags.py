@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from hocket.cli import main
-from hocket.cli.flags import hyphenated, underscored
+from hocket.cli.flags import with_sign
 
 
 def test_flags_with_either_sign_are_one_and_values_stay() -> None:
     words = ["a_b-c", "--job_name=a_b-c", "--gan-weight", "x_y-z", "-o", "--flag_with-both"]
-    assert hyphenated(words) == [
+    assert with_sign(words, "-") == [
         "a_b-c",
         "--job-name=a_b-c",
         "--gan-weight",
@@ -20,7 +20,7 @@ def test_flags_with_either_sign_are_one_and_values_stay() -> None:
         "-o",
         "--flag-with-both",
     ]
-    assert underscored(words) == [
+    assert with_sign(words, "_") == [
         "a_b-c",
         "--job_name=a_b-c",
         "--gan_weight",
@@ -31,8 +31,8 @@ def test_flags_with_either_sign_are_one_and_values_stay() -> None:
 
 
 def test_all_behind_a_double_hyphen_stays() -> None:
-    assert underscored(["--a-b", "--", "--a-b"]) == ["--a_b", "--", "--a-b"]
-    assert hyphenated(["--a_b", "--", "--a_b"]) == ["--a-b", "--", "--a_b"]
+    assert with_sign(["--a-b", "--", "--a-b"], "_") == ["--a_b", "--", "--a-b"]
+    assert with_sign(["--a_b", "--", "--a_b"], "-") == ["--a-b", "--", "--a_b"]
 
 
 @pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "wording"])

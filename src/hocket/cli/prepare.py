@@ -1,13 +1,12 @@
 """`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import hyphenated
+from hocket.cli.flags import VerbParser
 from hocket.cli.wording import duration
 from hocket.errors import ConfigError
 
@@ -22,7 +21,7 @@ SIDES = ("training", "validation", "test")
 
 def run(argv: list[str]) -> int:
     """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used all the same."""
-    arguments = _parser().parse_args(hyphenated(argv))
+    arguments = _parser().parse_args(argv)
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")
     from hocket.data.prepare import prepare
@@ -54,12 +53,12 @@ def shown(text: str) -> str:
     return printable.encode("utf-8", "backslashreplace").decode()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket prepare",
-        description="Looks through folders of music, measures every recording, and divides them by song into training "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "prepare",
+        "Looks through folders of music, measures every recording, and divides them by song into training "
         "and validation. A second run looks only at what is new or has changed, and leaves every song on its side.",
-        allow_abbrev=False,
+        sign="-",
     )
     parser.add_argument("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="folders of music")
     parser.add_argument(

@@ -1,9 +1,9 @@
 """`hocket report`: one page that shows what runs did, with pictures and sound."""
 
-import argparse
 from pathlib import Path
 
 from hocket import outputs
+from hocket.cli.flags import VerbParser
 from hocket.runs import READ, REPORT
 
 
@@ -25,12 +25,11 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket report",
-        description="Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "report",
+        "Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
         "pictures and sound. Works while training goes on. Several runs stand side by side.",
-        allow_abbrev=False,
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument(

@@ -24,7 +24,7 @@ from hocket.model.weights import (
     require_same_layout,
     without_prefix,
 )
-from hocket.runs import BEST, CHECKPOINTS, CONFIG, newest_first, step_name
+from hocket.runs import BEST, CHECKPOINTS, CONFIG, current_names, newest_first, step_name
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
 from hocket.training.randomness import generator_states, restore_generators, seed_generators
 from hocket.training.runtime import Runtime
@@ -190,7 +190,7 @@ class RunFolder:
         return None
 
     def _require_same(self, facts: Facts) -> None:
-        saved, wanted = {**BEFORE, **facts.config}, flatten(self.config)
+        saved, wanted = {**BEFORE, **current_names(facts.config)}, flatten(self.config)
         if name := first_difference(saved, wanted):
             raise CheckpointError(
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "

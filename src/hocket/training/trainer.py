@@ -17,6 +17,7 @@ from hocket.errors import CheckpointError, ConfigError, HocketError
 from hocket.model import FusionModel, FusionResult
 from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
+from hocket.runs import RENAMED
 from hocket.signal.scene import Scene
 from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
@@ -83,7 +84,7 @@ class Trainer:
         self.objective = Objective(self.config.objective, self.processes.add_up)
         try:
             for change in self.state.progress.remedies:
-                self._set_weight(change["field"], change["value"])
+                self._set_weight(RENAMED.get(change["field"], change["field"]), change["value"])
         except (KeyError, TypeError, ConfigError) as error:
             raise CheckpointError(
                 f"{self.folder.path} was changed by a remedy that is none ({error}): use --fresh."
@@ -395,7 +396,7 @@ def _fresh_state(config: RunConfig, runtime_: Runtime) -> TrainingState:
         model.cascade.compile()
     optimizer = make_optimizer(model, plan)
     adversary = None
-    if objective.gan_weight > 0 or objective.feature_matching_weight > 0:
+    if objective.adversarial_weight > 0 or objective.feature_matching_weight > 0:
         adversary = Adversary(config.adversary, runtime_.device, add_up=runtime_.processes.add_up)
     average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else None
     return TrainingState(model, optimizer, adversary, Progress(), average)
