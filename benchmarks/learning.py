@@ -16,9 +16,8 @@ from hocket.data.library import open_library
 from hocket.model import FusionModel
 from hocket.objective import Adversary, Objective
 from hocket.training.config import RunConfig, build, read_preset
-from hocket.training.distributed import Processes
 from hocket.training.feeding import Feeder
-from hocket.training.runtime import Runtime
+from hocket.training.runtime import Processes, Runtime
 from hocket.training.steps import Learner, diagnose, make_optimizer, make_scene, mask_figures, train_step
 
 STEP: Steps = {

@@ -16,10 +16,10 @@ from hocket.model.weights import (
     BEFORE,
     load_checkpoint,
     load_model,
-    newest_first,
     save_checkpoint,
     weights_hash,
 )
+from hocket.runs import newest_first
 from hocket.training.config import build, read_toml
 from hocket.training.trainer import Trainer
 

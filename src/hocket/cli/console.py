@@ -7,6 +7,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hocket.cli.wording import checklist_lines, duration, epoch_lines, swap_line
+from hocket.training.events import Listener
 
 if TYPE_CHECKING:
     from hocket.data.library import Library
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 STYLES = {"✓": "green", "◐": "yellow", "⚠": "bold red"}
 
 
-class Console:
+class Console(Listener):
     """Listens to a run; a live bar where someone watches, plain lines where output goes to a file."""
 
     def __init__(self) -> None:

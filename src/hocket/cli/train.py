@@ -72,7 +72,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.cli.console import Console
     from hocket.data.library import open_library
     from hocket.training import runtime
-    from hocket.training.events import SilentListener
+    from hocket.training.events import Listener
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
@@ -91,8 +91,8 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
         )
         _spare_config(options, config)
         # Only now: a wrong music folder must not cost an older run its checkpoint.
-        started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
-        trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
+        started.processes.on_rank_zero(lambda: claim(options.run, fresh=options.fresh, lock=lock))
+        trainer = Trainer(config, library, options.run, console if speaks else Listener(), started)
         notes = trainer.resume()
         # From here on a signal saves, and only then is it told that the run is there.
         stopping.handler = trainer.request_stop

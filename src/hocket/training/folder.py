@@ -26,9 +26,8 @@ from hocket.model.weights import (
 )
 from hocket.runs import BEST, CHECKPOINTS, CONFIG, current_names, newest_first, step_name
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
-from hocket.training.randomness import generator_states, restore_generators, seed_generators
 from hocket.training.runtime import Runtime
-from hocket.training.state import Facts, TrainingState
+from hocket.training.state import Facts, TrainingState, generator_states, restore_generators, seed_generators
 
 DAMAGED, SUSPECT = ".damaged", ".suspect"
 HALF_WRITTEN = (f"{files.TEMPORARY_PREFIX}*.tmp", ".*.safetensors.*.tmp")
@@ -96,7 +95,7 @@ class RunFolder:
             if older:
                 self._put_aside(newest, SUSPECT)
 
-        self.runtime.processes.alone(put_aside)
+        self.runtime.processes.on_rank_zero(put_aside)
 
     def require_best(self, state: TrainingState) -> str | None:
         """Sees to it that there are best weights that can be read; what the user should know of that."""
@@ -142,7 +141,7 @@ class RunFolder:
             CheckpointError: all are damaged, or of another configuration or other music; the field is named.
         """
         notes: list[str] = []
-        chosen = self.runtime.processes.alone(lambda: self._newest_whole(notes))
+        chosen = self.runtime.processes.on_rank_zero(lambda: self._newest_whole(notes))
         if chosen is None:
             return None
         path = Path(chosen)
@@ -224,7 +223,7 @@ def _everybodys_generators(runtime: Runtime) -> dict[str, Tensor]:
     return {
         f"{rank}.{name}": part
         for name, state in generator_states(runtime.device).items()
-        for rank, part in enumerate(runtime.processes.gather(state))
+        for rank, part in enumerate(runtime.processes.all_gather(state))
     }
 
 
