@@ -21,7 +21,7 @@ import torch
 
 from hocket import audio
 from hocket.cli import VERBS, main
-from hocket.cli.wording import checklist_lines
+from hocket.cli.console import checklist_lines
 from hocket.diagnostics import Figures, MaskFigures, Verdict, checklist, remedies_for
 from hocket.diagnostics.milestones import MILESTONES
 from hocket.diagnostics.wording import rule_words, worded

@@ -35,7 +35,7 @@ def test_all_behind_a_double_hyphen_stays() -> None:
     assert with_sign(["--a_b", "--", "--a_b"], "-") == ["--a-b", "--", "--a_b"]
 
 
-@pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "wording"])
+@pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "progress"])
 def test_these_are_there_before_torch_is(verb: str) -> None:
     code = f"import sys, hocket.cli.{verb}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -68,7 +68,7 @@ def test_a_signal_while_things_are_loaded_ends_at_once(corpus, tmp_path, small_f
 
 HANGING = """
 import sys, time
-from hocket.cli.stopping import Stopping
+from hocket.cli.ending import Stopping
 with Stopping() as stopping:
     stopping.handler = lambda name: print("asked", name, flush=True)
     print("ready", flush=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hocket import outputs
 from hocket.cli.flags import VerbParser
-from hocket.cli.wording import duration
+from hocket.cli.progress import duration
 
 if TYPE_CHECKING:
     from hocket.audio import Audio

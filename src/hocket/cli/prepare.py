@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket.cli.flags import VerbParser
-from hocket.cli.wording import duration
+from hocket.cli.progress import FileProgress, duration
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
     from hocket.data.prepare import prepare
 
     start = time.perf_counter()
-    with _Progress() as progress:
+    with FileProgress() as progress:
         prepared = prepare(
             arguments.folders,
             arguments.output,
@@ -90,48 +90,6 @@ def _parser() -> VerbParser:
 def _num_cores() -> int:
     """The cores that this process may use, which on a cluster are fewer than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _Progress:
-    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
-
-    EVERY_SECONDS = 10.0
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._bar = Progress(
-            TextColumn("looking at recordings"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._start = self._said = time.monotonic()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar.task_ids:  # one that never began would leave an empty line
-            self._bar.stop()
-
-    def advance(self, done: int, total: int, path: str) -> None:
-        now = time.monotonic()
-        rate = done / max(now - self._start, 1e-3)
-        if self._console.is_terminal:
-            if not self._bar.task_ids:
-                self._bar.add_task("", total=total, rate="")
-                self._bar.start()
-            self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
-        elif done == total or now - self._said >= self.EVERY_SECONDS:
-            self._said = now
-            left = f", {duration((total - done) / rate)} left" if done < total else ""
-            line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
-            self._console.print(line, markup=False)
 
 
 def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator[str]:

@@ -9,8 +9,7 @@ import zlib
 from pathlib import Path
 
 from hocket.cli.flags import VerbParser
-from hocket.cluster.script import Job, render
-from hocket.cluster.times import parse_time
+from hocket.cluster.script import Job, parse_time, render
 from hocket.errors import ConfigError
 
 SBATCH_SECONDS = 120

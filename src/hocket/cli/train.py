@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from hocket import files, outputs
+from hocket.cli.ending import EXIT_CODES, Interrupted, Stopping
 from hocket.cli.flags import VerbParser, suggest
-from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
 from hocket.errors import ConfigError
 from hocket.runs import CONFIG, RENAMED, REPORT, RunLock, claim
 from hocket.typed import field_help, read_value
