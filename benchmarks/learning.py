@@ -16,9 +16,8 @@ from hocket.data.library import open_library
 from hocket.model import FusionModel
 from hocket.objective import Adversary, Objective
 from hocket.training.config import RunConfig, build, read_preset
-from hocket.training.distributed import Processes
 from hocket.training.feeding import Feeder
-from hocket.training.runtime import Runtime
+from hocket.training.runtime import Processes, Runtime
 from hocket.training.steps import Learner, diagnose, make_optimizer, make_scene, mask_figures, train_step
 
 STEP: Steps = {
@@ -196,7 +195,7 @@ def _parts(plan: Plan, config: RunConfig, *, with_adversary: bool) -> tuple[dict
 
 
 def _with_adversary(config: RunConfig) -> RunConfig:
-    return replace(config, objective=replace(config.objective, gan_weight=0.1))
+    return replace(config, objective=replace(config.objective, adversarial_weight=0.1))
 
 
 def _pace(timings: Mapping[str, Timing], batch_size: int) -> Table:

@@ -26,7 +26,6 @@ USES = {
     "soxr": "resampling; **LGPL-2.1-or-later**, a library of its own that stays replaceable",
     "safetensors": "weights and checkpoints on disk",
     "rich": "progress and tables in the terminal",
-    "jsonargparse": "the flags and the configuration file of `hocket train`",
     "tomli-w": "writing configurations",
     "python-stretch": "stretching in time for `--align` and `--fit`; carries Signalsmith Stretch (MIT)",
     "jinja2": "the report's page",

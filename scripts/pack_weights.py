@@ -9,7 +9,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from hocket.model.weights import PREFIX, find_checkpoint, load_checkpoint, save_checkpoint
+from hocket.model.weights import PREFIX, load_checkpoint, save_checkpoint
+from hocket.runs import find_checkpoint
 
 FOLDER = Path(__file__).parents[1] / "src" / "hocket" / "weights"
 KEPT = ("model", "config", "versions", "library")

@@ -21,6 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
+    {"runs"},
     {"outputs"},
     {"files", "typed", "hearing"},
     {"options"},
@@ -61,6 +62,7 @@ ONLY = {
         "hocket.files",
         "hocket.typed",
         "hocket.hearing",
+        "hocket.runs",
     },
     "data": {
         "hocket.audio",
@@ -73,6 +75,7 @@ ONLY = {
     },
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
+    "runs": {"hocket.errors", "hocket.files", "hocket.outputs"},
     "outputs": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
     "typed": {"hocket.errors"},
@@ -204,7 +207,7 @@ def test_nobody_imports_the_command_line() -> None:
     assert callers == {"hocket.__main__"}
 
 
-@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "options"])
+@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "options", "runs"])
 def test_what_works_without_torch_does_not_import_it(part: str) -> None:
     for name, found in IMPORTS.items():
         if part_of(name) == part:
@@ -258,7 +261,8 @@ WRITES_ITSELF = {
     "audio.streams": "nameless files that the system takes away again",
     "data.looks": "a line is added as soon as it is known, and no link is followed",
     "data.synthetic.corpus": "a rendered folder takes its name as a whole",
-    "training.folder": "the lock, and damaged checkpoints that get another name",
+    "runs": "the lock of a run",
+    "training.folder": "damaged checkpoints that get another name",
     "training.tracker": "a line is added to a log that was made a moment ago",
     "studio.bodies": "uploads, in the studio's private folder",
     "studio.folder": "the studio's private folder and its lock",

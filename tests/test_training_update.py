@@ -21,12 +21,13 @@ import torch
 
 from hocket import audio
 from hocket.cli import VERBS, main
-from hocket.cli.wording import checklist_lines
+from hocket.cli.console import checklist_lines
 from hocket.diagnostics import Figures, MaskFigures, Verdict, checklist, remedies_for
 from hocket.diagnostics.milestones import MILESTONES
 from hocket.diagnostics.wording import rule_words, worded
 from hocket.model import FusionModel
-from hocket.model.weights import find_checkpoint, load_model
+from hocket.model.weights import load_model
+from hocket.runs import RENAMED, find_checkpoint
 from hocket.training.config import FIELDS, build, flatten, preset_names, read_preset
 
 ROOT = Path(__file__).parents[1]
@@ -115,8 +116,8 @@ def test_the_script_trains_the_cure_with_the_variables_of_the_environment(desk, 
     fixed = flatten(build(read_preset("fixed")))
     found = objective_of(desk / RUN)
     assert found == {name: fixed[name] for name in found} | {
-        "loss_weight_input": 0.5,
-        "balance_loss_weight": 7.0,
+        "reconstruction_input_weight": 0.5,
+        "balance_weight": 7.0,
     }
 
 
@@ -148,7 +149,7 @@ def test_the_same_command_continues_and_another_weight_is_refused(desk, trained,
     monkeypatch.chdir(desk)
     plain = shlex.split(documented("hocket train", f"--run {RUN}"))[1:]
     assert main([*plain, *short_flags()]) == 2
-    assert "loss_weight_input = 0.5" in capsys.readouterr().err
+    assert "reconstruction_input_weight = 0.5" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,11 @@ def test_options_by_variables(desk, checkout, trained, monkeypatch) -> None:
     """The script's own words for each option, trained for real on a fresh start of one folder."""
     monkeypatch.chdir(desk)
     wanted = [{"INPUT": 0.5}, {"INPUT": 0.3, "TARGET": 0.5}, {"NOVELTY": 0.8}, {"INPUT": 0.2, "TARGET": 0.8}]
-    names = {"INPUT": "loss_weight_input", "TARGET": "loss_weight_target", "NOVELTY": "novelty_weight"}
+    names = {
+        "INPUT": "reconstruction_input_weight",
+        "TARGET": "reconstruction_target_weight",
+        "NOVELTY": "novelty_weight",
+    }
     fixed = read_preset("fixed")
     assert len(SCRIPT_OPTIONS) == len(wanted)
     for line, changes in zip(SCRIPT_OPTIONS, wanted, strict=True):
@@ -238,7 +243,7 @@ def test_options_by_flags_with_underscores_and_hyphens(desk, monkeypatch, capsys
     found = objective_of(desk / words[words.index("--run") + 1])
     changed = {name: float(value) for name, value in pairwise(words) if "_weight" in name}
     assert changed
-    assert all(found[name[2:]] == value for name, value in changed.items())
+    assert all(found[RENAMED.get(name[2:], name[2:])] == value for name, value in changed.items())
     hyphens = [word.replace("_", "-") if word.startswith("--") else word for word in words]
     assert main([*hyphens, *short_flags()]) == 0
     assert "continuing after step 2 of 2" in capsys.readouterr().out
@@ -312,7 +317,9 @@ def test_the_scripts_variables_are_those_of_the_preset() -> None:
     )
     fixed = flatten(build(read_preset("fixed")))
     assert len(values) == 5
-    assert {name: float(value) for name, value in values} == {name: fixed[name.lower()] for name, _ in values}
+    assert {name: float(value) for name, value in values} == {
+        name: fixed[RENAMED.get(name.lower(), name.lower())] for name, _ in values
+    }
 
 
 def test_the_table_of_weights_is_that_of_the_presets() -> None:
@@ -321,7 +328,9 @@ def test_the_table_of_weights_is_that_of_the_presets() -> None:
     assert len(rows) == 5
     for flag, variable, *values in rows:
         assert variable == flag.upper()
-        assert [float(value) for value in values] == [preset[flag] for preset in presets.values()]
+        assert [float(value) for value in values] == [
+            preset[RENAMED.get(flag, flag)] for preset in presets.values()
+        ]
 
 
 def test_alerts_stand_there_as_they_are_printed() -> None:

@@ -1,6 +1,9 @@
 """Dataclasses of plain values that come from files or flags, checked field by field."""
 
+import inspect
+import json
 import math
+import re
 import types
 from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -14,6 +17,24 @@ _WORDS: dict[object, str] = {
     bool: "true or false",
     str: "a text",
 }
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """Returns what the `Args` of a dataclass's docstring say of each field, on one line."""
+    described = inspect.cleandoc(kind.__doc__ or "").partition("\nArgs:\n")[2]
+    found = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", described, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in found}
+
+
+def read_value(text: str, kind: Any) -> Any:
+    """Reads a text as a value of a field; a text that is none comes back, and `check_types` says what is wanted."""
+    try:
+        if kind in (int, float):
+            return kind(text)
+        # The rest is written as in TOML: true, false, and lists.
+        return text if kind is str or get_origin(kind) is Literal else json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def check_types(values: Any, *, finite: bool = True) -> None:

@@ -3,16 +3,21 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from hocket.cli import main
-from hocket.cli.flags import hyphenated, underscored
+from hocket.cli.flags import with_sign
+from hocket.cli.train import read_flags
+from hocket.errors import ConfigError
+from hocket.runs import RENAMED
+from hocket.training.config import build, flatten, read_toml, write_toml
 
 
 def test_flags_with_either_sign_are_one_and_values_stay() -> None:
     words = ["a_b-c", "--job_name=a_b-c", "--gan-weight", "x_y-z", "-o", "--flag_with-both"]
-    assert hyphenated(words) == [
+    assert with_sign(words, "-") == [
         "a_b-c",
         "--job-name=a_b-c",
         "--gan-weight",
@@ -20,7 +25,7 @@ def test_flags_with_either_sign_are_one_and_values_stay() -> None:
         "-o",
         "--flag-with-both",
     ]
-    assert underscored(words) == [
+    assert with_sign(words, "_") == [
         "a_b-c",
         "--job_name=a_b-c",
         "--gan_weight",
@@ -31,11 +36,11 @@ def test_flags_with_either_sign_are_one_and_values_stay() -> None:
 
 
 def test_all_behind_a_double_hyphen_stays() -> None:
-    assert underscored(["--a-b", "--", "--a-b"]) == ["--a_b", "--", "--a-b"]
-    assert hyphenated(["--a_b", "--", "--a_b"]) == ["--a-b", "--", "--a_b"]
+    assert with_sign(["--a-b", "--", "--a-b"], "_") == ["--a_b", "--", "--a-b"]
+    assert with_sign(["--a_b", "--", "--a_b"], "-") == ["--a-b", "--", "--a_b"]
 
 
-@pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "wording"])
+@pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "progress"])
 def test_these_are_there_before_torch_is(verb: str) -> None:
     code = f"import sys, hocket.cli.{verb}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -52,3 +57,44 @@ def test_fusing_takes_one_thread_unless_told_otherwise(
     with pytest.raises(SystemExit):
         main(["fuse", "--help"])
     assert os.environ["OMP_NUM_THREADS"] == used
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_the_training_updates_names_are_aliases_everywhere(tmp_path: Path, old: str, new: str) -> None:
+    for flag in (f"--{old}", f"--{old.replace('_', '-')}", f"--{new}"):
+        assert read_flags([flag, "0.25"])[1] == {new: 0.25}
+    assert flatten(build({old: 0.25}))[new] == 0.25
+    path = tmp_path / "config.toml"
+    path.write_text(f"[objective]\n{old} = 0.25\n")
+    assert read_toml(path) == {new: 0.25}
+    # What is written anew has the current name alone, and reads back to the same.
+    written = write_toml(build(read_toml(path)))
+    assert f"\n{new} = 0.25\n" in written and f"\n{old} =" not in written
+    path.write_text(written)
+    assert build(read_toml(path)) == build({old: 0.25})
+
+
+def test_two_names_of_one_field_are_one_too_many(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("gan_weight = 0.1\n[objective]\nadversarial_weight = 0.2\n")
+    with pytest.raises(ConfigError, match=r"config.toml: gan_weight and adversarial_weight are two names"):
+        read_toml(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rhythm_weight", "many"], "rhythm_weight is 'many': give a number"),
+        (["--device", "tpu"], "device is 'tpu': give one of auto, cpu, cuda"),
+        (["--match_tone", "yes"], "match_tone is 'yes': give true or false"),
+        (["--seed", "1.5"], "seed is '1.5': give a whole number"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_in_words(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build(read_flags(words)[1])
+
+
+def test_one_word_too_many_is_named() -> None:
+    with pytest.raises(ConfigError, match="more is one word too many"):
+        read_flags(["music", "more"])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hocket.model.weights import load_checkpoint, newest_first
+from hocket.model.weights import load_checkpoint
+from hocket.runs import newest_first
 
 CODES = {signal.SIGUSR1: 138, signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
@@ -67,7 +68,7 @@ def test_a_signal_while_things_are_loaded_ends_at_once(corpus, tmp_path, small_f
 
 HANGING = """
 import sys, time
-from hocket.cli.stopping import Stopping
+from hocket.cli.ending import Stopping
 with Stopping() as stopping:
     stopping.handler = lambda name: print("asked", name, flush=True)
     print("ready", flush=True)

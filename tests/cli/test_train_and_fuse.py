@@ -221,7 +221,7 @@ def test_wrong_settings_are_one_sentence(corpus, tmp_path, flags, parts) -> None
 def test_flags_may_stand_before_the_music(corpus, tmp_path, small_flags) -> None:
     words = ["--loss-weight-input", "0.5", corpus / "music", "--run", tmp_path / "r", *small_flags]
     assert hocket("train", *words).returncode == 0
-    assert "loss_weight_input = 0.5" in (tmp_path / "r" / "config.toml").read_text()
+    assert "reconstruction_input_weight = 0.5" in (tmp_path / "r" / "config.toml").read_text()
 
 
 def test_wrong_folders_are_one_sentence(corpus, tmp_path) -> None:

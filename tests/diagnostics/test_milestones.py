@@ -93,13 +93,13 @@ def test_the_remedies_are_those_of_the_design() -> None:
         return {name: (remedy.direction, remedy.value) for name, remedy in wishes(said).items()}
 
     assert wished(Verdict.COPYING_TARGET) == {
-        "loss_weight_input": ("raise", 0.5),
-        "loss_weight_target": ("lower", 0.5),
+        "reconstruction_input_weight": ("raise", 0.5),
+        "reconstruction_target_weight": ("lower", 0.5),
         "novelty_weight": ("raise", 0.8),
     }
     assert wished(Verdict.COPYING_INPUT) == {
-        "loss_weight_input": ("lower", 0.2),
-        "loss_weight_target": ("raise", 0.8),
+        "reconstruction_input_weight": ("lower", 0.2),
+        "reconstruction_target_weight": ("raise", 0.8),
     }
     for said in (Verdict.MIXING, Verdict.OVERLAY, Verdict.UNRELATED):
         assert wished(said) == {}
@@ -126,17 +126,17 @@ def test_each_remedy_says_why_and_is_applied_once() -> None:
     ("said", "field", "current", "expected"),
     [
         # The guided configuration of 0.3 / 0.7 / 0.5 is changed as it was told.
-        (Verdict.COPYING_TARGET, "loss_weight_input", 0.3, True),
-        (Verdict.COPYING_TARGET, "loss_weight_target", 0.7, True),
+        (Verdict.COPYING_TARGET, "reconstruction_input_weight", 0.3, True),
+        (Verdict.COPYING_TARGET, "reconstruction_target_weight", 0.7, True),
         (Verdict.COPYING_TARGET, "novelty_weight", 0.5, True),
-        (Verdict.COPYING_INPUT, "loss_weight_input", 0.3, True),
-        (Verdict.COPYING_INPUT, "loss_weight_target", 0.7, True),
+        (Verdict.COPYING_INPUT, "reconstruction_input_weight", 0.3, True),
+        (Verdict.COPYING_INPUT, "reconstruction_target_weight", 0.7, True),
         # What is past the value already is left alone: lowering 0 to 0.5 would ask for the target anew.
-        (Verdict.COPYING_TARGET, "loss_weight_input", 0.7, False),
-        (Verdict.COPYING_TARGET, "loss_weight_target", 0.0, False),
+        (Verdict.COPYING_TARGET, "reconstruction_input_weight", 0.7, False),
+        (Verdict.COPYING_TARGET, "reconstruction_target_weight", 0.0, False),
         (Verdict.COPYING_TARGET, "novelty_weight", 0.85, False),
-        (Verdict.COPYING_INPUT, "loss_weight_input", 0.0, False),
-        (Verdict.COPYING_INPUT, "loss_weight_target", 1.0, False),
+        (Verdict.COPYING_INPUT, "reconstruction_input_weight", 0.0, False),
+        (Verdict.COPYING_INPUT, "reconstruction_target_weight", 1.0, False),
     ],
 )
 def test_a_remedy_never_goes_the_wrong_way(said: Verdict, field: str, current: float, expected: bool) -> None:

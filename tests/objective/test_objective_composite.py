@@ -69,14 +69,16 @@ def test_an_unknown_adversarial_term_is_an_error(fused: tuple[FusionResult, Scen
 
 
 def test_an_adversarial_term_that_was_not_produced_is_an_error(fused: tuple[FusionResult, Scene]) -> None:
-    objective = Objective(ObjectiveConfig(gan_weight=1.0, feature_matching_weight=1.0))
+    objective = Objective(ObjectiveConfig(adversarial_weight=1.0, feature_matching_weight=1.0))
     with pytest.raises(KeyError, match="feature_matching"):
         objective(*fused, {"adversarial": torch.tensor(1.0)})
 
 
 def test_an_adversarial_term_of_weight_zero_does_not_count(fused: tuple[FusionResult, Scene]) -> None:
     handed_in = {"adversarial": torch.tensor(1.0), "feature_matching": torch.tensor(float("nan"))}
-    total = Objective(ObjectiveConfig(gan_weight=1.0, feature_matching_weight=0.0))(*fused, handed_in).total
+    total = Objective(ObjectiveConfig(adversarial_weight=1.0, feature_matching_weight=0.0))(
+        *fused, handed_in
+    ).total
     assert bool(torch.isfinite(total))
 
 

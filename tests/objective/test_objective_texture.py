@@ -8,8 +8,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 from toy_fusion import RATE_HZ, make_scene, rendered_pair
 
-from hocket.objective.peaks import EXCESS_DB, inner_and_ring
-from hocket.objective.texture import frechet, grain, timbre
+from hocket.objective.texture import EXCESS_DB, frechet, grain, inner_and_ring, timbre
 from hocket.signal.spectrum import istft, stft
 
 

@@ -108,7 +108,7 @@ def test_the_old_configuration_collapses_and_the_balance_loss_does_not_see_it() 
     # DESIGN.md, section 2: reconstruct the target, keep the masks balanced, and nothing of the input is left.
     model = make_model()
     objective = only(
-        "reconstruction_target", balance_loss_weight=5.0, complementarity_weight=1.0, mask_reg_weight=1.0
+        "reconstruction_target", balance_weight=5.0, complementarity_weight=1.0, mask_reg_weight=1.0
     )
     train(model, objective, num_steps=30, learning_rate=8e-3)
     figures, masks, _ = look(model)

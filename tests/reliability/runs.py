@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from hocket.model.weights import load_checkpoint, newest_first
+from hocket.model.weights import load_checkpoint
+from hocket.runs import newest_first
 
 # Small enough for steps of a tenth of a second, and with every part that a checkpoint can have in it.
 FIELDS = {

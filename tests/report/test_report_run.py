@@ -96,10 +96,10 @@ def test_the_collapse_is_explained_and_its_remedies_can_be_typed(tmp_path: Path)
     assert "A sum of the two recordings explains 99 % of it" in told["sentences"][0]
     assert "⚠ COPYING THE TARGET (ratio" in text
     assert "(0.49/0.50) while the output is the target: a balanced mask is not a balanced output" in text
-    assert "loss_weight_target is 1 and loss_weight_input 0" in text
+    assert "reconstruction_target_weight is 1 and reconstruction_input_weight 0" in text
     commands = [item["command"] for item in told["advice"]]
     assert "--preset default" in commands[0]
-    assert commands[1].endswith("--loss_weight_input 0.5 --loss_weight_target 0.5")
+    assert commands[1].endswith("--reconstruction_input_weight 0.5 --reconstruction_target_weight 0.5")
     assert [item["state"] for item in told["milestones"]] == ["missed"] * 3
 
 
@@ -121,14 +121,17 @@ def test_a_fusion_an_overlay_and_a_mix_are_told_apart(tmp_path: Path) -> None:
 def test_a_remedy_that_was_applied_is_not_called_for_again(tmp_path: Path) -> None:
     applied = [
         {"kind": "remedy", "step": 10, "epoch": 2, "field": name, "value": 0.5, "reason": "copies"}
-        for name in ("loss_weight_input", "loss_weight_target")
+        for name in ("reconstruction_input_weight", "reconstruction_target_weight")
     ]
     lines = [folders.start(), folders.validation(1), folders.validation(2), *applied, folders.validation(3)]
     run = read_run(folders.write(tmp_path / "a", *lines))
     first, second, third = judged(run)
     assert not first.remedies and not third.remedies and len(second.applied) == 2
-    assert {remedy.field for remedy in second.remedies} == {"loss_weight_input", "loss_weight_target"}
-    assert not any("--loss_weight_input" in item.command for item in advice(run))
+    assert {remedy.field for remedy in second.remedies} == {
+        "reconstruction_input_weight",
+        "reconstruction_target_weight",
+    }
+    assert not any("--reconstruction_input_weight" in item.command for item in advice(run))
     assert [item.state for item in milestones_of(run)] == ["missed", "not due", "not due"]
 
 

@@ -100,7 +100,9 @@ def test_a_copy_of_the_input_has_its_own_advice(tmp_path: Path) -> None:
     open_ = folders.start(loss_weight_input=0.5, loss_weight_target=0.5, **ASKED)
     found = told(tmp_path / "b", open_, folders.end(own))["advice"]
     assert [item["text"].startswith("Or") for item in found] == [False, True]
-    assert "0.3 and 0.7" not in found[1]["text"] and "--loss_weight_input 0.2" in found[1]["command"]
+    assert (
+        "0.3 and 0.7" not in found[1]["text"] and "--reconstruction_input_weight 0.2" in found[1]["command"]
+    )
 
 
 def test_a_one_sided_pair_is_not_called_a_copy(tmp_path: Path) -> None:

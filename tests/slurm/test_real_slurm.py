@@ -52,7 +52,8 @@ def words(corpus: Path, run: Path, **fields: object) -> list[str]:
 
 def tensors(run: Path) -> dict[str, torch.Tensor]:
     """All that the last checkpoint holds, every generator's state with it."""
-    from hocket.model.weights import load_checkpoint, newest_first
+    from hocket.model.weights import load_checkpoint
+    from hocket.runs import newest_first
 
     return load_checkpoint(newest_first(run)[0])[0]
 

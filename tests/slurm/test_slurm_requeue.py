@@ -95,7 +95,7 @@ def test_what_is_reached_is_the_newest_whole_checkpoint(cluster, script) -> None
 
 
 def test_training_names_its_checkpoints_as_the_script_expects(cluster, script) -> None:
-    from hocket.model.weights import newest_first
+    from hocket.runs import newest_first
 
     paths = [checkpoint(cluster, step) for step in (3, 20)]
     assert newest_first(cluster.run_dir) == paths[::-1]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.cluster.times import format_time, parse_time
+from hocket.cluster.script import format_time, parse_time
 from hocket.errors import ConfigError
 
 

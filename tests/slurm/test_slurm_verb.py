@@ -50,7 +50,7 @@ def test_paths_are_made_absolute_and_the_rest_is_kept(place, capfdbinary) -> Non
     assert code == 0
     assert command_of(out) == [
         "train", f"{place}/music", f"--run={place}/runs/a b", f"--config={place}/c.toml", "--num_epochs=7",
-        "--gan_weight=0.1", "--fresh",
+        "--adversarial_weight=0.1", "--fresh",
     ]  # fmt: skip
     assert f"python={sys.executable}" in out
     assert f'--output="{place}/%x-%j.log"' in out

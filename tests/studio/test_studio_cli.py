@@ -112,7 +112,7 @@ def test_the_page_is_served_without_torch() -> None:
 )
 def test_a_checkpoint_is_looked_for_as_the_model_will(tmp_path: Path, given: str) -> None:
     from hocket.errors import CheckpointError
-    from hocket.model.weights import find_checkpoint
+    from hocket.runs import find_checkpoint
     from hocket.studio.settings import require_checkpoint
 
     def found(look: Callable[[Path], object]) -> bool:

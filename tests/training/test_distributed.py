@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from hocket.errors import ConfigError, HocketError
-from hocket.model.weights import load_checkpoint, newest_first
-from hocket.training.distributed import Place, Processes, find_place
+from hocket.model.weights import load_checkpoint
+from hocket.runs import newest_first
+from hocket.training.runtime import Processes, Rank, find_rank
 
 WORKER = Path(__file__).with_name("worker.py")
 FULL = {
@@ -145,27 +146,27 @@ def test_when_one_is_killed_the_others_end(tmp_path, corpus, small) -> None:
 
 
 def test_the_place_is_what_the_starter_says() -> None:
-    assert find_place({}) == Place()
+    assert find_rank({}) == Rank()
     torchrun = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
-    assert find_place(torchrun) == Place(5, 8, 1, 4)
+    assert find_rank(torchrun) == Rank(5, 8, 1, 4)
     srun = {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"}
-    assert find_place(srun | {"SLURM_NTASKS_PER_NODE": "4"}) == Place(5, 8, 1, 4)
+    assert find_rank(srun | {"SLURM_NTASKS_PER_NODE": "4"}) == Rank(5, 8, 1, 4)
     # Plain Python in a batch script is no task of srun's, however many tasks the job has.
-    assert find_place({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"}) == Place()
-    assert find_place(srun | {"SLURM_STEP_NUM_TASKS": "1"}) == Place()
+    assert find_rank({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"}) == Rank()
+    assert find_rank(srun | {"SLURM_STEP_NUM_TASKS": "1"}) == Rank()
     with pytest.raises(ConfigError, match="WORLD_SIZE is 'two'"):
-        find_place(torchrun | {"WORLD_SIZE": "two"})
+        find_rank(torchrun | {"WORLD_SIZE": "two"})
 
 
 def test_alone_every_verb_is_the_identity() -> None:
     alone = Processes()
     values = torch.ones(3, requires_grad=True)
     assert alone.add_up(values) is values
-    assert alone.exchange({"a": 1.5}) == [{"a": 1.5}] and alone.largest(3) == 3
-    assert alone.alone(lambda: "x") == "x"
+    assert alone.all_gather_object({"a": 1.5}) == [{"a": 1.5}] and alone.largest(3) == 3
+    assert alone.on_rank_zero(lambda: "x") == "x"
 
     def fail() -> None:
         raise HocketError("no")
 
     with pytest.raises(HocketError, match="no"):
-        alone.alone(fail)
+        alone.on_rank_zero(fail)

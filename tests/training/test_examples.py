@@ -12,12 +12,12 @@ from hocket.data.library import open_library
 from hocket.diagnostics import diagnose
 from hocket.signal.scene import Scene, Voice
 from hocket.training.config import build
-from hocket.training.events import SilentListener
+from hocket.training.events import Listener
 from hocket.training.examples import is_kept
 from hocket.training.trainer import Trainer
 
 
-class Notes(SilentListener):
+class Notes(Listener):
     """Remembers what the user was told."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Notes(SilentListener):
 
 def train(folder: Path, corpus: Path, fields: dict, listener=None) -> None:
     library = open_library(corpus / "music", excerpt_seconds=1.1, validation_fraction=0.2, seed=0)
-    trainer = Trainer(build(fields), library, folder, listener or SilentListener())
+    trainer = Trainer(build(fields), library, folder, listener or Listener())
     trainer.resume()
     trainer.run()
 

@@ -16,10 +16,10 @@ from hocket.model.weights import (
     BEFORE,
     load_checkpoint,
     load_model,
-    newest_first,
     save_checkpoint,
     weights_hash,
 )
+from hocket.runs import newest_first
 from hocket.training.config import build, read_toml
 from hocket.training.trainer import Trainer
 
@@ -292,11 +292,15 @@ def test_remedies_are_applied_once_logged_and_survive_a_restart(tmp_path, corpus
     }  # fmt: skip
     trainer = train(tmp_path, corpus, fields, stop_after=20)
     applied = {change["field"]: change["value"] for change in trainer.state.progress.remedies}
-    assert applied == {"loss_weight_input": 0.5, "loss_weight_target": 0.5, "novelty_weight": 0.8}
+    assert applied == {
+        "reconstruction_input_weight": 0.5,
+        "reconstruction_target_weight": 0.5,
+        "novelty_weight": 0.8,
+    }
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["field"] for line in lines if line["kind"] == "remedy"] == list(applied)
     again = train(tmp_path, corpus, fields)
-    assert again.objective.config.loss_weight_target == 0.5
+    assert again.objective.config.reconstruction_target_weight == 0.5
     assert again.objective.config.novelty_weight == 0.8
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hocket.errors import CheckpointError
-from hocket.training.folder import RunLock, claim
+from hocket.runs import RunLock, claim
 
 
 def as_soft_link(lock: Path, other: Path) -> None:

@@ -15,7 +15,8 @@ from test_resume import Stopper
 from hocket.data.library import open_library
 from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError
-from hocket.model.weights import load_checkpoint, newest_first, save_checkpoint
+from hocket.model.weights import load_checkpoint, save_checkpoint
+from hocket.runs import newest_first
 from hocket.training.config import build
 from hocket.training.trainer import Trainer
 from small_run import SMALL

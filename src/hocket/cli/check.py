@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import outputs
-from hocket.cli.flags import underscored
-from hocket.cli.wording import duration
+from hocket.cli.flags import VerbParser
+from hocket.cli.progress import duration
 
 if TYPE_CHECKING:
     from hocket.audio import Audio
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(argv: list[str]) -> int:
     """Prints the diagnosis, or with `--json` one JSON object; 0 whatever the verdict is."""
-    options = _parser().parse_args(underscored(argv))
+    options = _parser().parse_args(argv)
     if options.plot is not None:
         from hocket.pictures import require_matplotlib, require_place
 
@@ -41,14 +41,13 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket check",
-        description="Says of any output, however it was made, whether it mixes its two sources, copies one of them, "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "check",
+        "Says of any output, however it was made, whether it mixes its two sources, copies one of them, "
         "or merely lays one over the other. Recordings of any rate and number of channels; the longer ones are cut to "
         "the shortest, and a constant delay of up to 0.25 s is taken out. Of more than five minutes, five are listened "
         "to, spread over the whole.",
-        allow_abbrev=False,
     )
     parser.add_argument("output", type=Path, metavar="OUT", help="the recording in question")
     parser.add_argument(

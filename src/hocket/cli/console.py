@@ -1,27 +1,29 @@
 """What training says on a terminal, and in a log file where there is none."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console as RichConsole
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from hocket.cli.wording import checklist_lines, duration, epoch_lines, swap_line
+from hocket.cli.progress import bar, duration, rich_console
+from hocket.diagnostics import ChecklistItem, SwapFigures
+from hocket.diagnostics.wording import causes, rule_words, worded
+from hocket.training.events import EpochReport, Listener, Outcome
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from hocket.data.library import Library
-    from hocket.training.events import EpochReport, Outcome
     from hocket.training.steps import Scalars
     from hocket.training.trainer import Trainer
 
 STYLES = {"✓": "green", "◐": "yellow", "⚠": "bold red"}
 
 
-class Console:
+class Console(Listener):
     """Listens to a run; a live bar where someone watches, plain lines where output goes to a file."""
 
     def __init__(self) -> None:
-        self._rich = RichConsole(highlight=False, soft_wrap=True)
+        self._rich = rich_console()
         self._bar: Progress | None = None
         self._batch_size = 1
 
@@ -61,14 +63,7 @@ class Console:
         if notes is not None:
             self.say(f"continuing after step {done} of {plan.num_steps}")
         if self._rich.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-                console=self._rich,
-            )
+            self._bar = bar(self._rich)
             self._bar.add_task("training", total=plan.num_steps, completed=done, rate="")
             self._batch_size = trainer.config.data.batch_size
             self._bar.start()
@@ -85,13 +80,13 @@ class Console:
         rate = f"{speed * self._batch_size:.1f} examples/s" if speed else ""
         self._bar.update(self._bar.task_ids[0], advance=1, description=text, rate=rate)
 
-    def on_epoch(self, report: "EpochReport") -> None:
+    def on_epoch(self, report: EpochReport) -> None:
         """The epoch's block."""
         for line in epoch_lines(report):
             style = next((style for sign, style in STYLES.items() if sign in line), None)
             self.say(line, style=style)
 
-    def on_end(self, outcome: "Outcome", folder: Path) -> None:
+    def on_end(self, outcome: Outcome, folder: Path) -> None:
         """The checklist, and what to do next."""
         if self._bar is not None:
             self._bar.stop()
@@ -109,3 +104,43 @@ class Console:
             self.say(f"  {swap_line(outcome.validation.swap)}")
         self.say(f"  {outcome.examples_per_second:.1f} examples/s over {outcome.num_steps} steps")
         self.say(f"\nhocket fuse INPUT TARGET -o OUT.wav --checkpoint {folder / 'best'}")
+
+
+def epoch_lines(report: EpochReport) -> list[str]:
+    """The block that is printed after an epoch."""
+    figures, masks = report.validation.figures, report.validation.masks
+    state = "reached" if report.milestone_reached else "missed" if report.milestone_overdue else "not yet"
+    due = report.milestone.epoch(report.num_epochs)
+    lines = [
+        f"Epoch {report.epoch}/{report.num_epochs}   {report.examples_per_second:.1f} examples/s   "
+        f"ETA {duration(report.eta_seconds)}",
+        f"  {worded(figures).line}",
+        *(f"    {cause}" for cause in causes(figures)),
+        f"  masks         input {masks.input_mask_mean:.2f}   target {masks.target_mask_mean:.2f}   "
+        f"complementarity {100 * masks.complementarity:.0f} %   variance {masks.mask_variance:.2f}",
+        f"  output→input  {figures.output_input_correlation:.2f}",
+        f"  output→target {figures.output_target_correlation:.2f}",
+        f"  2x rule       {rule_words(figures)}",
+        f"  margins       rhythm {figures.rhythm_margin:.2f}   harmony {figures.harmony_margin:.2f}   "
+        f"articulation {figures.articulation_margin:.2f}   overlay R² {figures.overlay_r2:.2f}",
+        f"  milestone     {report.milestone.wish} by epoch {due}: {state}",
+    ]
+    for remedy in report.remedies:
+        verb = "applied" if report.applied else "suggested"
+        lines.append(f"  remedy        --{remedy.field} {remedy.value:g} ({verb}: {remedy.reason})")
+    return lines
+
+
+def checklist_lines(items: Iterable[ChecklistItem]) -> list[str]:
+    """The success checklist, point by point."""
+    return [f"  {'✓' if item.met else '✗'} {item.name}: {item.found}" for item in items]
+
+
+def swap_line(swap: SwapFigures) -> str:
+    """The swap test in one line."""
+    sign = "✓" if swap.passed else "✗"
+    return (
+        f"{sign} swap test: with another input, rhythm follows {swap.rhythm_follows:.2f} and harmony stays "
+        f"{swap.harmony_stays:.2f}; with another target, harmony follows {swap.harmony_follows:.2f} and rhythm stays "
+        f"{swap.rhythm_stays:.2f}"
+    )

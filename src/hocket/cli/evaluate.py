@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import __version__
+from hocket.cli.flags import VerbParser
 from hocket.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hocket evaluate", description=__doc__, allow_abbrev=False)
+def _parser() -> VerbParser:
+    parser = VerbParser("evaluate", __doc__)
     parser.add_argument("--pairs", type=Path, required=True, metavar="CSV", help="columns input and target")
     parser.add_argument(
         "--outputs", type=Path, metavar="DIR", help="outputs 000.wav, 001.wav, … (or .flac), one a row"

@@ -1,11 +1,11 @@
 """`hocket export`: the model as an ONNX file, checked against PyTorch."""
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import outputs
-from hocket.cli.flags import underscored
+from hocket.cli.flags import VerbParser
+from hocket.runs import find_checkpoint
 
 if TYPE_CHECKING:
     from hocket.export import Exported
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def run(argv: list[str]) -> int:
     """Writes the file and prints what it holds and how it compared; a failed check writes nothing."""
-    options = _parser().parse_args(underscored(argv))
+    options = _parser().parse_args(argv)
     from hocket.export import export_model, require_onnx, require_place
-    from hocket.model.weights import default_weights, find_checkpoint
+    from hocket.model.weights import default_weights
 
     require_onnx()
     require_place(options.output)
@@ -25,13 +25,12 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket export",
-        description="Writes agent and cascade as ONNX: planes of power of two recordings in, masks, levels and tone "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "export",
+        "Writes agent and cascade as ONNX: planes of power of two recordings in, masks, levels and tone "
         "out, with any number of frames. What was written is run beside PyTorch first, on random and on rendered "
         "musical input, and must agree within 1e-4.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "run",

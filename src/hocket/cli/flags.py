@@ -1,43 +1,42 @@
 """What the verbs' command lines have in common."""
 
+import argparse
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from hocket.errors import ConfigError
 
 
-def underscored(argv: Sequence[str]) -> list[str]:
-    """Long flags with their hyphens as underscores, so that `--gan-weight` and `--gan_weight` are one."""
-    return _with_sign(argv, "-", "_")
+class VerbParser(argparse.ArgumentParser):
+    """The parser of a verb: long flags may be written with hyphens or underscores, but never shortened.
+
+    Args:
+        sign: what stands in the names of this verb's own flags, "_" or "-".
+    """
+
+    def __init__(self, verb: str, description: str, *, sign: str = "_", **options: Any) -> None:
+        super().__init__(prog=f"hocket {verb}", description=description, allow_abbrev=False, **options)
+        self._sign = sign
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, which every other way to parse ends in."""
+        return super().parse_known_args(with_sign(args, self._sign), namespace)
 
 
-def hyphenated(argv: Sequence[str]) -> list[str]:
-    """The other way round, for parsers that name their flags with hyphens: `--job_name=a_b` as `--job-name=a_b`."""
-    return _with_sign(argv, "_", "-")
+def with_sign(argv: Sequence[str], sign: str) -> list[str]:
+    """Writes the names of long flags with one sign, so that `--gan-weight` and `--gan_weight` are the same.
 
-
-def _with_sign(argv: Sequence[str], old: str, new: str) -> list[str]:
-    """One sign in the names of long flags as another; values stay as they are, and so does all behind `--`."""
-    result: list[str] = []
-    for index, word in enumerate(argv):
-        if word == "--":
-            return [*result, *argv[index:]]
+    Values stay as they are, and so does all behind `--`.
+    """
+    end = argv.index("--") if "--" in argv else len(argv)
+    result = []
+    for word in argv[:end]:
+        name, equals, value = word.partition("=")
         if word.startswith("--"):
-            name, equals, value = word.partition("=")
-            word = "--" + name[2:].replace(old, new) + equals + value
-        result.append(word)
-    return result
-
-
-def joined(argv: Sequence[str], names: Iterable[str]) -> list[str]:
-    """`--name value` as `--name=value` for the given names, so that no value is taken for a positional argument."""
-    known = {f"--{name}" for name in names}
-    result: list[str] = []
-    words = iter(argv)
-    for word in words:
-        value = next(words, None) if word in known else None
-        result.append(word if value is None else f"{word}={value}")
-    return result
+            name = "--" + name[2:].replace("-", sign).replace("_", sign)
+        result.append(name + equals + value)
+    return [*result, *argv[end:]]
 
 
 def suggest(argv: Iterable[str], names: Iterable[str]) -> None:

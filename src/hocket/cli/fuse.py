@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket import outputs
-from hocket.cli.flags import underscored
+from hocket.cli.flags import VerbParser
 from hocket.cli.progress import audio_progress
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
@@ -23,7 +23,7 @@ SUFFIXES = (".wav", ".flac")
 
 def run(argv: list[str]) -> int:
     """Fuses, and returns 0, or 1 when some of several pairs failed."""
-    options = _parser().parse_args(underscored(argv))
+    options = _parser().parse_args(argv)
     _check(options)
     wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     several = options.pairs is not None or options.num_samples is not None
@@ -52,12 +52,11 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket fuse",
-        description="Fuses the rhythm of INPUT with the harmony of TARGET. The output has the input's rate, channels "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "fuse",
+        "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the input's rate, channels "
         "and length; a longer target is cut, a shorter one looped.",
-        allow_abbrev=False,
     )
     parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="gives the rhythm")
     parser.add_argument("target", type=Path, nargs="?", metavar="TARGET", help="gives the harmony")
@@ -132,7 +131,8 @@ def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
 
 def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
     """Makes sure that no file of the user's will be lost, whatever pair it belongs to."""
-    from hocket.model.weights import default_weights, find_checkpoint
+    from hocket.model.weights import default_weights
+    from hocket.runs import find_checkpoint
 
     checkpoint = default_weights() if options.checkpoint is None else find_checkpoint(options.checkpoint)
     sources = [checkpoint, *(path for pair in pairs for path in (pair.input, pair.target))]

@@ -1,14 +1,13 @@
 """`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import hyphenated
-from hocket.cli.wording import duration
+from hocket.cli.flags import VerbParser
+from hocket.cli.progress import FileProgress, duration
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,13 +21,13 @@ SIDES = ("training", "validation", "test")
 
 def run(argv: list[str]) -> int:
     """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used all the same."""
-    arguments = _parser().parse_args(hyphenated(argv))
+    arguments = _parser().parse_args(argv)
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")
     from hocket.data.prepare import prepare
 
     start = time.perf_counter()
-    with _Progress() as progress:
+    with FileProgress() as progress:
         prepared = prepare(
             arguments.folders,
             arguments.output,
@@ -54,12 +53,12 @@ def shown(text: str) -> str:
     return printable.encode("utf-8", "backslashreplace").decode()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket prepare",
-        description="Looks through folders of music, measures every recording, and divides them by song into training "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "prepare",
+        "Looks through folders of music, measures every recording, and divides them by song into training "
         "and validation. A second run looks only at what is new or has changed, and leaves every song on its side.",
-        allow_abbrev=False,
+        sign="-",
     )
     parser.add_argument("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="folders of music")
     parser.add_argument(
@@ -91,48 +90,6 @@ def _parser() -> argparse.ArgumentParser:
 def _num_cores() -> int:
     """The cores that this process may use, which on a cluster are fewer than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _Progress:
-    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
-
-    EVERY_SECONDS = 10.0
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._bar = Progress(
-            TextColumn("looking at recordings"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._start = self._said = time.monotonic()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar.task_ids:  # one that never began would leave an empty line
-            self._bar.stop()
-
-    def advance(self, done: int, total: int, path: str) -> None:
-        now = time.monotonic()
-        rate = done / max(now - self._start, 1e-3)
-        if self._console.is_terminal:
-            if not self._bar.task_ids:
-                self._bar.add_task("", total=total, rate="")
-                self._bar.start()
-            self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
-        elif done == total or now - self._said >= self.EVERY_SECONDS:
-            self._said = now
-            left = f", {duration((total - done) / rate)} left" if done < total else ""
-            line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
-            self._console.print(line, markup=False)
 
 
 def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator[str]:

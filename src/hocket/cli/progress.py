@@ -1,9 +1,14 @@
-"""Progress in seconds of audio, with the rate and the time that is left."""
+"""Progress with the rate and the time that is left, in seconds of audio or in files."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 # On a terminal a line is written anew this often; elsewhere, as in a batch job's log, a line is written this often.
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0
@@ -64,3 +69,65 @@ def clock(seconds: float) -> str:
     """Minutes and seconds."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def duration(seconds: float) -> str:
+    """A time that a person would say: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def rich_console(**options: Any) -> "Console":
+    """A terminal, or a log file, to which sentences are printed as they are."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, **options)
+
+
+def bar(console: "Console") -> "Progress":
+    """A live bar: what is done, how much of it, at which `rate`, and the time that is left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+class FileProgress:
+    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
+
+    EVERY_SECONDS = 10.0
+
+    def __init__(self) -> None:
+        self._console = rich_console(stderr=True)
+        self._bar = bar(self._console)
+        self._start = self._said = time.monotonic()
+
+    def __enter__(self) -> "FileProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar.task_ids:  # one that never began would leave an empty line
+            self._bar.stop()
+
+    def advance(self, done: int, total: int, path: str) -> None:
+        """Moves the bar, or writes a line where the last one is a while ago."""
+        now = time.monotonic()
+        rate = done / max(now - self._start, 1e-3)
+        if self._console.is_terminal:
+            if not self._bar.task_ids:
+                self._bar.add_task("looking at recordings", total=total, rate="")
+                self._bar.start()
+            self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
+        elif done == total or now - self._said >= self.EVERY_SECONDS:
+            self._said = now
+            left = f", {duration((total - done) / rate)} left" if done < total else ""
+            line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
+            self._console.print(line, markup=False)

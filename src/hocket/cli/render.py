@@ -1,16 +1,15 @@
 """`hocket render`: writes a corpus of simple music whose true fusions are known."""
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
-from hocket.cli.flags import hyphenated
+from hocket.cli.flags import VerbParser
 
 
 def run(argv: list[str]) -> int:
     """Renders the corpus and says what was written, where, and what to do with it; progress goes to stderr."""
-    arguments = _parser().parse_args(hyphenated(argv))
+    arguments = _parser().parse_args(argv)
     from hocket.data.synthetic import render_corpus
 
     start = time.perf_counter()
@@ -28,12 +27,12 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket render",
-        description="Renders simple music, deterministic by seed: songs to train on, and pairs of them with the "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "render",
+        "Renders simple music, deterministic by seed: songs to train on, and pairs of them with the "
         "true fusion of each (the input's rhythm with the target's chords).",
-        allow_abbrev=False,
+        sign="-",
     )
     parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="a new or empty folder")
     parser.add_argument("--num-songs", type=int, default=24, metavar="N", help="songs (24)")

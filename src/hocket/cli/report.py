@@ -1,13 +1,10 @@
 """`hocket report`: one page that shows what runs did, with pictures and sound."""
 
-import argparse
 from pathlib import Path
 
 from hocket import outputs
-
-DEFAULT_NAME = "report.html"
-READ = ("log.jsonl", "config.toml", "*.safetensors", "checkpoints/*", "examples/*/*")
-"""Patterns of the files of a run."""
+from hocket.cli.flags import VerbParser
+from hocket.runs import READ, REPORT
 
 
 def run(argv: list[str]) -> int:
@@ -28,12 +25,11 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket report",
-        description="Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "report",
+        "Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
         "pictures and sound. Works while training goes on. Several runs stand side by side.",
-        allow_abbrev=False,
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument(
@@ -47,4 +43,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _place(runs: list[Path]) -> Path:
-    return runs[0] / DEFAULT_NAME if len(runs) == 1 else Path(DEFAULT_NAME)
+    return runs[0] / REPORT if len(runs) == 1 else Path(REPORT)

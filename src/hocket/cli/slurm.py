@@ -8,9 +8,8 @@ import sys
 import zlib
 from pathlib import Path
 
-from hocket.cli.flags import hyphenated, joined, underscored
-from hocket.cluster.script import Job, render
-from hocket.cluster.times import parse_time
+from hocket.cli.flags import VerbParser
+from hocket.cluster.script import Job, parse_time, render
 from hocket.errors import ConfigError
 
 SBATCH_SECONDS = 120
@@ -20,7 +19,7 @@ USAGE = "hocket slurm [--nodes N] [--gpus N] [--time T] [...] -- train DATA --ru
 def run(argv: list[str]) -> int:
     """Prints the script, or submits it and prints the job's number."""
     cut = argv.index("--") if "--" in argv else len(argv)
-    options = _parser().parse_args(hyphenated(argv[:cut]))
+    options = _parser().parse_args(argv[:cut])
     job = _job(options, argv[cut + 1 :])
     script = os.fsencode(render(job))
     if options.submit:
@@ -31,13 +30,13 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket slurm",
-        usage=USAGE,
-        description="Prints, or with --submit submits, the batch script that trains on a SLURM cluster: it saves "
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "slurm",
+        "Prints, or with --submit submits, the batch script that trains on a SLURM cluster: it saves "
         "before the time limit, goes back into the queue, and continues.",
-        allow_abbrev=False,
+        sign="-",
+        usage=USAGE,
     )
     add = parser.add_argument
     add("--nodes", type=int, default=1, metavar="N", help="nodes (1)")
@@ -89,11 +88,11 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     """Hocket's own words with absolute paths, checked as `hocket train` would, and the run's folder."""
     if not words or words[0] != "train":
         raise ConfigError(f"what is to be trained is missing: {USAGE}")
-    from hocket.cli.train import _parse
-    from hocket.training.config import FIELDS
+    from hocket.cli.train import read_config, read_flags, shown
 
     # Here rather than on the node: a wrong field would cost hours in the queue.
-    options, config = _parse(words[1:])
+    options, fields = read_flags(words[1:])
+    config = read_config(options, fields)
     shares = num_tasks * config.training.accumulation_steps
     if shares > 0 and config.data.batch_size % shares:
         size = config.data.batch_size
@@ -108,12 +107,12 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     if not run_dir.parent.is_dir():
         raise ConfigError(f"{run_dir.parent} is missing: make it, or give another --run.")
     paths = {"run": run_dir, "config": options.config and _absolute(options.config)}
-    rest = joined(underscored(words[1:]), [*FIELDS, "run", "run_dir", "config", "preset"])
-    if options.data is not None:
-        rest.remove(next(word for word in rest if not word.startswith("-") and Path(word) == options.data))
-    kept = [word for word in rest if word.partition("=")[0] not in ("--run", "--run_dir", "--config")]
-    named = [f"--{name}={path}" for name, path in paths.items() if path is not None]
-    return ("train", str(data), *named, *kept), run_dir
+    own = {name: value for name, value in {**paths, "preset": options.preset}.items() if value is not None}
+    # Of the music only the folder is given on.
+    fields.pop("music", None)
+    named = [f"--{name}={shown(value)}" for name, value in {**own, **fields}.items()]
+    flags = {"--fresh": options.fresh, "--strict": options.strict, "--no_report": not options.report}
+    return ("train", str(data), *named, *(flag for flag, is_given in flags.items() if is_given)), run_dir
 
 
 def _absolute(path: Path) -> Path:

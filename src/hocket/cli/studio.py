@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import underscored
+from hocket.cli.flags import VerbParser
 from hocket.errors import ConfigError, HocketError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BROWSER_SECONDS = 60.0
 
 def run(argv: list[str]) -> int:
     """Serves until it is interrupted."""
-    options = _parser().parse_args(underscored(argv))
+    options = _parser().parse_args(argv)
     _require_extra()
     from hocket.studio.settings import Settings
 
@@ -126,11 +126,10 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hocket studio",
-        description="Serves a local page: fuse two recordings, hear and see what came of it, and follow runs.",
-        allow_abbrev=False,
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "studio",
+        "Serves a local page: fuse two recordings, hear and see what came of it, and follow runs.",
     )
     parser.add_argument("--runs", type=Path, metavar="DIR", help="the folder that holds your runs")
     parser.add_argument(

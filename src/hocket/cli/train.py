@@ -1,22 +1,27 @@
 """`hocket train`: settings from presets, files and flags; progress, diagnosis and checklist on the terminal."""
 
 import argparse
+import json
 import sys
 import threading
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from hocket import files, outputs
-from hocket.cli.flags import joined, suggest, underscored
-from hocket.cli.stopping import EXIT_CODES, Interrupted, Stopping
+from hocket.cli.ending import EXIT_CODES, Interrupted, Stopping
+from hocket.cli.flags import VerbParser, suggest
 from hocket.errors import ConfigError
+from hocket.runs import CONFIG, RENAMED, REPORT, RunLock, claim
+from hocket.typed import field_help, read_value
 
 if TYPE_CHECKING:
     from hocket.training.config import RunConfig
     from hocket.training.events import Outcome
 
 EXIT_UNMET = 3
-MAX_SAID = 500
+OWN_FLAGS = ("run", "run_dir", "preset", "config", "fresh", "strict", "no_report")
+_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
 
 
 def run(argv: list[str]) -> int:
@@ -24,7 +29,8 @@ def run(argv: list[str]) -> int:
     # Before anything heavy is loaded: a cluster's warning may come while torch still is.
     try:
         with Stopping() as stopping:
-            options, config = _parse(argv)
+            options, fields = read_flags(argv)
+            config = read_config(options, fields)
             outcome, is_first = _train(options, config, stopping)
     except RuntimeError as error:
         # Torch tells of a dead reading process wherever the main thread is, on the way out of another error too.
@@ -49,7 +55,6 @@ def _report(run: Path) -> None:
     """Writes the page beside the run; a training that is done is not failed by its page."""
     from hocket.report.page import write_report
     from hocket.training.config import RunConfig, flatten
-    from hocket.training.folder import REPORT
 
     try:
         with Stopping():
@@ -67,8 +72,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.cli.console import Console
     from hocket.data.library import open_library
     from hocket.training import runtime
-    from hocket.training.events import SilentListener
-    from hocket.training.folder import RunLock, claim
+    from hocket.training.events import Listener
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
@@ -87,8 +91,8 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
         )
         _spare_config(options, config)
         # Only now: a wrong music folder must not cost an older run its checkpoint.
-        started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
-        trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
+        started.processes.on_rank_zero(lambda: claim(options.run, fresh=options.fresh, lock=lock))
+        trainer = Trainer(config, library, options.run, console if speaks else Listener(), started)
         notes = trainer.resume()
         # From here on a signal saves, and only then is it told that the run is there.
         stopping.handler = trainer.request_stop
@@ -107,84 +111,117 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
 def _spare_config(options: argparse.Namespace, config: "RunConfig") -> None:
     """Refuses to write the run's configuration over one that the user wrote by hand in the same place."""
     from hocket.training.config import build, read_toml, write_toml
-    from hocket.training.folder import CONFIG, MOST_CONFIG_BYTES
 
     written = options.run / CONFIG
     if options.config is None or not written.exists() or not written.samefile(options.config):
         return
-    text = files.read_text(written, max_bytes=MOST_CONFIG_BYTES)
+    text = files.read_text(written, max_bytes=files.MAX_SETTINGS_BYTES)
     if text not in (write_toml(config), write_toml(build(read_toml(options.config)))):
         raise ConfigError(
             f"{written} is also read and would be written over: give --config a copy elsewhere."
         )
 
 
-def _parse(argv: list[str]) -> tuple[argparse.Namespace, "RunConfig"]:
-    """The command's own options, and the configuration: preset, then file, then flags."""
+def read_flags(argv: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The command's own options, and the values of the fields that have been given.
+
+    Raises:
+        ConfigError: a flag is unknown (the nearest right one is named) or lacks its value.
+    """
     from hocket.training.config import FIELDS
 
-    own = argparse.ArgumentParser(
-        prog="hocket train",
-        description="Learns to fuse from a music folder (recursive) or a CSV with the columns input,target.",
-        add_help=False,
-        allow_abbrev=False,
+    options, rest = _parser().parse_known_args(argv)
+    suggest(rest, [*FIELDS, *RENAMED, *OWN_FLAGS])
+    if rest:
+        raise ConfigError(
+            f"{rest[0]} is one word too many: give one MUSIC_DIR, and see 'hocket train --help'."
+        )
+    given = vars(options)
+    fields = {name: given.pop(name) for name in list(given) if name in FIELDS}
+    return options, fields
+
+
+class _Parser(VerbParser):
+    def error(self, message: str) -> NoReturn:
+        """Says it in a sentence; the usage would name a hundred flags."""
+        raise ConfigError(message)
+
+
+def _parser() -> VerbParser:
+    from hocket.training.config import DEFAULT_PRESET, GROUPS, flatten, preset
+
+    parser = _Parser(
+        "train",
+        "Learns to fuse from a music folder (recursive) or a CSV with the columns input,target. Settings are those of "
+        "the preset or of the configuration file, then those of the flags.",
+        usage="hocket train MUSIC_DIR --run RUN_DIR [--preset PRESET] [--config FILE] [flags]",
     )
-    own.add_argument("data", type=Path, nargs="?", metavar="DATA", help="music folder, or CSV of pairs")
+    add = parser.add_argument
+    add(
+        "data", type=Path, nargs="?", metavar="MUSIC_DIR", help="music folder, prepared data, or CSV of pairs"
+    )
     # torchrun takes the short name for an abbreviation of its own --run-path, even behind the script's name.
-    own.add_argument(
+    add(
         "--run",
         "--run_dir",
         type=Path,
         metavar="RUN_DIR",
         help="folder of the run (--run-dir under torchrun)",
     )
-    own.add_argument("--preset", default=None, help="collapsed, fixed, guided or default")
-    own.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file of fields, such as RUN_DIR/config.toml"
-    )
-    own.add_argument("--fresh", action="store_true", help="start over where the folder holds a run")
-    own.add_argument("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
-    own.add_argument(
-        "--no_report", dest="report", action="store_false", help="write no RUN_DIR/report.html at the end"
-    )
-    own.add_argument("-h", "--help", action="store_true", help="show this message and exit")
-    options, rest = own.parse_known_args(joined(underscored(argv), FIELDS))
-    if options.help:
-        own.print_help()
-        print("\nEvery field of the configuration is a flag too:\n")
-        _field_parser().print_help()
-        raise SystemExit(0)
-    config = _config(options, rest)
-    if not config.data.music or options.run is None:
-        raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
-    return options, config
+    add("--preset", help="collapsed, fixed, guided or default (default)")
+    add("--config", type=Path, metavar="FILE", help="TOML file of fields, such as RUN_DIR/config.toml")
+    add("--fresh", action="store_true", help="start over where the folder holds a run")
+    add("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
+    add("--no_report", dest="report", action="store_false", help="write no RUN_DIR/report.html at the end")
+    usual = flatten(preset(DEFAULT_PRESET))
+    for group, kind in GROUPS.items():
+        section = parser.add_argument_group(group, (kind.__doc__ or "").partition("\n")[0])
+        described = field_help(kind)
+        for name, hint in get_type_hints(kind).items():
+            section.add_argument(
+                *(f"--{word}" for word in (name, *(old for old, new in RENAMED.items() if new == name))),
+                dest=name,
+                default=argparse.SUPPRESS,
+                type=partial(read_value, kind=hint),
+                metavar="|".join(get_args(hint))
+                if get_origin(hint) is Literal
+                else _METAVARS.get(hint, "LIST"),
+                help=f"{described.get(name, '').rstrip('.')} ({shown(usual[name])})".strip().replace(
+                    "%", "%%"
+                ),
+            )
+    return parser
 
 
-def _config(options: argparse.Namespace, flags: list[str]) -> "RunConfig":
-    from hocket.training.config import DEFAULT_PRESET, FIELDS, build, read_preset, read_toml
+def shown(value: Any) -> str:
+    """A field's value as its flag takes it."""
+    if isinstance(value, list | tuple):
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read_config(options: argparse.Namespace, given: dict[str, Any]) -> "RunConfig":
+    """The configuration: preset, then file, then flags.
+
+    Raises:
+        ConfigError: a value is out of its range, or the music or the run folder is missing.
+    """
+    from hocket.training.config import DEFAULT_PRESET, build, read_preset, read_toml
 
     # A configuration file is whole by itself: what it does not name is the base, not a preset's.
-    preset = options.preset or (None if options.config else DEFAULT_PRESET)
-    values = read_preset(preset) if preset else {}
+    name = options.preset or (None if options.config else DEFAULT_PRESET)
+    values = read_preset(name) if name else {}
     if options.config:
         values |= read_toml(options.config)
-    suggest(flags, FIELDS)
-    from jsonargparse import ArgumentError
-
-    lowest = [
-        f"--{name}={list(value) if isinstance(value, tuple) else value}" for name, value in values.items()
-    ]
-    try:
-        parsed = _field_parser().parse_args(lowest + flags)
-    except ArgumentError as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]}…") from error
-    fields = {name: parsed[name] for name in FIELDS}
-    music = options.data if options.data is not None else fields["music"]
+    values |= given
+    music = options.data or values.get("music")
     if music:
         # Written down in full, so that RUN/config.toml repeats the run from any folder.
-        fields["music"] = _recordable(Path(music).resolve())
-    return build(fields)
+        values["music"] = _recordable(Path(music).resolve())
+    config = build(values)
+    if not music or options.run is None:
+        raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
+    return config
 
 
 def _recordable(path: Path) -> str:
@@ -195,17 +232,6 @@ def _recordable(path: Path) -> str:
             f"{path} has a name that is no UTF-8, which config.toml cannot hold: rename it."
         ) from error
     return str(path)
-
-
-def _field_parser() -> Any:
-    from jsonargparse import ArgumentParser
-
-    from hocket.training.config import GROUPS
-
-    parser = ArgumentParser(prog="hocket train", exit_on_error=False, usage=argparse.SUPPRESS)
-    for kind in GROUPS.values():
-        parser.add_class_arguments(kind, as_group=True)
-    return parser
 
 
 def _exit_code(outcome: "Outcome", strict: bool) -> int:

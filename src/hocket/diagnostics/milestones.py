@@ -103,15 +103,15 @@ def remedies_for(verdict: Verdict, *, epoch: int, num_epochs: int) -> tuple[Reme
     if verdict is Verdict.COPYING_TARGET and epoch >= first:
         reason = "the output copies the target"
         return (
-            Remedy("loss_weight_input", 0.5, "raise", reason),
-            Remedy("loss_weight_target", 0.5, "lower", reason),
+            Remedy("reconstruction_input_weight", 0.5, "raise", reason),
+            Remedy("reconstruction_target_weight", 0.5, "lower", reason),
             Remedy("novelty_weight", 0.8, "raise", reason),
         )
     if verdict is Verdict.COPYING_INPUT and epoch >= second:
         reason = "the output copies the input"
         return (
-            Remedy("loss_weight_input", 0.2, "lower", reason),
-            Remedy("loss_weight_target", 0.8, "raise", reason),
+            Remedy("reconstruction_input_weight", 0.2, "lower", reason),
+            Remedy("reconstruction_target_weight", 0.8, "raise", reason),
         )
     return ()
 

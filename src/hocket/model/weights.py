@@ -21,13 +21,12 @@ from hocket.files import open_regular, parse_json
 from hocket.model.agent import AgentConfig
 from hocket.model.cascade import CascadeConfig
 from hocket.model.fusion import FusionModel, ModelConfig
+from hocket.runs import find_checkpoint
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."
 BEFORE = {"place_width": 0.0, "attention_stride": 1}
 """What was so in configurations that do not know these fields yet."""
-CHECKPOINTS = "checkpoints"
-"""The folder of a run that holds what it can be continued from."""
 MAX_CHECKPOINT_BYTES, MAX_HEADER_BYTES = 2**31, 2**24
 """Those of the default model take 4 MB, and 13 MB to continue from; their headers 40 kB."""
 MAX_SHOWN = 200
@@ -123,33 +122,6 @@ def default_weights() -> Path:
             f"{path} is missing from this installation: install hocket again, or give --checkpoint."
         )
     return path
-
-
-def newest_first(run: Path) -> list[Path]:
-    """A run's checkpoints to continue from, the newest first."""
-    return sorted((run / CHECKPOINTS).glob("step-*.safetensors"), reverse=True)
-
-
-def find_checkpoint(path: Path) -> Path:
-    """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best or latest.
-
-    Raises:
-        CheckpointError: none of these exists.
-    """
-    candidates = [path, path / "best.safetensors"]
-    if path.name:
-        candidates.append(path.with_name(path.name + ".safetensors"))
-    # Commands of the predecessor name PyTorch files; the run folder beside them holds ours.
-    if path.suffix == ".pt":
-        candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
-    if path.name == "latest":
-        candidates += newest_first(path.parent)
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        raise CheckpointError(
-            f"{path} is no checkpoint: give RUN/best, RUN/latest or the run folder of `hocket train`."
-        )
-    return found
 
 
 def model_tensors(model: FusionModel) -> dict[str, Tensor]:

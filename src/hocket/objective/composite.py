@@ -18,9 +18,9 @@ MAX_WEIGHT = 1e9
 class ObjectiveConfig:
     """One weight for each term, at least 0; 0 switches a term off. `mask_reg_weight` scales the three after it."""
 
-    loss_weight_input: float = 0.0
-    loss_weight_target: float = 0.0
-    balance_loss_weight: float = 5.0
+    reconstruction_input_weight: float = 0.0
+    reconstruction_target_weight: float = 0.0
+    balance_weight: float = 5.0
     output_balance_weight: float = 3.0
     mask_reg_weight: float = 1.0
     complementarity_weight: float = 1.0
@@ -34,7 +34,7 @@ class ObjectiveConfig:
     articulation_weight: float = 1.0
     timbre_weight: float = 0.0
     grain_weight: float = 0.0
-    gan_weight: float = 0.0
+    adversarial_weight: float = 0.0
     feature_matching_weight: float = 0.0
     output_balance_aim: float = 0.5
     novelty_limit: float = 0.6
@@ -58,11 +58,16 @@ class Judged:
 
 @dataclass(frozen=True)
 class Term:
-    """A line of the objective: the field that weighs it, and what computes it; None is handed in by the adversary."""
+    """A line of the objective: its name in the log, and what computes it; None is handed in by the adversary."""
 
-    weight: str
+    name: str
     compute: Callable[[Judged], Tensor] | None
     is_of_masks: bool = False
+
+    @property
+    def weight(self) -> str:
+        """The field of `ObjectiveConfig` that it is multiplied by."""
+        return f"{self.name}_weight"
 
 
 def _reconstruction(batch: Judged, source: Voice) -> Tensor:
@@ -70,31 +75,28 @@ def _reconstruction(batch: Judged, source: Voice) -> Tensor:
 
 
 TERMS = {
-    "reconstruction_input": Term("loss_weight_input", lambda b: _reconstruction(b, b.scene.input)),
-    "reconstruction_target": Term("loss_weight_target", lambda b: _reconstruction(b, b.scene.target)),
-    "balance": Term("balance_loss_weight", lambda b: terms.balance(b.masks)),
-    "output_balance": Term(
-        "output_balance_weight", lambda b: terms.output_balance(b.scene, aim=b.config.output_balance_aim)
-    ),
-    "complementarity": Term(
-        "complementarity_weight", lambda b: terms.complementarity(b.masks, limit=b.config.overlap_limit), True
-    ),
-    "coverage": Term("coverage_weight", lambda b: terms.coverage(b.masks), True),
-    "temporal_diversity": Term(
-        "temporal_diversity_weight", lambda b: terms.temporal_diversity(b.masks), True
-    ),
-    "novelty": Term("novelty_weight", lambda b: terms.novelty(b.scene, limit=b.config.novelty_limit)),
-    "rhythm": Term("rhythm_weight", lambda b: terms.rhythm(b.scene)),
-    "rhythm_leak": Term("rhythm_leak_weight", lambda b: terms.rhythm_leak(b.scene)),
-    "harmony": Term("harmony_weight", lambda b: terms.harmony(b.scene)),
-    "harmony_leak": Term("harmony_leak_weight", lambda b: terms.harmony_leak(b.scene)),
-    "articulation": Term("articulation_weight", lambda b: terms.articulation(b.scene)),
-    "timbre": Term("timbre_weight", lambda b: texture.timbre(b.scene, add_up=b.add_up)),
-    "grain": Term("grain_weight", lambda b: texture.grain(b.scene)),
-    "adversarial": Term("gan_weight", None),
-    "feature_matching": Term("feature_matching_weight", None),
+    term.name: term
+    for term in (
+        Term("reconstruction_input", lambda b: _reconstruction(b, b.scene.input)),
+        Term("reconstruction_target", lambda b: _reconstruction(b, b.scene.target)),
+        Term("balance", lambda b: terms.balance(b.masks)),
+        Term("output_balance", lambda b: terms.output_balance(b.scene, aim=b.config.output_balance_aim)),
+        Term("complementarity", lambda b: terms.complementarity(b.masks, limit=b.config.overlap_limit), True),
+        Term("coverage", lambda b: terms.coverage(b.masks), True),
+        Term("temporal_diversity", lambda b: terms.temporal_diversity(b.masks), True),
+        Term("novelty", lambda b: terms.novelty(b.scene, limit=b.config.novelty_limit)),
+        Term("rhythm", lambda b: terms.rhythm(b.scene)),
+        Term("rhythm_leak", lambda b: terms.rhythm_leak(b.scene)),
+        Term("harmony", lambda b: terms.harmony(b.scene)),
+        Term("harmony_leak", lambda b: terms.harmony_leak(b.scene)),
+        Term("articulation", lambda b: terms.articulation(b.scene)),
+        Term("timbre", lambda b: texture.timbre(b.scene, add_up=b.add_up)),
+        Term("grain", lambda b: texture.grain(b.scene)),
+        Term("adversarial", None),
+        Term("feature_matching", None),
+    )
 }
-"""Every term of the objective by its name in the log; a new one is a line here and a field above."""
+"""Every term by its name in the log; a new one is a line here and a field above."""
 
 ADVERSARIAL_TERMS = tuple(name for name, term in TERMS.items() if term.compute is None)
 

@@ -13,13 +13,12 @@ from hocket.errors import AudioError, DataError, HocketError
 from hocket.files import parse_json, read_bytes
 from hocket.pictures.kept import KeptMasks, read_masks
 from hocket.report.run import number, whole
+from hocket.runs import EXAMPLES, MAX_FACTS_BYTES, PAIR
 
-EXAMPLES = "examples"
 MOST_SECONDS = 60.0
 """What is shown of an excerpt: more would be pictures without detail and pages too large to mail."""
 MAX_PAIRS, MAX_STEPS = 100, 200
 """More pairs than are kept, and more outputs of each; of more the first pairs and the newest outputs are read."""
-MAX_FACTS_BYTES = 2**16
 MAX_NAME = 300
 
 _PAIR = re.compile(r"pair-([1-9][0-9]{0,5})")
@@ -64,7 +63,7 @@ def read_examples(run: Path) -> tuple[list[Pair], list[str]]:
     pairs: list[Pair] = []
     faults: list[str] = []
     for folder in _numbered(run / EXAMPLES, "pair-*", _PAIR)[:MAX_PAIRS]:
-        facts = _read_json(folder / "pair.json", faults)
+        facts = _read_json(folder / PAIR, faults)
         if facts is not None:
             pairs.append(_pair(folder, facts, faults))
     return pairs, faults

@@ -122,12 +122,13 @@ def _objective(run: Run, row: Judged) -> list[str]:
         return []
     source = row.figures.nearer_source
     other = "input" if source == "target" else "target"
-    own, theirs = weight_of(config, f"loss_weight_{source}"), weight_of(config, f"loss_weight_{other}")
+    names = (f"reconstruction_{source}_weight", f"reconstruction_{other}_weight")
+    own, theirs = (weight_of(config, name) for name in names)
     found = []
     if own > theirs:
         found.append(
-            f"The objective asks for it: loss_weight_{source} is {own:g} and loss_weight_{other} {theirs:g}, and a "
-            f"perfect copy of the {source} has no reconstruction loss at all.{_share(run, row, source)}"
+            f"The objective asks for it: {names[0]} is {own:g} and {names[1]} {theirs:g}, and a perfect "
+            f"copy of the {source} has no reconstruction loss at all.{_share(run, row, source)}"
         )
     missing = [name for name in MUSICAL if weight_of(config, name) == 0]
     if source == "target" and len(missing) > 2:

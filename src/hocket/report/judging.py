@@ -24,7 +24,7 @@ Kind = TypeVar("Kind", Figures, MaskFigures)
 
 DEFAULTS = {field.name: field.default for field in fields(ObjectiveConfig)}
 
-MUSICAL = ("rhythm_weight", "articulation_weight", "output_balance_weight", "loss_weight_input")
+MUSICAL = ("rhythm_weight", "articulation_weight", "output_balance_weight", "reconstruction_input_weight")
 """Weights of the terms that a copy of the target cannot satisfy."""
 
 

@@ -6,10 +6,8 @@ from typing import Any, BinaryIO
 
 from hocket.errors import HocketError
 from hocket.files import parse_json, read_lines
+from hocket.runs import LOG, MOST_STEPS
 
-LOG = "log.jsonl"
-MOST_STEPS = 10**12
-"""More than any run has; a larger number is no step."""
 MOST_EVENTS = 1_000
 MAX_LOG_BYTES, MAX_LINE_BYTES = 2**30, 2**22
 """A step's line has about 1.5 kB, one that starts a run 100 bytes for each song held out."""

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from hocket.errors import CheckpointError, HocketError
 from hocket.files import open_regular, read_settings
-from hocket.report.lock import is_locked
-from hocket.report.log import LOG, MAX_LOG_BYTES, MOST_STEPS, Line, bounded, read_log
+from hocket.report.log import MAX_LOG_BYTES, Line, bounded, read_log
+from hocket.runs import CONFIG, LOCK, LOG, MOST_STEPS, current_names, is_locked
 
-CONFIG, LOCK = "config.toml", ".lock"
 QUIET_SECONDS = 600.0
 """Where nothing else tells, a run whose log has rested for longer is no longer trained."""
 
@@ -105,9 +104,10 @@ class Run:
     def weights_at(self, step: int) -> dict[str, Any]:
         """The configuration as it was after `step`, with the remedies that had been applied."""
         applied = [line for line in self.of("remedy") if line["step"] <= step]
-        return self.config | {
-            line["field"]: line.get("value") for line in applied if isinstance(line.get("field"), str)
+        changes = {
+            str(line["field"]): line.get("value") for line in applied if isinstance(line.get("field"), str)
         }
+        return self.config | current_names(changes)
 
 
 def read_run(path: str | Path) -> Run:
@@ -145,7 +145,7 @@ def read_run(path: str | Path) -> Run:
     lines = list(_without_void(lines))
     return Run(
         path=path,
-        config=bounded(dict(list(config.items())[:MAX_FIELDS]), 2),
+        config=current_names(bounded(dict(list(config.items())[:MAX_FIELDS]), 2)),
         facts=facts,
         lines=tuple(lines),
         state=_state(path, lines),

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hocket.errors import CheckpointError
+from hocket.runs import LOG
 from hocket.studio.requests import printable
 from hocket.studio.store import GoneError
 
-LOG = "log.jsonl"
 MAX_DEPTH, MAX_RUNS, MAX_FOLDERS = 3, 500, 5_000
 # The log of a run that trains grows all the time, and one that was killed does not say so itself.
 FRESH_SECONDS = 2.0

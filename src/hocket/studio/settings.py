@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from hocket.errors import CheckpointError, ConfigError
 from hocket.files import open_regular
+from hocket.runs import find_checkpoint
 
 LEAST_TOKEN = 16
 HEAD_BYTES = 9
@@ -189,25 +190,12 @@ def is_loopback(host: str) -> bool:
 
 
 def require_checkpoint(path: Path) -> None:
-    """Looks, without torch, for the file that `hocket.model.weights.find_checkpoint` will find.
-
-    A test holds the two together.
+    """Looks, without torch, for the file that will be loaded.
 
     Raises:
         CheckpointError: there is none, or it is of another kind.
     """
-    candidates = [path, path / "best.safetensors"]
-    if path.name:
-        candidates.append(path.with_name(f"{path.name}.safetensors"))
-    if path.suffix == ".pt":
-        candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
-    if path.name == "latest":
-        candidates += sorted((path.parent / "checkpoints").glob("step-*.safetensors"), reverse=True)
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        raise CheckpointError(
-            f"{path} does not exist or is no checkpoint: give RUN/best, RUN/latest or the run folder."
-        )
+    found = find_checkpoint(path)
     try:
         with found.open("rb") as handle:
             head = handle.read(HEAD_BYTES)

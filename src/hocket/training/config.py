@@ -16,6 +16,7 @@ from hocket.files import read_settings
 from hocket.model import AgentConfig, CascadeConfig, ModelConfig
 from hocket.model.weights import BEFORE
 from hocket.objective import AdversaryConfig, ObjectiveConfig
+from hocket.runs import RENAMED, current_names
 from hocket.typed import check_range, check_types
 
 DEFAULT_PRESET = "default"
@@ -131,6 +132,7 @@ def build(values: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: a name is unknown (the nearest right one is named), or a value out of range.
     """
+    values = current_names(values)
     check_names(values)
     groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for name, value in values.items():
@@ -159,6 +161,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, no TOML, or names an unknown field.
     """
     values = read_settings(path, failure=ConfigError)
+    for old, new in RENAMED.items():
+        if old in values and new in values:
+            raise ConfigError(f"{path}: {old} and {new} are two names of one field, leave one of them out.")
+    values = current_names(values)
     check_names(values, where=f"{path}: ")
     # The whole configuration of an older run, which knows all fields but newer ones, means what was so then.
     if not FIELDS.keys() - values.keys() - BEFORE.keys() - FREE_FIELDS:
@@ -194,6 +200,11 @@ def read_preset(name: str) -> dict[str, Any]:
         raise ConfigError(f"there is no preset '{name}': {hint}")
     with resources.as_file(resources.files("hocket") / "presets" / f"{name}.toml") as path:
         return read_toml(path)
+
+
+def preset(name: str) -> RunConfig:
+    """The whole configuration of a preset."""
+    return build(read_preset(name))
 
 
 def first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """What a run tells those who follow it."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from hocket.diagnostics import ChecklistItem, Remedy, milestone_due, remedies_for
 from hocket.diagnostics.milestones import Milestone
@@ -43,8 +43,8 @@ class Outcome:
     stopped: str | None
 
 
-class Listener(Protocol):
-    """Who wants to hear of a run's progress while it goes on."""
+class Listener:
+    """Is told of a run's progress while it goes on; this one, in all processes but the first, says nothing."""
 
     def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: Scalars) -> None:
         """After each step."""
@@ -54,19 +54,6 @@ class Listener(Protocol):
 
     def on_note(self, text: str) -> None:
         """When something happened that the user should know."""
-
-
-class SilentListener:
-    """Listens in all processes but the first."""
-
-    def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: Scalars) -> None:
-        """Nothing."""
-
-    def on_epoch(self, report: EpochReport) -> None:
-        """Nothing."""
-
-    def on_note(self, text: str) -> None:
-        """Nothing."""
 
 
 def report_epoch(

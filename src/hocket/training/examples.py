@@ -23,11 +23,11 @@ from hocket.model import FusionResult
 from hocket.model.masks import Masks
 from hocket.pictures.arrays import LOWEST_HZ, colour_by_source, mask_in_colour
 from hocket.pictures.kept import read_masks
+from hocket.runs import EXAMPLES, MAX_FACTS_BYTES, PAIR, step_name
 from hocket.signal.scene import Scene
 from hocket.training.tracker import SilentTracker, Tracker, plain
 
-EXAMPLES = "examples"
-SOURCES = ("pair.json", "input.flac", "target.flac")
+SOURCES = (PAIR, "input.flac", "target.flac")
 OF_STEP = re.compile(r"step-(\d{8,})\.(?:flac|npz|json)")
 HALF_WRITTEN = re.compile(
     # All but `.tmp` is what version 0.1.0 left.
@@ -38,7 +38,6 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, HocketError)
 
 # TensorBoard keeps all pictures of a run in one file.
 NUM_ROWS, COLUMNS_APART = 160, 3
-MAX_FACTS_BYTES = 2**16
 MOST_EPOCHS = 8
 """After so many, every second one is let go of, then all but every fourth, and so on."""
 
@@ -113,10 +112,10 @@ class ExampleShelf:
         at: dict[str, int],
     ) -> None:
         folder = self.path / f"pair-{number + 1}"
-        if not (folder / "pair.json").is_file():
+        if not (folder / PAIR).is_file():
             folder.mkdir(parents=True, exist_ok=True)
             self._save_sources(folder, self.places[number], scene, row)
-        stem = folder / f"step-{at['step']:08d}"
+        stem = folder / step_name(at["step"])
         self._save_sound(stem.with_suffix(".flac"), scene.output.waveform[row].float().cpu().numpy())
         masks = Masks(result.masks.input[row : row + 1], result.masks.target[row : row + 1])
         self._save_masks(stem.with_suffix(".npz"), masks)
@@ -137,7 +136,7 @@ class ExampleShelf:
             "target_start_seconds": place.target_start_seconds,
             "sample_rate": self.codec.sample_rate,
         }
-        _write_json(folder / "pair.json", facts)
+        _write_json(folder / PAIR, facts)
 
     def _save_sound(self, path: Path, waveform: np.ndarray) -> None:
         # Equal RMS may well go beyond full scale; correlations do not ask how loud.

@@ -12,7 +12,7 @@ from hocket.data.excerpts import Example, PairDataset, SongReader
 from hocket.data.library import Library
 from hocket.errors import AudioError, ConfigError, DataError, HocketError
 from hocket.training.config import RunConfig
-from hocket.training.distributed import WORKER_DIED, Processes
+from hocket.training.runtime import WORKER_DIED, Processes
 
 # Validation examples must not be training examples under another name.
 VALIDATION_SEED_OFFSET = 1_000_003

@@ -1,50 +1,34 @@
 """The folder of a run: its checkpoints, its configuration, and what it was made of."""
 
-import errno
-import fcntl
-import os
 import platform
 import shlex
-import shutil
-import stat
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
 import hocket
-from hocket import files, outputs
+from hocket import files
 from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
 from hocket.model.weights import (
     BEFORE,
-    CHECKPOINTS,
     layout,
     load_checkpoint,
-    newest_first,
     require_same_layout,
     without_prefix,
 )
+from hocket.runs import BEST, CHECKPOINTS, CONFIG, current_names, newest_first, step_name
 from hocket.training.config import RunConfig, first_difference, flatten, write_toml
-from hocket.training.examples import EXAMPLES
-from hocket.training.randomness import generator_states, restore_generators, seed_generators
 from hocket.training.runtime import Runtime
-from hocket.training.state import Facts, TrainingState
-from hocket.training.tracker import LOG, TENSORBOARD
+from hocket.training.state import Facts, TrainingState, generator_states, restore_generators, seed_generators
 
-BEST = "best.safetensors"
-CONFIG = "config.toml"
-LOCK = ".lock"
-MOST_CONFIG_BYTES = 2**20
-REPORT = "report.html"
-"""Written by the command line when training has ended."""
 DAMAGED, SUSPECT = ".damaged", ".suspect"
 HALF_WRITTEN = (f"{files.TEMPORARY_PREFIX}*.tmp", ".*.safetensors.*.tmp")
 """What a kill leaves; the second is that of version 0.1.0."""
@@ -97,7 +81,7 @@ class RunFolder:
         generators = _everybodys_generators(self.runtime)
         if not self.runtime.processes.is_first:
             return
-        path = self.checkpoints / f"step-{state.progress.step:08d}.safetensors"
+        path = self.checkpoints / f"{step_name(state.progress.step)}.safetensors"
         state.save(path, config=self.config, facts=self.facts, generators=generators)
         with self._writing():
             for old in newest_first(self.path)[self.config.training.keep_checkpoints :]:
@@ -111,7 +95,7 @@ class RunFolder:
             if older:
                 self._put_aside(newest, SUSPECT)
 
-        self.runtime.processes.alone(put_aside)
+        self.runtime.processes.on_rank_zero(put_aside)
 
     def require_best(self, state: TrainingState) -> str | None:
         """Sees to it that there are best weights that can be read; what the user should know of that."""
@@ -157,7 +141,7 @@ class RunFolder:
             CheckpointError: all are damaged, or of another configuration or other music; the field is named.
         """
         notes: list[str] = []
-        chosen = self.runtime.processes.alone(lambda: self._newest_whole(notes))
+        chosen = self.runtime.processes.on_rank_zero(lambda: self._newest_whole(notes))
         if chosen is None:
             return None
         path = Path(chosen)
@@ -205,7 +189,7 @@ class RunFolder:
         return None
 
     def _require_same(self, facts: Facts) -> None:
-        saved, wanted = {**BEFORE, **facts.config}, flatten(self.config)
+        saved, wanted = {**BEFORE, **current_names(facts.config)}, flatten(self.config)
         if name := first_difference(saved, wanted):
             raise CheckpointError(
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "
@@ -239,7 +223,7 @@ def _everybodys_generators(runtime: Runtime) -> dict[str, Tensor]:
     return {
         f"{rank}.{name}": part
         for name, state in generator_states(runtime.device).items()
-        for rank, part in enumerate(runtime.processes.gather(state))
+        for rank, part in enumerate(runtime.processes.all_gather(state))
     }
 
 
@@ -258,95 +242,3 @@ def source_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return commit + "+" * bool(changes)
-
-
-HOLDER = b"process "
-"""A lock that somebody holds or has held begins so."""
-
-
-class RunLock:
-    """Held by the one job that trains in a folder; the system lets go of it however the process ends."""
-
-    def __init__(self) -> None:
-        self._file: BinaryIO | None = None
-
-    def acquire(self, run: Path) -> None:
-        """Takes the lock of a run folder.
-
-        Raises:
-            CheckpointError: another process has it, or the file is not a lock.
-        """
-        self._file, holder = _open_lock(run / LOCK)
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            name = holder.decode(errors="replace").strip() or "another process"
-            raise CheckpointError(
-                f"{run} is being trained in by {name}: wait for it, end it, or give another --run."
-            ) from error
-        except OSError:
-            # Some network file systems know no locks: then nothing keeps two jobs apart but their user.
-            return
-        self._file.truncate(0)  # the name of one that is gone
-        self._file.write(HOLDER + f"{os.getpid()} on {platform.node()}\n".encode())
-
-    def release(self) -> None:
-        """Lets go of it, where it was taken."""
-        if self._file is not None:
-            self._file.close()
-
-
-def _open_lock(path: Path) -> tuple[BinaryIO, bytes]:
-    """Opens a lock file and reads who holds it; anything that somebody else made under that name stays as it is."""
-    # A pipe would be waited for, and what a link points to would be written to.
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    stranger = CheckpointError(f"{path} is not the lock of a run: move it away, or give another --run.")
-    try:
-        handle = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
-    except OSError as error:
-        is_other = error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO)
-        raise stranger if is_other else CheckpointError(files.write_failure(path, error)) from error
-    facts = os.fstat(handle.fileno())
-    holder = handle.read(4096) if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 else None
-    if holder is None or not holder.startswith(HOLDER[: len(holder)]):
-        handle.close()
-        raise stranger
-    return handle, holder
-
-
-def _is_configuration(path: Path) -> bool:
-    """Tells whether a file is the configuration of a run, and not that of another program."""
-    try:
-        groups = tomllib.loads(files.read_text(path, max_bytes=MOST_CONFIG_BYTES))
-    except (HocketError, ValueError, RecursionError):
-        return False
-    return {"data", "codec", "training"} <= groups.keys()
-
-
-def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
-    """Makes sure that a path can be a run's folder, and takes it; `fresh` removes what an older run left there.
-
-    Raises:
-        CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
-    """
-    outputs.require_short(path)
-    if path.exists() and not path.is_dir():
-        raise CheckpointError(f"{path} is a file: give a folder for the run.")
-    # A run that was killed in its first moment leaves nothing but names with a dot.
-    strangers = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
-    if strangers and not _is_configuration(path / CONFIG):
-        raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        outputs.probe(path)
-        lock.acquire(path)
-        if fresh:
-            for name in (BEST, LOG, REPORT):
-                (path / name).unlink(missing_ok=True)
-            for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
-                if folder.exists():
-                    shutil.rmtree(folder)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be written to ({error.strerror}): give another --run."
-        ) from error

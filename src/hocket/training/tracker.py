@@ -15,9 +15,8 @@ import numpy as np
 from hocket import files
 from hocket.errors import CheckpointError
 from hocket.files import open_regular, read_lines
+from hocket.runs import LOG, TENSORBOARD
 
-LOG = "log.jsonl"
-TENSORBOARD = "tensorboard"
 MAX_LOG_BYTES, MAX_LINE_BYTES = 2**36, 2**24
 
 Sound = tuple[np.ndarray, int]

@@ -17,18 +17,27 @@ from hocket.errors import CheckpointError, ConfigError, HocketError
 from hocket.model import FusionModel, FusionResult
 from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
+from hocket.runs import RENAMED
 from hocket.signal.scene import Scene
 from hocket.training import runtime
 from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
 from hocket.training.examples import UNREADABLE, ExampleShelf, is_kept, show
-from hocket.training.faults import MAX_ROLLBACKS, MAX_SKIPPED_IN_A_ROW, find_fault, highest_usual_loss
 from hocket.training.feeding import Batch, Feeder, reading_faults
 from hocket.training.folder import RunFolder
-from hocket.training.randomness import seed_generators
 from hocket.training.runtime import Runtime
-from hocket.training.state import Progress, TrainingState
-from hocket.training.steps import Learner, Scalars, learning_rate_factor, make_optimizer, train_step
+from hocket.training.state import Progress, TrainingState, seed_generators
+from hocket.training.steps import (
+    MAX_ROLLBACKS,
+    MAX_SKIPPED_IN_A_ROW,
+    Learner,
+    Scalars,
+    find_fault,
+    highest_usual_loss,
+    learning_rate_factor,
+    make_optimizer,
+    train_step,
+)
 from hocket.training.tracker import SilentTracker, Tracker
 from hocket.training.validation import Validation, Validator
 
@@ -83,7 +92,7 @@ class Trainer:
         self.objective = Objective(self.config.objective, self.processes.add_up)
         try:
             for change in self.state.progress.remedies:
-                self._set_weight(change["field"], change["value"])
+                self._set_weight(RENAMED.get(change["field"], change["field"]), change["value"])
         except (KeyError, TypeError, ConfigError) as error:
             raise CheckpointError(
                 f"{self.folder.path} was changed by a remedy that is none ({error}): use --fresh."
@@ -240,7 +249,7 @@ class Trainer:
     def _heed_signals(self) -> None:
         """Stops where any process was asked to: all of them, at the same place."""
         if self.processes.largest(int(self._wanted_stop is not None)):
-            reasons = self.processes.exchange(self._wanted_stop)
+            reasons = self.processes.all_gather_object(self._wanted_stop)
             self.stop_reason, self._interrupted = next(filter(None, reasons)), True
 
     def _end_epoch(self, validator: Validator) -> None:
@@ -295,7 +304,7 @@ class Trainer:
 
     def _show_examples(self, epoch: int) -> None:
         """Lets go of old examples and gives TensorBoard those of this epoch that stay; what failed is only told."""
-        faults = self.processes.exchange(self.shelf.take_fault())
+        faults = self.processes.all_gather_object(self.shelf.take_fault())
         if not self.processes.is_first:
             return
         step = self.state.progress.step
@@ -351,7 +360,7 @@ class Trainer:
         return outcome
 
     def _judge_best(self, validator: Validator) -> Validation:
-        note = self.processes.alone(lambda: self.folder.require_best(self.state))
+        note = self.processes.on_rank_zero(lambda: self.folder.require_best(self.state))
         if note:
             self.listener.on_note(note)
         best = self.folder.best
@@ -395,7 +404,7 @@ def _fresh_state(config: RunConfig, runtime_: Runtime) -> TrainingState:
         model.cascade.compile()
     optimizer = make_optimizer(model, plan)
     adversary = None
-    if objective.gan_weight > 0 or objective.feature_matching_weight > 0:
+    if objective.adversarial_weight > 0 or objective.feature_matching_weight > 0:
         adversary = Adversary(config.adversary, runtime_.device, add_up=runtime_.processes.add_up)
     average = copy.deepcopy(model).requires_grad_(False) if plan.ema_decay else None
     return TrainingState(model, optimizer, adversary, Progress(), average)

@@ -78,7 +78,7 @@ class Validator:
                 break
             judged[str(number)] = self._judge(number, model, own, on_batch)
         model.train(was_training)
-        shared = self.processes.exchange(judged if len(judged) == len(self.batches) else None)
+        shared = self.processes.all_gather_object(judged if len(judged) == len(self.batches) else None)
         if None in shared:
             return None
         everyones = {int(number): row for part in shared for number, row in part.items()}
