@@ -73,6 +73,7 @@ def test_json_holds_every_system_and_nothing_else(
         "cross_synthesis",
         "envelope_gating",
         "nmf_mosaicing",
+        "retiming",
         "outputs",
     ]
     assert {"hocket", "librosa", "mir_eval"} <= set(result["versions"])
@@ -80,7 +81,7 @@ def test_json_holds_every_system_and_nothing_else(
         result["recipe"]
     )
     for system in result["systems"].values():
-        assert set(system) == {"means", "worst", "verdicts", "rows"}
+        assert set(system) == {"means", "intervals", "worst", "verdicts", "rows"}
         assert [row["pair"] for row in system["rows"]] == ["000"]
         assert set(system["worst"]["rhythm_margin"]) == {"pair", "value"}
         assert isinstance(system["means"]["frechet"], float)

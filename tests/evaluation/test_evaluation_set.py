@@ -69,6 +69,19 @@ def test_means_and_worst_pairs_are_those_of_the_rows(scores: dict[str, SystemSco
         assert system.worst["isolated_peaks"]["value"] == max(row["isolated_peaks"] for row in system.rows)
 
 
+def test_intervals_hold_the_means_and_are_wider_where_pairs_differ(scores: dict[str, SystemScores]) -> None:
+    for system in scores.values():
+        assert {"rhythm_margin", "frechet", "in_band_share"} <= set(system.intervals)
+        for name, (low, high) in system.intervals.items():
+            values = [float(row[name]) for row in system.rows if name in row]
+            assert low <= high
+            if values:
+                assert min(values) - 1e-9 <= low <= system.means[name] + 1e-9
+                assert system.means[name] - 1e-9 <= high <= max(values) + 1e-9
+            if values and max(values) - min(values) > 0.01:
+                assert high - low > 0.002
+
+
 def test_copies_are_called_copies_and_overlays_overlays(scores: dict[str, SystemScores]) -> None:
     assert scores["model"].verdicts == {"copying input": 2}
     assert scores["model"].means["copying_share"] == 1.0

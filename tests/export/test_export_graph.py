@@ -16,11 +16,11 @@ from hocket.errors import HocketError
 from hocket.export import checking, export_model, graph, require_onnx
 from hocket.export.checking import TOLERANCE, Comparison, compare_planes, session_of
 from hocket.export.graph import INPUTS, Decisions, to_onnx
-from hocket.export.runtime import onnxruntime
 from hocket.export.writing import write_model
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
 from hocket.model.places import Places
 from hocket.model.weights import weights_hash
+from hocket.onnx_runtime import onnxruntime
 
 SMALL = ModelConfig(
     SpectralConfig(fft_size=512, hop=128), AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)

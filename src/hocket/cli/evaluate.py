@@ -3,6 +3,7 @@
 import argparse
 import importlib.metadata
 import json
+import math
 import platform
 import sys
 import time
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hocket.data.pairs import Pair
     from hocket.evaluation.evaluate import GivenOutput
     from hocket.evaluation.summary import SystemScores
+    from hocket.fusing import Fuser
 
 SUFFIXES = (".wav", ".flac")
 
@@ -27,13 +29,16 @@ def run(argv: list[str]) -> int:
     """Scores what is named and prints a table, or with `--json` one JSON object; progress goes to stderr."""
     arguments = _parser().parse_args(argv)
     _check(arguments)
-    import hocket.evaluation  # noqa: F401 (says so where the extra is missing)
     from hocket.data.pairs import read_pairs
+    from hocket.evaluation import notes
 
+    if not notes.is_available():
+        print(notes.MISSING, file=sys.stderr)
     pairs = read_pairs(arguments.pairs)
     paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, pairs)
     from hocket.evaluation.baselines import BASELINES
     from hocket.evaluation.evaluate import evaluate_set
+    from hocket.evaluation.realism import Mixes
     from hocket.evaluation.table import as_table
     from hocket.evaluation.truth import read_truths
 
@@ -47,6 +52,7 @@ def run(argv: list[str]) -> int:
         outputs=outputs,
         baselines=tuple(BASELINES) if arguments.baselines else (),
         truths=read_truths(arguments.pairs, pairs) if arguments.truths else None,
+        mixes=None if arguments.mixes is None else Mixes.read(arguments.mixes),
         jobs=arguments.jobs,
         on_pair=_progress(len(pairs)),
     )
@@ -75,6 +81,9 @@ def _parser() -> VerbParser:
         "--truths",
         action="store_true",
         help="compare with the true fusions in the CSV's column truth as well",
+    )
+    parser.add_argument(
+        "--mixes", type=Path, metavar="DIR", help="complete real music that the outputs are compared with"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument(
@@ -131,12 +140,27 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
 
     fuser = Fuser.from_checkpoint(checkpoint)
     options = FuseOptions(length="shortest")
+    attack = _attack(fuser)
     for pair in pairs:
         start = time.perf_counter()
         fused = fuser.fuse_files(pair.input, pair.target, options=options)
         wall_seconds = time.perf_counter() - start
         name = f"the fusion of pair {pair.name}"
-        yield GivenOutput(name, channels(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures)
+        yield GivenOutput(
+            name, channels(fused.audio), wall_seconds=wall_seconds, figures=fused.mask_figures | attack
+        )
+
+
+def _attack(fuser: "Fuser") -> dict[str, float]:
+    """How quickly a model lets the target's voice in, where it does at all."""
+    from hocket.audio import Audio
+    from hocket.evaluation.attack import RATE_HZ, probe, rise_times
+    from hocket.fusing import FuseOptions
+
+    input, target = (Audio(voice[None], RATE_HZ) for voice in probe())
+    voice = fuser.fuse(input, target, options=FuseOptions(input_amount=0.0)).audio
+    rises = rise_times(voice.samples[0])
+    return rises if all(map(math.isfinite, rises.values())) else {}
 
 
 def _progress(num_pairs: int) -> Callable[["Pair"], None]:

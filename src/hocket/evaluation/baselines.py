@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from hocket.evaluation.conventions import at_level
 from hocket.evaluation.mosaicing import nmf_mosaicing
+from hocket.evaluation.retiming import retime
 
 FFT_SAMPLES = 2048
 HOP_SAMPLES = 512
@@ -89,6 +90,7 @@ BASELINES: dict[str, Baseline] = {
     "cross_synthesis": cross_synthesis,
     "envelope_gating": envelope_gating,
     "nmf_mosaicing": nmf_mosaicing,
+    "retiming": retime,
 }
 
 

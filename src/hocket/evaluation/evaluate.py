@@ -19,6 +19,7 @@ from hocket.evaluation.baselines import BASELINES
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
 from hocket.evaluation.features import Features
 from hocket.evaluation.quality import FrameStatistics
+from hocket.evaluation.realism import Mixes
 from hocket.evaluation.score import score_features
 from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
 from hocket.evaluation.truth import score_truth
@@ -98,6 +99,7 @@ def evaluate_set(
     outputs: Mapping[str, Iterable[GivenOutput]],
     baselines: Sequence[str] = (),
     truths: Sequence[Path] | None = None,
+    mixes: Mixes | None = None,
     jobs: int = 1,
     on_pair: Callable[[Pair], None] = lambda pair: None,
 ) -> dict[str, SystemScores]:
@@ -105,7 +107,8 @@ def evaluate_set(
 
     The outputs are drawn one by one, so they may be made on the way. `baselines` are names of `BASELINES`;
     they come first in the result. `truths` are the pairs' true fusions, against which every output is scored
-    as well. With `jobs` above 1 the pairs are shared among that many processes, with the same figures.
+    as well, `mixes` are real music that all outputs of a system are compared with. With `jobs` above 1 the
+    pairs are shared among that many processes, with the same figures.
     `on_pair` is called when a pair is done. Raises AudioError for a source that cannot be scored.
     """
     fusions = [None] * len(pairs) if truths is None else truths
@@ -123,7 +126,7 @@ def evaluate_set(
         for name, row in scored.items():
             rows[name].append(row)
         on_pair(pair)
-    return {name: summarise(system) for name, system in rows.items()}
+    return {name: summarise(system, mixes) for name, system in rows.items()}
 
 
 def evaluate_pair(task: PairTask) -> dict[str, ScoredRow]:
@@ -163,7 +166,7 @@ def _score(output: GivenOutput, sources: Sources) -> ScoredRow:
         **output.figures,
     }
     reference: FrameStatistics = input.frame_statistics + target.frame_statistics
-    return ScoredRow(row, output=features.frame_statistics, sources=reference)
+    return ScoredRow(row, output=features.frame_statistics, sources=reference, windows=features.windows)
 
 
 def _speed(output: GivenOutput) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hocket.evaluation import harmony, musical_noise, quality, rhythm, tonality
+from hocket.evaluation import harmony, musical_noise, notes, quality, realism, rhythm, tonality
 from hocket.evaluation.conventions import is_silent
 
 
@@ -69,6 +69,16 @@ class Features:
     def musical_noise(self) -> musical_noise.MusicalNoise:
         """Isolated peaks and spectral kurtosis."""
         return musical_noise.musical_noise(self.waveform)
+
+    @cached_property
+    def notes(self) -> notes.Notes:
+        """The notes that a network hears; it needs onnxruntime, see `notes.is_available`."""
+        return notes.hear_notes(self.waveform)
+
+    @cached_property
+    def windows(self) -> np.ndarray:
+        """What windows of three seconds are like `[windows, 199]`, for the distance from whole mixes."""
+        return realism.describe_windows(self.waveform)
 
     @cached_property
     def _chroma(self) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 from hocket.audio.sound import SILENCE_DB
 from hocket.evaluation import (
+    attack,
     baselines,
     conventions,
     harmony,
     mosaicing,
     musical_noise,
+    notes,
     quality,
+    realism,
+    retiming,
     rhythm,
+    summary,
     tonality,
     waveform,
 )
@@ -64,6 +69,24 @@ RECIPE = {
         f"{musical_noise.KURTOSIS_BINS.stop - 1} of the same spectrogram; "
         "the output's minus the mean of input and target"
     ),
+    "notes": (
+        f"basic-pitch's posteriors (icassp_2022/nmp.onnx), files at RMS {notes.LEVEL_RMS}; recall, precision: each of "
+        f"{notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding above {notes.SOUNDING}; margin: "
+        f"cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, weighted by the target's sum, the target's "
+        "minus the input's; foreign: share of sounding posteriors of pitch classes that the target does not sound "
+        f"within {notes.POOL_FRAMES} frames; struck: Pearson of the summed onset posteriors and librosa "
+        f"onset_strength, {notes.ONSET_SMOOTHING_FRAMES}-frame means, the input's minus the target's"
+    ),
+    "mix_distance": (
+        f"100 times the unbiased squared MMD of windows of {realism.WINDOW_FRAMES / realism.FRAME_RATE:g} s, Gaussian "
+        f"kernel of median width; {realism.NUM_BANDS} mel bands' means, spreads, rises, modulation, coupling, ripples; "
+        f"standardised, axes that hold {realism.KEPT_VARIANCE:.0%} of the reference's variance"
+    ),
+    "attack": (
+        f"{attack.NUM_ONSETS} noise bursts over a held chord at {attack.RATE_HZ} Hz: when the target's voice alone "
+        f"has a share of its peak, {1000 * attack.ENVELOPE_SECONDS:g} ms RMS, mean of the onsets"
+    ),
+    "intervals": f"middle 95 % of {summary.NUM_DRAWS} draws of the pairs ({summary.NUM_SET_DRAWS} for the distances)",
     "truth": (
         "against the true fusion: Pearson of the onset strengths (truth_rhythm); "
         "chroma cosine of the whole signals as in harmony (truth_harmony)"
@@ -81,6 +104,10 @@ RECIPE = {
         f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the target "
         "times the input's envelope over its own; envelope_gating: the target times the input's mean magnitude, "
         f"FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over its percentile likewise"
+    ),
+    "retiming": (
+        f"Hockman et al. 2008, simplified: FFT {retiming.FFT_SAMPLES}, hop {retiming.HOP_SAMPLES}; librosa beats and "
+        f"onsets, beat for beat, stretched by at most {retiming.MOST_STRETCH:g}"
     ),
     "nmf_mosaicing": (
         f"Driedger et al. 2015: FFT {mosaicing.FFT_SAMPLES}, hop {mosaicing.HOP_SAMPLES}, "

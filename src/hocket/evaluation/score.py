@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hocket.evaluation import notes
 from hocket.evaluation.conventions import cut_source, require_length
 from hocket.evaluation.features import Features
 from hocket.evaluation.harmony import chroma_cosine
@@ -35,6 +36,7 @@ def score_features(*, output: Features, input: Features, target: Features) -> di
         **_articulation(output, input, target),
         **_tonality(output, target),
         **_musical_noise(output, input, target),
+        **(_notes(output, input, target) if notes.is_available() else {}),
         "output_input_correlation": correlation(output=output.waveform, reference=input.waveform),
         "output_target_correlation": correlation(output=output.waveform, reference=target.waveform),
         "overlay_r2": overlay_r2(output=output.waveform, input=input.waveform, target=target.waveform),
@@ -82,6 +84,16 @@ def _tonality(output: Features, target: Features) -> dict[str, float]:
         "chord_agreement": chord_agreement(output=output.chords, reference=target.chords),
         "key_agreement": key_agreement(output=output.key, reference=target.key),
     }
+
+
+def _notes(output: Features, input: Features, target: Features) -> dict[str, float]:
+    return notes.score_notes(
+        output=output.notes,
+        input=input.notes,
+        target=target.notes,
+        input_onsets=input.onset_envelope,
+        target_onsets=target.onset_envelope,
+    )
 
 
 def _musical_noise(output: Features, input: Features, target: Features) -> dict[str, float]:

@@ -1,12 +1,13 @@
 """From rows to a system's figures: means, shares, the Fréchet distance and the worst pairs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hocket.evaluation.quality import FrameStatistics, frechet_distance
+from hocket.evaluation.realism import Mixes
 
 # Which end of a figure is its bad one. The correlations should be near one half: more or less is further from
 # a mix.
@@ -20,6 +21,11 @@ BADNESS: dict[str, Callable[[float], float]] = {
     "beat_f_measure": lambda value: -value,
     "chord_agreement": lambda value: -value,
     "key_agreement": lambda value: -value,
+    "note_recall": lambda value: -value,
+    "note_precision": lambda value: -value,
+    "note_margin": lambda value: -value,
+    "foreign_notes": lambda value: value,
+    "struck_margin": lambda value: -value,
     "isolated_peaks": lambda value: value,
     "spectral_kurtosis": lambda value: value,
     "truth_rhythm": lambda value: -value,
@@ -28,6 +34,7 @@ BADNESS: dict[str, Callable[[float], float]] = {
     "output_input_correlation": lambda value: abs(abs(value) - 0.5),
     "output_target_correlation": lambda value: abs(abs(value) - 0.5),
 }
+NUM_DRAWS, NUM_SET_DRAWS = 2000, 100
 NOT_AVERAGED = (
     "pair",
     "input",
@@ -48,6 +55,7 @@ class ScoredRow:
     row: dict[str, Any]
     output: FrameStatistics
     sources: FrameStatistics
+    windows: np.ndarray  # [windows, 199]
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,17 @@ class SystemScores:
     worst: dict[str, dict[str, Any]]  # metric -> {"pair": its name, "value": its figure}
     verdicts: dict[str, int]
     rows: list[dict[str, Any]]
+    intervals: dict[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # 95 %, by drawing the pairs again
 
 
-def summarise(scored: Sequence[ScoredRow]) -> SystemScores:
+def summarise(scored: Sequence[ScoredRow], mixes: Mixes | None = None) -> SystemScores:
     """Averages the rows of one system, each with equal weight, and finds the worst pair of each metric.
 
     `in_band_share` and `copying_share` are in [0, 1]; `real_time_factor` is all seconds of audio over all
     seconds of work, None where the work was not timed; `frechet` is between all outputs and all sources of
-    the set.
+    the set, `mix_distance` between all outputs and real whole `mixes`.
     """
     rows = [item.row for item in scored]
     verdicts = [row["verdict"] for row in rows]
@@ -76,8 +87,36 @@ def summarise(scored: Sequence[ScoredRow]) -> SystemScores:
         "frechet": _frechet(scored),
         "real_time_factor": _real_time_factor(rows),
     }
+    if mixes is not None:
+        means["mix_distance"] = mixes.distance([item.windows for item in scored])
     worst = {name: _worst(rows, name) for name in BADNESS if name in rows[0]}
-    return SystemScores(means, worst, {name: verdicts.count(name) for name in sorted(set(verdicts))}, rows)
+    counted = {name: verdicts.count(name) for name in sorted(set(verdicts))}
+    return SystemScores(means, worst, counted, rows, _intervals(scored, mixes))
+
+
+def _intervals(scored: Sequence[ScoredRow], mixes: Mixes | None) -> dict[str, tuple[float, float]]:
+    """The middle 95 % of what each figure would be if the pairs were drawn again, with replacement (Efron 1979)."""
+    random = np.random.default_rng(0)
+    rows = [item.row for item in scored]
+    drawn = random.integers(len(rows), size=(NUM_DRAWS, len(rows)))
+    values = {
+        name: np.array([row[name] for row in rows], dtype=float)[drawn].mean(axis=1)
+        for name in [*_averaged(rows), "in_band"]
+    }
+    values["in_band_share"] = values.pop("in_band")
+    # Over whole sets these take long, so they are drawn less often.
+    sets = [[scored[index] for index in indices] for indices in drawn[:NUM_SET_DRAWS]]
+    values["frechet"] = np.array([_frechet(chosen) for chosen in sets])
+    if mixes is not None:
+        values["mix_distance"] = np.array(
+            [mixes.distance([item.windows for item in chosen]) for chosen in sets]
+        )
+    return {name: _middle(series) for name, series in values.items()}
+
+
+def _middle(series: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(series, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _averaged(rows: Sequence[dict[str, Any]]) -> list[str]:

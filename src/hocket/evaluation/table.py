@@ -22,6 +22,13 @@ BLOCKS: dict[str, dict[str, str]] = {
         "chords": "chord_agreement",
         "key": "key_agreement",
     },
+    "notes": {
+        "recall": "note_recall",
+        "precision": "note_precision",
+        "margin": "note_margin",
+        "foreign": "foreign_notes",
+        "struck": "struck_margin",
+    },
     "true fusion": {"rhythm": "truth_rhythm", "harmony": "truth_harmony"},
     "waveform": {
         "with input": "output_input_correlation",
@@ -31,9 +38,15 @@ BLOCKS: dict[str, dict[str, str]] = {
     },
     "sound": {
         "Fréchet": "frechet",
+        "from real mixes": "mix_distance",
         "isolated peaks": "isolated_peaks",
         "of sources": "isolated_peaks_sources",
         "kurtosis": "spectral_kurtosis",
+    },
+    "attack, ms": {
+        "10 %": "attack_10_ms",
+        "50 %": "attack_50_ms",
+        "90 %": "attack_90_ms",
     },
     "masks": {
         "input mean": "input_mask_mean",
@@ -45,16 +58,21 @@ BLOCKS: dict[str, dict[str, str]] = {
 WITH_WORST = ("margins", "true fusion")
 FORMATS: dict[str, Callable[[float], str]] = {
     "in_band_share": "{:.0%}".format,
+    "foreign_notes": "{:.1%}".format,
     "frechet": "{:.0f}".format,
+    "mix_distance": "{:.0f}".format,
+    "attack_10_ms": "{:.0f}".format,
+    "attack_50_ms": "{:.0f}".format,
+    "attack_90_ms": "{:.0f}".format,
     "isolated_peaks": "{:.1f}".format,
     "isolated_peaks_sources": "{:.1f}".format,
     "real_time_factor": lambda value: f"{value:.{0 if value >= 100 else 1}f}",
 }
 NOTE = """\
-{num_pairs}; higher is better but for R², Fréchet, isolated peaks and kurtosis.
+{num_pairs}; higher is better but for R², foreign notes, distances, isolated peaks, kurtosis, attack.
 Margins: agreement with the source to be followed less that with the other; below it the worst pair.
-Onsets, beats: with the input's. Chords, key: with the target's. Peaks: a second; kurtosis: above
-the sources'."""
+Onsets, beats: with the input's. Chords, key, notes: with the target's; struck: with the input.
+Peaks: a second; kurtosis: above the sources'. Intervals over pairs: --json."""
 
 Row = tuple[str, ...]
 

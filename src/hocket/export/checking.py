@@ -11,9 +11,9 @@ from torch import Tensor
 from hocket.data.synthetic import KINDS, Song, make_song, render_song
 from hocket.errors import HocketError
 from hocket.export.graph import INPUTS
-from hocket.export.runtime import onnxruntime
 from hocket.model.fusion import FusionModel
 from hocket.model.places import Places
+from hocket.onnx_runtime import onnxruntime
 from hocket.signal.grouping import Grouping, Segment
 from hocket.signal.loudness import match_rms
 
