@@ -11,7 +11,7 @@ from scipy.signal import firwin, oaconvolve, sosfilt
 from timed_sounds import noise
 
 from hocket.audio import Audio, resample
-from hocket.audio.streams import Held, Recording, Workspace
+from hocket.audio.streams import InMemory, Recording, Workspace
 from hocket.fusing import loudness, masks
 from hocket.fusing.fusion import Level
 from hocket.fusing.masks import MaskStore
@@ -21,7 +21,7 @@ from hocket.model.result import Masks
 @pytest.mark.parametrize("num_samples", [1, 4095, 4096, 100_001])
 def test_a_level_is_that_of_double_precision(num_samples: int) -> None:
     samples = noise(seconds=3.0, rate_hz=48_000, channels=2).samples[:, :num_samples]
-    level = Level.of(Held(samples, 48_000))
+    level = Level.of(InMemory(samples, 48_000))
     assert level.rms == pytest.approx(math.sqrt(np.mean(samples.astype(np.float64) ** 2)), rel=1e-6)
     assert level.peak == np.abs(samples).max()
 
@@ -42,7 +42,7 @@ def test_powers_are_those_of_whole_tenths_filtered_at_once(
     if len(edges) <= 4:
         edges = [0, num_samples]
     expected = [squares[first:last].mean() for first, last in itertools.pairwise(edges)]
-    found = loudness._subblock_powers(Held(samples, rate_hz))
+    found = loudness._subblock_powers(InMemory(samples, rate_hz))
     assert found == pytest.approx(expected, rel=1e-9)
 
 

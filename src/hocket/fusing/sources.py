@@ -5,11 +5,11 @@ from pathlib import Path
 
 from hocket import audio
 from hocket.audio import MAX_SAMPLES, Audio, AudioInfo
+from hocket.audio.reading import decode
 from hocket.audio.resampling import resampled_length
 from hocket.audio.sound import require_enough
-from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace, recording
-from hocket.audio.views import Resampled, Spread, audible, folded
+from hocket.audio.views import Resampled, Upmixed, audible, folded
 from hocket.errors import AudioError
 from hocket.fusing.alignment import MOST_RATIO, align_target
 from hocket.fusing.fusion import Level
@@ -48,7 +48,7 @@ def open_sources(
     _require_sound(target, target_path)
     wanted = options.num_channels or input.num_channels
     input, target = (
-        source if source.num_channels == wanted else Spread(folded(source), wanted)
+        source if source.num_channels == wanted else Upmixed(folded(source), wanted)
         for source in (input, target)
     )
     # Again, as a resampled source is a copy that nobody watches.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hocket import audio, files
-from hocket.audio.streamed_files import decode
+from hocket.audio.reading import decode
 from hocket.audio.streams import Workspace
 from hocket.errors import AudioError, HocketError
 from hocket.studio.intake import in_users_words

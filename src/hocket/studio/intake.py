@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hocket import audio
+from hocket.audio.reading import decode
 from hocket.audio.sound import require_enough
-from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Workspace
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import AudioError
@@ -62,7 +62,7 @@ def in_users_words(sentence: str, names: dict[Path, str]) -> str:
 
 def _require_recording(upload: Path) -> None:
     """Looks at the first bytes, which costs nothing, before a process is started for it."""
-    from hocket.audio.sniffing import identify
+    from hocket.audio.formats import identify
 
     if upload.stat().st_size == 0:
         raise AudioError(f"{upload} is empty (0 bytes): give a recording.")

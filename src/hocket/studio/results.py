@@ -150,7 +150,7 @@ def _encoded(store: Store, kept: Kept, format: str) -> Path:
         OSError: the result was taken away meanwhile.
     """
     from hocket import audio
-    from hocket.audio.streamed_files import decode
+    from hocket.audio.reading import decode
     from hocket.audio.streams import Workspace
 
     path = kept.folder / f"output.{format}"
