@@ -15,7 +15,7 @@ from hocket.audio.streams import InMemory
 from hocket.data.workers import Failure
 from hocket.errors import AudioError, DataError
 from hocket.studio import intake
-from hocket.studio.sound import EXACT, PLAYED, Played, measure
+from hocket.studio.intake import EXACT, PLAYED, Played, measure
 
 
 def _take_in(folder: Path, sound: Audio, suffix: str = ".wav", **limits: Any) -> dict[str, Any]:

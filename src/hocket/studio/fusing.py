@@ -15,12 +15,11 @@ from hocket import audio, files
 from hocket.audio.reading import decode
 from hocket.audio.streams import Workspace
 from hocket.errors import AudioError, HocketError
-from hocket.studio.intake import in_users_words
+from hocket.studio.intake import EXACT, Played, in_users_words, measure
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
 from hocket.studio.settings import Settings
-from hocket.studio.sound import EXACT, Played, measure
 from hocket.studio.store import Draft, Kept
 from hocket.studio.wishes import ROLES
 from hocket.studio.words import figures_told

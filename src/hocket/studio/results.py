@@ -17,8 +17,8 @@ from hocket.errors import AudioError
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, VOICES, played_name
+from hocket.studio.intake import EXACT
 from hocket.studio.jobs import Job
-from hocket.studio.sound import EXACT
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
