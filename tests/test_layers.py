@@ -267,7 +267,7 @@ WRITES_ITSELF = {
     "training.folder": "damaged checkpoints that get another name",
     "training.tracker": "a line is added to a log that was made a moment ago",
     "studio.bodies": "uploads, in the studio's private folder",
-    "studio.folder": "the studio's private folder and its lock",
+    "studio.state": "the studio's private folder and its lock",
     "studio.results": "copies inside the studio's private folder",
     "cli.streams": "closed streams are led nowhere",
     "outputs": "a nameless file, to see that a folder can be written to",

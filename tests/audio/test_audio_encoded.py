@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from hocket.audio import load
-from hocket.audio.streamed_files import Encoded
+from hocket.audio.reading import FromFile
 from hocket.errors import AudioError
 
 RATE_HZ = 24_000
@@ -27,7 +27,7 @@ def write(path: Path, *, seconds: float = 9.0, rate_hz: int = 44_100) -> Path:
 )
 def test_every_span_is_that_of_the_whole(tmp_path: Path, ending: str, tolerance: float) -> None:
     path = write(tmp_path / f"a{ending}")
-    whole, encoded = load(path, sample_rate=RATE_HZ), Encoded(path, sample_rate=RATE_HZ)
+    whole, encoded = load(path, sample_rate=RATE_HZ), FromFile(path, sample_rate=RATE_HZ)
     assert (encoded.num_channels, encoded.sample_rate) == (2, RATE_HZ)
     assert encoded.num_samples == whole.num_samples
     assert encoded.peak == pytest.approx(float(np.abs(whole.samples).max()), rel=0.01)
@@ -49,7 +49,7 @@ def test_every_span_is_that_of_the_whole(tmp_path: Path, ending: str, tolerance:
 def test_channels_that_cancel_each_other_have_a_peak(tmp_path: Path) -> None:
     voice = np.random.default_rng(1).uniform(-0.5, 0.5, 20_000)
     soundfile.write(tmp_path / "a.wav", np.stack([voice, -voice], axis=1), RATE_HZ, subtype="FLOAT")
-    assert Encoded(tmp_path / "a.wav", sample_rate=RATE_HZ).peak == pytest.approx(0.5, abs=1e-3)
+    assert FromFile(tmp_path / "a.wav", sample_rate=RATE_HZ).peak == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("fault", ["cut off", "not finite", "missing"])
@@ -62,7 +62,7 @@ def test_what_load_refuses_is_refused_before_anything_is_read(tmp_path: Path, fa
         path = tmp_path / "a.wav"
         soundfile.write(path, np.r_[np.zeros(90_000), np.nan], RATE_HZ, subtype="FLOAT")
     said = []
-    for way in (load, lambda path: Encoded(path, sample_rate=RATE_HZ)):
+    for way in (load, lambda path: FromFile(path, sample_rate=RATE_HZ)):
         with pytest.raises(AudioError, match=path.name) as caught:
             way(path)
         said.append(str(caught.value))

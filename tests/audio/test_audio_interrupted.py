@@ -108,7 +108,7 @@ def test_a_disk_that_fails_while_it_is_read(tmp_path: Path, monkeypatch: pytest.
     def fail(*_: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("hocket.audio.pcm._read", fail)
+    monkeypatch.setattr("hocket.audio.pcm.bytes_at", fail)
     with pytest.raises(AudioError, match=r"a\.wav cannot be decoded"):
         load(tmp_path / "a.wav")
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from hocket.audio import info, load
-from hocket.audio.quiet import quiet
+from hocket.audio.coded import quiet
 from hocket.audio.spliced import Spliced
 from hocket.errors import AudioError
 

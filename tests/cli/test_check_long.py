@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from hocket.audio import Audio, load, save
-from hocket.audio.streamed_files import Encoded
+from hocket.audio.reading import FromFile
 from hocket.cli import main
 from hocket.diagnostics import listening
 from hocket.diagnostics.listening import RATE_HZ, diagnose_heard, listen
@@ -62,7 +62,7 @@ def test_of_short_ones_there_is_nothing_to_note(
 
 @pytest.mark.usefixtures("short_minutes")
 def test_files_are_judged_as_the_same_sounds_in_memory(files: list[Path]) -> None:
-    far = listen(*(Encoded(path, sample_rate=RATE_HZ) for path in files), most_minutes=3)
+    far = listen(*(FromFile(path, sample_rate=RATE_HZ) for path in files), most_minutes=3)
     near = listen(*(load(path) for path in files), most_minutes=3)
     assert far.spans == near.spans and len(far.spans) == 3 and not far.is_whole
     assert far.spans[0][0] == 0 and far.spans[-1][1] == far.num_samples
@@ -75,14 +75,14 @@ def test_silence_where_it_was_listened_to_is_said(files: list[Path], tmp_path: P
     # Of eight parts, the first, fourth or fifth, and last are listened to.
     samples[2 * RATE_HZ : 3 * RATE_HZ] = 0.5
     soundfile.write(tmp_path / "rare.wav", samples, RATE_HZ)
-    rare = Encoded(tmp_path / "rare.wav", sample_rate=RATE_HZ)
+    rare = FromFile(tmp_path / "rare.wav", sample_rate=RATE_HZ)
     assert rare.peak == 0.5
     with pytest.raises(AudioError, match="the target is silent in the 3 s that were listened to"):
         listen(load(files[0]), load(files[1]), rare, most_minutes=3)
 
 
 def test_a_stream_may_have_any_rate(files: list[Path]) -> None:
-    far = listen(Encoded(files[0], sample_rate=48_000), load(files[1]), load(files[2]), most_minutes=3)
+    far = listen(FromFile(files[0], sample_rate=48_000), load(files[1]), load(files[2]), most_minutes=3)
     near = listen(*(load(path) for path in files), most_minutes=3)
     found, expected = (diagnose_heard(heard).as_dict() for heard in (far, near))
     assert found["overlay_r2"] == pytest.approx(expected["overlay_r2"], abs=1e-3)
@@ -122,9 +122,9 @@ def test_of_a_long_one_the_middle_is_drawn(
 
 GROWTH = """
 import sys
-from hocket.audio.streamed_files import Encoded
+from hocket.audio.reading import FromFile
 from hocket.diagnostics.listening import listen
-heard = listen(*(Encoded(path, sample_rate=24_000) for path in sys.argv[1:]), most_minutes=2)
+heard = listen(*(FromFile(path, sample_rate=24_000) for path in sys.argv[1:]), most_minutes=2)
 for span in heard.spans:
     heard.read(*span)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from hocket.audio.streams import Held
+from hocket.audio.streams import InMemory
 from hocket.diagnostics.delays import clear_lags, delayed, read_delayed
 
 RATE_HZ = 24_000
@@ -19,7 +19,7 @@ def noise(num_samples: int, seed: int = 0) -> np.ndarray:
 def test_a_stretch_is_that_of_the_whole(lag: float) -> None:
     # Nothing at half the rate, as in a recording that was resampled: what is there rings on for seconds.
     signal = np.convolve(noise(150_000), [0.25, 0.5, 0.25], mode="same").astype(np.float32)
-    voice, whole = Held(signal[None], RATE_HZ), delayed(signal, lag)
+    voice, whole = InMemory(signal[None], RATE_HZ), delayed(signal, lag)
     first, last = math.ceil(max(0.0, lag)), len(signal) + math.floor(min(0.0, lag))
     for start, stop in ((first, first + 20_000), (70_000, 90_001), (last - 500, last)):
         part = read_delayed(voice, start, stop, lag_samples=lag)[0]

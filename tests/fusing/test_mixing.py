@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fusion_samples import RATE_HZ, decided, make_model, masks_of, mixed, noise, stir, track_of
-from hocket.audio.streams import Held, Workspace
+from hocket.audio.streams import InMemory, Workspace
 from hocket.codec import SpectralConfig
 from hocket.fusing.ladder import Aligned, decide, mix
 from hocket.fusing.masks import MaskTrack
@@ -115,7 +115,7 @@ def test_channels_share_their_masks_so_the_image_stays(model: FusionModel) -> No
 def fused(model: FusionModel, input: torch.Tensor, target: torch.Tensor, **wanted: float) -> torch.Tensor:
     """What the two rungs in the middle of the ladder make of waveforms `[c, samples]` at the model's rate."""
     options, workspace = FuseOptions(**wanted), Workspace()
-    pair = Aligned.of(Sources(*(Held(x.numpy(), RATE_HZ) for x in (input, target)), ("a", "b")))
+    pair = Aligned.of(Sources(*(InMemory(x.numpy(), RATE_HZ) for x in (input, target)), ("a", "b")))
     track = decide(model, pair, options, workspace)
     return torch.from_numpy(mix(model, pair, track, options, workspace).samples)
 
@@ -138,7 +138,7 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
     clicks[..., [12_000, 30_000]] = 1.0
     target = noise(2 * RATE_HZ, seed=2)
     pair = Aligned.of(
-        Sources(Held(clicks.numpy(), RATE_HZ), Held(target[0].numpy(), RATE_HZ), ("clicks", "noise"))
+        Sources(InMemory(clicks.numpy(), RATE_HZ), InMemory(target[0].numpy(), RATE_HZ), ("clicks", "noise"))
     )
     plain, wanted = (
         decide(model, pair, FuseOptions(reattack=reattack), Workspace()) for reattack in (0.0, 1.5)

@@ -6,9 +6,8 @@ import pytest
 from timed_sounds import clicks, noise, tone
 
 from hocket.audio import Audio
-from hocket.fusing import true_peak
-from hocket.fusing.loudness import finishing, k_weighting, loudness_lufs
-from hocket.fusing.true_peak import true_peak_db
+from hocket.fusing import loudness
+from hocket.fusing.loudness import finishing, k_weighting, loudness_lufs, true_peak_db
 
 
 def finish(output: Audio, *, sources: list[Audio]) -> Audio:
@@ -23,9 +22,8 @@ def test_the_filters_are_those_that_the_standard_tabulates() -> None:
         (1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241, 0.73248077421585),
         (1.0, -2.0, 1.0, -1.99004745483398, 0.99007225036621),
     )
-    for (numerator, denominator), table in zip(k_weighting(48_000), tables, strict=True):
-        found = [*(numerator / denominator[0]), *(denominator[1:] / denominator[0])]
-        assert found == pytest.approx(table, abs=1e-7)
+    for section, table in zip(k_weighting(48_000), tables, strict=True):
+        assert np.delete(section, 3) == pytest.approx(table, abs=1e-7)
 
 
 def test_a_full_scale_tone_has_the_loudness_that_the_standard_states() -> None:
@@ -103,7 +101,7 @@ def test_the_true_peak_is_between_the_samples() -> None:
 def test_parts_do_not_show_in_the_true_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = noise(seconds=3.0, rate_hz=44_100, channels=2)
     whole = true_peak_db(recording)
-    monkeypatch.setattr(true_peak, "PART_SAMPLES", 11_000)
+    monkeypatch.setattr(loudness, "PART_SAMPLES", 11_000)
     assert true_peak_db(recording) == pytest.approx(whole, abs=1e-6)
 
 

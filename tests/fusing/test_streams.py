@@ -11,9 +11,9 @@ from timed_sounds import noise, tone
 
 from hocket import audio
 from hocket.audio import Audio, streams
-from hocket.audio.streamed_files import decode
-from hocket.audio.streams import Held, Recording, Workspace, recording, work_folder
-from hocket.audio.views import Channel, Cut, Faded, Looped, Mean, Resampled, Scaled, Spread
+from hocket.audio.reading import decode
+from hocket.audio.streams import InMemory, Recording, Workspace, recording, work_folder
+from hocket.audio.views import Channel, Cut, Faded, Looped, Mean, Resampled, Scaled, Upmixed
 from hocket.errors import AudioError
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -35,7 +35,7 @@ def test_a_file_holds_what_memory_would(on_disk: Path, data: st.DataObject, chan
     length = data.draw(st.integers(1001, 4000))
     with Workspace(on_disk) as filed, Workspace() as held:
         both = [workspace.new(channels, length, 8000) for workspace in (filed, held)]
-        assert [type(store).__name__ for store in both] == ["Filed", "Held"]
+        assert [type(store).__name__ for store in both] == ["OnDisk", "InMemory"]
         for seed in range(data.draw(st.integers(0, 5))):
             start = data.draw(st.integers(0, length))
             size = data.draw(st.integers(0, length - start))
@@ -123,7 +123,7 @@ def test_spans_of_any_view_are_the_wholes(data: st.DataObject) -> None:
                 Looped(inner, length),
                 Looped(inner, length, beat_seconds=0.05),
                 Cut(inner, source.num_samples - first, first=first),
-                Spread(inner, 3),
+                Upmixed(inner, 3),
                 Mean(inner),
                 Channel(inner, 0),
                 Faded(inner),
@@ -141,7 +141,7 @@ def test_spans_of_any_view_are_the_wholes(data: st.DataObject) -> None:
 def test_a_long_loop_is_read_from_its_source_as_a_short_one_from_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = Held(noise(seconds=1.0).samples, 24_000)
+    source = InMemory(noise(seconds=1.0).samples, 24_000)
     short = Looped(source, 100_000)
     monkeypatch.setattr("hocket.audio.views.BLOCK_SECONDS", 0.1)
     long = Looped(source, 100_000)

@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import hilbert
 from timed_sounds import click_times, clicks, noise, tone
 
-from hocket.audio.streams import Held, Workspace
+from hocket.audio.streams import InMemory, Workspace
 from hocket.errors import HocketError
 from hocket.fusing import stretching
 from hocket.fusing.stretching import stretched, warped
@@ -15,12 +15,12 @@ RATE = 44_100
 
 def stretch(samples: np.ndarray, *, num_samples: int, sample_rate: int) -> np.ndarray:
     """`stretched`, all in memory."""
-    return stretched(Held(samples, sample_rate), num_samples=num_samples, workspace=Workspace()).samples
+    return stretched(InMemory(samples, sample_rate), num_samples=num_samples, workspace=Workspace()).samples
 
 
 def warp(samples: np.ndarray, *, places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> np.ndarray:
     """`warped`, all in memory."""
-    source = Held(samples, sample_rate)
+    source = InMemory(samples, sample_rate)
     return warped(source, places=places, new_places=new_places, workspace=Workspace()).samples
 
 

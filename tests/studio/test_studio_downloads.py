@@ -10,8 +10,8 @@ import pytest
 from visiting import drums
 
 from hocket import audio
+from hocket.studio.intake import EXACT
 from hocket.studio.results import _opened
-from hocket.studio.sound import EXACT
 from hocket.studio.sources import served
 from hocket.studio.store import GoneError, Kept, Store
 

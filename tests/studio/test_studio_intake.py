@@ -11,11 +11,11 @@ from visiting import Visitor, drums
 
 from hocket import audio
 from hocket.audio import Audio
-from hocket.audio.streams import Held
+from hocket.audio.streams import InMemory
 from hocket.data.workers import Failure
 from hocket.errors import AudioError, DataError
 from hocket.studio import intake
-from hocket.studio.sound import EXACT, PLAYED, Played, measure
+from hocket.studio.intake import EXACT, PLAYED, Played, measure
 
 
 def _take_in(folder: Path, sound: Audio, suffix: str = ".wav", **limits: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_peaks_cover_every_sample_once(num_samples: int) -> None:
     for place in {0, num_samples // 3, num_samples - 1}:
         samples[:] = 0.0
         samples[1, place] = -0.5
-        peaks, rms, highest = measure(Held(samples, 48_000))
+        peaks, rms, highest = measure(InMemory(samples, 48_000))
         assert len(peaks) == min(1200, num_samples) and highest == 0.5
         assert np.flatnonzero(peaks).tolist() == [place * len(peaks) // num_samples] or (
             abs(np.flatnonzero(peaks)[0] - place * len(peaks) / num_samples) <= 1
@@ -93,7 +93,7 @@ def test_peaks_cover_every_sample_once(num_samples: int) -> None:
 
 def test_what_is_played_is_never_beyond_full_scale() -> None:
     samples = np.array([[3.0, -3.0, 0.5]], dtype=np.float32)
-    played = Played(Held(samples, 8_000), highest=3.0).read(0, 3)
+    played = Played(InMemory(samples, 8_000), highest=3.0).read(0, 3)
     assert np.allclose(played, samples / 3) and np.abs(played).max() <= 1.0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hocket.errors import AudioError, CheckpointError
-from hocket.studio.faults import BROKEN
+from hocket.studio.answers import BROKEN
 from hocket.studio.jobs import Job, Jobs
 from hocket.studio.requests import parse_request
 from hocket.studio.store import FullError, Kept, Store

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from hocket.audio.streams import Held
+from hocket.audio.streams import InMemory
 from hocket.studio.pictures import HOP, LONG_SAMPLES, NUM_COLUMNS, coloured, coloured_long
 
 RATE = 8_000
@@ -37,7 +37,7 @@ def test_a_long_recording_looks_like_a_short_one() -> None:
         coloured_long(
             lambda first, last: masks[:, :, first:last],
             masks.shape[2],
-            Held(tone[None], RATE),
+            InMemory(tone[None], RATE),
             frame_rate=FRAME_RATE,
             bin_hz=BIN_HZ,
         )
@@ -62,7 +62,7 @@ def test_a_single_stroke_in_a_long_recording_is_not_left_out() -> None:
         coloured_long(
             lambda first, last: np.ones((2, len(BIN_HZ), last - first), dtype=np.float16),
             num_frames,
-            Held(samples, RATE),
+            InMemory(samples, RATE),
             frame_rate=FRAME_RATE,
             bin_hz=BIN_HZ,
         )

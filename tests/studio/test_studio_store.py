@@ -9,10 +9,10 @@ import pytest
 from visiting import drums
 
 from hocket import audio
-from hocket.studio import folder as folders
-from hocket.studio.folder import PrivateFolder, remove_stale
+from hocket.studio import state
+from hocket.studio.intake import EXACT
 from hocket.studio.results import _borrow, _encoded
-from hocket.studio.sound import EXACT
+from hocket.studio.state import PrivateFolder, remove_stale
 from hocket.studio.store import FRESH_SECONDS, FullError, GoneError, Store, TooLargeError
 
 
@@ -136,27 +136,27 @@ def test_a_studios_folder_is_its_own_and_goes(tmp_path: Path) -> None:
 
 def test_folders_of_dead_studios_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     living = PrivateFolder(tmp_path)
-    dead = tmp_path / f"{folders.PREFIX}dead"
+    dead = tmp_path / f"{state.FOLDER_PREFIX}dead"
     dead.mkdir()
-    (dead / folders.LOCK).touch()
+    (dead / state.FOLDER_LOCK).touch()
     (dead / "music.wav").touch()
-    begun = tmp_path / f"{folders.PREFIX}begun"
+    begun = tmp_path / f"{state.FOLDER_PREFIX}begun"
     begun.mkdir()
-    without_lock = tmp_path / f"{folders.PREFIX}old"
+    without_lock = tmp_path / f"{state.FOLDER_PREFIX}old"
     without_lock.mkdir()
     os.utime(without_lock, (time.time() - 3600, time.time() - 3600))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / folders.LOCK).touch()
-    (tmp_path / f"{folders.PREFIX}link").symlink_to(elsewhere)
+    (elsewhere / state.FOLDER_LOCK).touch()
+    (tmp_path / f"{state.FOLDER_PREFIX}link").symlink_to(elsewhere)
     remove_stale(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         living.path.name,
         begun.name,
         "elsewhere",
-        f"{folders.PREFIX}link",
+        f"{state.FOLDER_PREFIX}link",
     }
-    assert (elsewhere / folders.LOCK).exists()
+    assert (elsewhere / state.FOLDER_LOCK).exists()
     living.remove()
 
 

@@ -37,7 +37,14 @@ def launch(
     number: int, corpus: Path, run: Path, fields: dict, **wishes
 ) -> list[subprocess.CompletedProcess[str]]:
     """Starts so many workers as torchrun would, and waits for them."""
-    task = json.dumps({"fields": fields, "music": str(corpus / "music"), "run": str(run), **wishes})
+    return launch_in_turn(number, corpus, fields, {"run": str(run), **wishes})
+
+
+def launch_in_turn(
+    number: int, corpus: Path, fields: dict, *runs: dict
+) -> list[subprocess.CompletedProcess[str]]:
+    """The same for several runs, one after the other, for which the libraries are loaded once."""
+    task = json.dumps([{"fields": fields, "music": str(corpus / "music"), **run} for run in runs])
     shared = {
         "WORLD_SIZE": number,
         "LOCAL_WORLD_SIZE": number,
@@ -83,8 +90,21 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path, corpus, small) -> None:
     fields = small | FULL
-    assert_well(launch(1, corpus, tmp_path / "one", fields))
-    assert_well(launch(2, corpus, tmp_path / "two", fields))
+    paths = {name: str(tmp_path / name) for name in ("one", "two", "parts")}
+    # The second process is the one that is told to stop; both do.
+    stopping = {"run": paths["parts"], "stop_after": 4, "rank": 1}
+    stopped = launch_in_turn(2, corpus, fields, {"run": paths["two"]}, stopping)
+    assert_well(stopped)
+    assert [process.stdout.splitlines()[-1] for process in stopped] == ["ended 4 SIGUSR1"] * 2
+    assert_well(launch(2, corpus, tmp_path / "parts", fields))
+    whole, parts = tensors(tmp_path / "two"), tensors(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert {"rng.0.torch", "rng.1.torch", "rng.1.python", "rng.1.numpy"} <= whole.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    # With another number of processes it goes on from the same place, and says what is different.
+    alone = launch_in_turn(1, corpus, fields, {"run": paths["one"]}, {"run": paths["parts"]})
+    assert_well(alone)
+    assert "2 processes wrote the checkpoint and 1 go on" in alone[0].stdout
     for kind in ("train", "validation"):
         one, two = log(tmp_path / "one", kind), log(tmp_path / "two", kind)
         assert len(one) == len(two) > 0
@@ -98,19 +118,6 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
                     )
                 else:
                     assert shared[name] == value, name
-    # The second process is the one that is told to stop; both do.
-    stopped = launch(2, corpus, tmp_path / "parts", fields, stop_after=4, rank=1)
-    assert_well(stopped)
-    assert [process.stdout.splitlines()[-1] for process in stopped] == ["ended 4 SIGUSR1"] * 2
-    assert_well(launch(2, corpus, tmp_path / "parts", fields))
-    whole, parts = tensors(tmp_path / "two"), tensors(tmp_path / "parts")
-    assert whole.keys() == parts.keys()
-    assert {"rng.0.torch", "rng.1.torch", "rng.1.python", "rng.1.numpy"} <= whole.keys()
-    assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    # With another number of processes it goes on from the same place, and says what is different.
-    alone = launch(1, corpus, tmp_path / "parts", fields)
-    assert_well(alone)
-    assert "2 processes wrote the checkpoint and 1 go on" in alone[0].stdout
 
 
 @pytest.mark.slow

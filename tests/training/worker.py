@@ -1,4 +1,4 @@
-"""One process of a run, for tests: what it does beside training comes as JSON on the command line."""
+"""One process of a run or of several runs in turn, for tests: what it does beside training comes as JSON."""
 
 import json
 import os
@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import torch
+from hocket.training.distributed import Processes
+
+from hocket.errors import HocketError
 
 
 class Listener:
@@ -44,16 +47,16 @@ def poisoned(feed, examples: set[int]):
     return batches
 
 
-def main() -> int:
-    wishes = json.loads(sys.argv[1])
+def train(wishes: dict) -> Processes:
+    """Trains as wished; the group of processes stays joined for the next run."""
     from hocket.data.library import open_library
-    from hocket.errors import HocketError
     from hocket.training import runtime
     from hocket.training.config import build
     from hocket.training.feeding import Feeder
     from hocket.training.trainer import Trainer
 
-    Feeder.batches = poisoned(Feeder.batches, set(wishes.get("poison", ())))
+    if "poison" in wishes:
+        Feeder.batches = poisoned(Feeder.batches, set(wishes["poison"]))
     config = build(wishes["fields"])
     started = runtime.start(config.training)
     own = {name: value for name, value in wishes.items() if name not in ("stop_after", "die_after")}
@@ -61,17 +64,22 @@ def main() -> int:
         own = wishes
     listener = Listener(own)
     library = open_library(Path(wishes["music"]), excerpt_seconds=1.1, validation_fraction=0.2, seed=0)
+    trainer = Trainer(config, library, Path(wishes["run"]), listener, started)
+    listener.trainer = trainer
+    for note in trainer.resume() or ():
+        print("note:", note, flush=True)
+    outcome = trainer.run()
+    print("ended", trainer.state.progress.step, outcome.stopped, flush=True)
+    return started.processes
+
+
+def main() -> int:
     try:
-        trainer = Trainer(config, library, Path(wishes["run"]), listener, started)
-        listener.trainer = trainer
-        for note in trainer.resume() or ():
-            print("note:", note, flush=True)
-        outcome = trainer.run()
-        print("ended", trainer.state.progress.step, outcome.stopped, flush=True)
+        groups = [train(wishes) for wishes in json.loads(sys.argv[1])]
     except HocketError as error:
         print("error:", error, flush=True)
         return 2
-    started.processes.leave()
+    groups[-1].leave()
     return 0
 
 

@@ -5,7 +5,7 @@ the extra `hocket[formats]`, M4A, MP4 and AAC; `save` writes WAV and FLAC. What 
 `AudioError` of one sentence.
 """
 
-from hocket.audio.folder import SUFFIXES, find_audio_files
+from hocket.audio.formats import SUFFIXES, find_audio_files
 from hocket.audio.reading import AudioInfo, info, load
 from hocket.audio.resampling import resample, resampled_length
 from hocket.audio.sound import MAX_SAMPLES, Audio, require_sound

@@ -11,12 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hocket.audio.pcm import PcmHeader, PcmLayout, check_sizes
-from hocket.audio.spliced import read_up_to
+from hocket.audio.pcm import PcmLayout, check_sizes
+from hocket.audio.sound import MISSING_TOLERANCE, cut_off, unread_coding
+from hocket.audio.spliced import bytes_at
 from hocket.errors import AudioError
-
-MISSING_TOLERANCE = 0.01
-"""A recording may lack this share of what its header states; one that lacks more is refused as cut off."""
 
 _WAV_PCM, _WAV_FLOAT, _WAV_EXTENSIBLE = 1, 3, 0xFFFE
 _FAMILIES = {b"RF64": "RF64", b"BW64": "RF64", b"riff": "W64"}
@@ -45,13 +43,13 @@ def wav_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> P
         AudioError: it is not PCM or float, its sizes contradict each other, or samples are missing.
     """
     header, large = None, None
-    family = _FAMILIES.get(_at(handle, start, 4), "RIFF")
+    family = _FAMILIES.get(bytes_at(handle, start, 4), "RIFF")
     chunks = _wave64_chunks(handle, start) if family == "W64" else _chunks(handle, start + 12, "<")
     for name, body, length in chunks:
         if name == b"ds64" and family == "RF64":
-            large = int.from_bytes(_at(handle, body, 16)[8:16], "little")
+            large = int.from_bytes(bytes_at(handle, body, 16)[8:16], "little")
         elif name == b"fmt ":
-            header = _wav_header(_at(handle, body, min(length, 40)), path)
+            header = _wav_header(bytes_at(handle, body, min(length, 40)), path)
         elif name == b"data" and header is not None:
             is_open = length == 0xFFFF_FFFF and not large
             if length == 0xFFFF_FFFF and large:
@@ -60,7 +58,7 @@ def wav_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> P
             held = _held(handle, path, body, length, num_bytes, unknown=unknown, family=family)
             if length and not unknown:
                 _refuse_more(path, chunks)
-            return header.layout(body, held)
+            return header.holding(body, held)
     raise _no_samples(path)
 
 
@@ -74,9 +72,9 @@ def aiff_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> 
     chunks = _chunks(handle, start + 12, ">")
     for name, body, length in chunks:
         if name == b"COMM":
-            header, stated = _aiff_header(_at(handle, body, min(length, 22)), path)
+            header, stated = _aiff_header(bytes_at(handle, body, min(length, 22)), path)
         elif name == b"SSND":
-            offset = int.from_bytes(_at(handle, body, 4), "big")
+            offset = int.from_bytes(bytes_at(handle, body, 4), "big")
             sound = (body + 8 + offset, max(0, length - 8 - offset), length)
         if header is not None and sound is not None:
             first, within, length = sound
@@ -87,14 +85,14 @@ def aiff_layout(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> 
             held = _held(handle, path, first, wanted, num_bytes, unknown=wanted == 0)
             if length and not unknown:
                 _refuse_more(path, chunks)
-            return header.layout(first, held)
+            return header.holding(first, held)
     raise _no_samples(path)
 
 
 def _chunks(handle: BinaryIO, start: int, order: str) -> Iterator[Chunk]:
     """Name, place and stated length of one chunk after the other."""
     for _ in range(_MAX_CHUNKS):
-        head = _at(handle, start, 8)
+        head = bytes_at(handle, start, 8)
         if len(head) < 8:
             return
         name, length = struct.unpack(f"{order}4sI", head)
@@ -106,7 +104,7 @@ def _wave64_chunks(handle: BinaryIO, start: int) -> Iterator[Chunk]:
     """The same for Wave64, whose lengths count their own header and are padded to 8."""
     start += 40
     for _ in range(_MAX_CHUNKS):
-        head = _at(handle, start, 24)
+        head = bytes_at(handle, start, 24)
         if len(head) < 24:
             return
         length = int.from_bytes(head[16:], "little")
@@ -116,12 +114,7 @@ def _wave64_chunks(handle: BinaryIO, start: int) -> Iterator[Chunk]:
         start += length + -length % 8
 
 
-def _at(handle: BinaryIO, place: int, num_bytes: int) -> bytes:
-    handle.seek(place)
-    return handle.read(num_bytes)
-
-
-def _wav_header(body: bytes, path: Path) -> PcmHeader:
+def _wav_header(body: bytes, path: Path) -> PcmLayout:
     if len(body) < 16:
         raise _no_samples(path)
     tag, channels, rate_hz, _, frame_bytes, bits = struct.unpack("<HHIIHH", body[:16])
@@ -132,10 +125,10 @@ def _wav_header(body: bytes, path: Path) -> PcmHeader:
     is_float = tag == _WAV_FLOAT
     sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=frame_bytes, is_float=is_float)
     kind = "f" if is_float else "u" if sample_bytes == 1 else "i"
-    return PcmHeader(rate_hz, channels, kind, sample_bytes, "<")
+    return PcmLayout(rate_hz, channels, kind, sample_bytes, "<")
 
 
-def _aiff_header(body: bytes, path: Path) -> tuple[PcmHeader, int]:
+def _aiff_header(body: bytes, path: Path) -> tuple[PcmLayout, int]:
     """The header and the number of frames that it states."""
     if len(body) < 18:
         raise _no_samples(path)
@@ -150,7 +143,7 @@ def _aiff_header(body: bytes, path: Path) -> tuple[PcmHeader, int]:
     sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=None, is_float=is_float)
     # An 80-bit float; what is not a rate by far comes out as 0 or as a number that is refused like one.
     rate_hz = mantissa * 2.0 ** (min(exponent, 16_383 + 40) - 16_383 - 63) if exponent > 16_383 else 0
-    return PcmHeader(round(rate_hz), channels, kind, sample_bytes, order), num_frames
+    return PcmLayout(round(rate_hz), channels, kind, sample_bytes, order), num_frames
 
 
 def _held(
@@ -174,8 +167,7 @@ def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
     They are found from the last one back. Of 250,000 files without one, the sound of one ends in what looks like it.
     """
     start = max(first, stop - _MAX_TAIL_BYTES)
-    handle.seek(start)
-    data = read_up_to(handle, stop - start)
+    data = bytes_at(handle, start, stop - start)
     starts: dict[int, int] = {}
     for shift in range(4 if len(data) >= 12 else len(data) // 8):
         words = np.frombuffer(data, f"{order}u4", offset=shift, count=(len(data) - shift) // 4)
@@ -207,17 +199,3 @@ def _refuse_more(path: Path, chunks: Iterator[Chunk]) -> None:
 
 def _no_samples(path: Path) -> AudioError:
     return AudioError(f"{path} holds no sound (its header names no samples): get a whole copy of it.")
-
-
-def cut_off(path: Path, *, share: float | None = None) -> AudioError:
-    """The error for a recording of which only `share` (0 to 1, where it is known) is there or can be decoded."""
-    found = "its end is missing" if share is None else f"only {100 * share:.0f} % of it can be read"
-    return AudioError(f"{path} is damaged or cut off ({found}): get a whole copy of it.")
-
-
-def unread_coding(path: Path, container: str, coding: str) -> AudioError:
-    """The error for a coding that nothing here reads."""
-    readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
-    return AudioError(
-        f"{path} is {container} with {coding} coding, which is not read: convert it to {readable}."
-    )

@@ -10,10 +10,10 @@ import numpy as np
 
 from hocket.audio.chunks import aiff_layout, wav_layout
 from hocket.audio.coded import joined
+from hocket.audio.formats import identify
 from hocket.audio.mpeg4 import opened_mpeg4
 from hocket.audio.pcm import PcmReader
 from hocket.audio.resampling import MAX_RATE_HZ, MIN_RATE_HZ
-from hocket.audio.sniffing import identify
 from hocket.audio.sound import MAX_SAMPLES, Undecodable
 from hocket.errors import AudioError
 from hocket.files import open_regular

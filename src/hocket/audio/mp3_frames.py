@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from hocket.audio.chunks import MISSING_TOLERANCE, cut_off
 from hocket.audio.mp3 import (
     DECODER_DELAY,
     INDEX_STEP,
@@ -22,7 +21,7 @@ from hocket.audio.mp3 import (
     read_tag,
     tag_places,
 )
-from hocket.audio.sound import Undecodable
+from hocket.audio.sound import MISSING_TOLERANCE, Undecodable, cut_off
 from hocket.audio.spliced import Window
 
 # What begins a frame of layer III of any MPEG. Sound has it by chance in every 16 kB, three in a row never.

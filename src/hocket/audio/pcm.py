@@ -5,48 +5,36 @@ parsers know dozens of chunks and codings that are of no use here. This reader c
 as fast.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from hocket.audio.spliced import read_up_to as _read
+from hocket.audio.spliced import bytes_at
 from hocket.errors import AudioError
 
 
 @dataclass(frozen=True)
 class PcmLayout:
-    """Where the samples are and how each is coded: `i`, `u` or `f`, of `sample_bytes`, in one byte order."""
+    """The coding of each sample (`i`, `u` or `f`, of `sample_bytes`, in one byte order) and the place of the frames."""
 
-    first_byte: int
-    num_frames: int
     sample_rate: int
     num_channels: int
     kind: str
     sample_bytes: int
     order: str
+    first_byte: int = 0
+    num_frames: int = 0
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of one sample of every channel."""
         return self.num_channels * self.sample_bytes
 
-
-@dataclass(frozen=True)
-class PcmHeader:
-    """What a header says of its samples, before it is known how many there are."""
-
-    sample_rate: int
-    num_channels: int
-    kind: str
-    sample_bytes: int
-    order: str
-
-    def layout(self, first_byte: int, num_bytes: int) -> PcmLayout:
+    def holding(self, first_byte: int, num_bytes: int) -> "PcmLayout":
         """The layout of `num_bytes` from `first_byte` on; an unfinished last frame is left out."""
-        num_frames = num_bytes // (self.num_channels * self.sample_bytes)
-        return PcmLayout(first_byte, num_frames, *vars(self).values())
+        return replace(self, first_byte=first_byte, num_frames=num_bytes // self.frame_bytes)
 
 
 def check_sizes(path: Path, *, channels: int, bits: int, frame_bytes: int | None, is_float: bool) -> int:
@@ -82,12 +70,6 @@ class PcmReader:
         self.samplerate = layout.sample_rate
         self.channels = layout.num_channels
 
-    def __enter__(self) -> "PcmReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leaves the file open: it is its opener's."""
-
     def seek(self, frame: int) -> None:
         """Goes to a frame."""
         self._position = frame
@@ -96,8 +78,8 @@ class PcmReader:
         """The next frames, float32 `[frames, channels]`, full scale ±1; fewer at the end of the file."""
         layout = self._layout
         wanted = max(0, min(num_frames, self.frames - self._position))
-        self._handle.seek(layout.first_byte + self._position * layout.frame_bytes)
-        data = _read(self._handle, wanted * layout.frame_bytes)
+        place = layout.first_byte + self._position * layout.frame_bytes
+        data = bytes_at(self._handle, place, wanted * layout.frame_bytes)
         whole = len(data) // layout.frame_bytes
         self._position += whole
         values = to_float(data[: whole * layout.frame_bytes], layout.kind, layout.sample_bytes, layout.order)

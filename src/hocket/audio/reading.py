@@ -1,4 +1,4 @@
-"""From a file to samples, whole or in excerpts."""
+"""From a file to samples: whole, in excerpts, or span by span."""
 
 import math
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from hocket.audio.decoding import Decoder, check_size, opened, read_block
-from hocket.audio.resampling import MARGIN_SAMPLES, check_rate, fit, resample, resampled_length
-from hocket.audio.sniffing import MISSING_TOLERANCE, cut_off
-from hocket.audio.sound import Audio, Undecodable, peak
+from hocket.audio.resampling import check_rate, fit, resample, resampled_length, source_span
+from hocket.audio.sound import MISSING_TOLERANCE, Audio, Undecodable, cut_off, peak
+from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.errors import AudioError
 from hocket.hearing import fold
 
@@ -116,20 +116,15 @@ def _check_times(start_seconds: float, duration_seconds: float | None) -> None:
 
 
 def _plan(num_frames: int, *, from_hz: int, to_hz: int, start: int, wanted: int | None) -> _Span:
-    """The frames that `wanted` samples (None: all the rest) from `start` on need, with the resampler's reach.
-
-    Decoding begins where a frame and a sample of the new rate fall together, so that an excerpt lies on the
-    same grid as the whole recording.
-    """
+    """The frames that `wanted` samples (None: all the rest) from `start` on need."""
     num_samples = resampled_length(num_frames, from_hz=from_hz, to_hz=to_hz) - start
     num_samples = num_samples if wanted is None else min(num_samples, wanted)
     if from_hz == to_hz:
         return _Span(start, num_samples, 0, num_samples)
-    margin = MARGIN_SAMPLES * math.ceil(max(1.0, from_hz / to_hz))
-    period = from_hz // math.gcd(from_hz, to_hz)
-    first = max(0, (start * from_hz // to_hz - margin) // period * period)
-    end = min(num_frames, math.ceil((start + num_samples) * from_hz / to_hz) + margin)
-    return _Span(first, end - first, start - first * to_hz // from_hz, num_samples)
+    first, end, place = source_span(
+        start, start + num_samples, from_hz=from_hz, to_hz=to_hz, num_source=num_frames
+    )
+    return _Span(first, end - first, start - place, num_samples)
 
 
 def _decode(sound: Decoder, path: Path, span: _Span, *, container: str) -> np.ndarray:
@@ -185,3 +180,57 @@ def _nothing_there(path: Path, start_seconds: float, end_seconds: float) -> Audi
         f"{path} holds no sound from {start_seconds:g} s on (it ends at {end_seconds:.3g} s): "
         "start earlier or give a longer recording."
     )
+
+
+def decode(path: str | Path, workspace: Workspace) -> Stored:
+    """Reads a whole recording into a workspace, at its own rate and in all its channels; the samples are `load`'s.
+
+    Raises:
+        AudioError: what `load` raises for, or there is no room for it.
+    """
+    path, num_frames = Path(path), 0
+    with opened(path) as (sound, container):
+        stored = workspace.new(sound.channels, sound.frames, sound.samplerate)
+        for block in read_blocks(sound, path, container):
+            stored.write(num_frames, block)
+            num_frames += block.shape[1]
+    stored.cut(num_frames)
+    if num_frames == 0:
+        raise AudioError(f"{path} holds no sound (0 samples): give a recording.")
+    return stored
+
+
+class FromFile(Recording):
+    """A recording that stays in its file: at `sample_rate`, each span decoded as `load` gives it.
+
+    All of the file is decoded once to begin with, of which nothing is kept but `peak`, the largest magnitude.
+
+    Raises:
+        AudioError: what `load` raises for.
+    """
+
+    def __init__(self, path: str | Path, *, sample_rate: int) -> None:
+        self._path, self.sample_rate = Path(path), sample_rate
+        num_frames, self.peak = 0, 0.0
+        with opened(self._path) as (sound, container):
+            own_rate, self.num_channels = sound.samplerate, sound.channels
+            for block in read_blocks(sound, self._path, container):
+                num_frames += block.shape[1]
+                self.peak = max(self.peak, peak(block))
+        if num_frames == 0:
+            raise AudioError(f"{self._path} holds no sound (0 samples): give a recording.")
+        self.num_samples = resampled_length(num_frames, from_hz=own_rate, to_hz=sample_rate)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        length = min(stop, self.num_samples) - start
+        if length <= 0:
+            return np.zeros((self.num_channels, 0), dtype=np.float32)
+        excerpt = load(
+            self._path,
+            sample_rate=self.sample_rate,
+            start_seconds=start / self.sample_rate,
+            duration_seconds=length / self.sample_rate,
+        )
+        # A sample or two may lie beyond the last frame.
+        return fit(excerpt.samples, length)

@@ -1,5 +1,7 @@
 """Sample rate conversion, with an exact rule for the length."""
 
+import math
+
 import numpy as np
 import soxr
 
@@ -39,6 +41,18 @@ def resample(samples: np.ndarray, *, from_hz: int, to_hz: int) -> np.ndarray:
         channel = soxr.resample(np.ascontiguousarray(source), from_hz, to_hz, quality=_QUALITY)[:length]
         row[: len(channel)] = channel
     return converted
+
+
+def source_span(start: int, stop: int, *, from_hz: int, to_hz: int, num_source: int) -> tuple[int, int, int]:
+    """Which of `num_source` samples the samples `start` to `stop` of the other rate need, and where the first falls.
+
+    It begins where samples of both rates fall together, so that an excerpt lies on the whole recording's grid.
+    """
+    margin = MARGIN_SAMPLES * math.ceil(max(1.0, from_hz / to_hz))
+    period = from_hz // math.gcd(from_hz, to_hz)
+    first = max(0, (start * from_hz // to_hz - margin) // period * period)
+    last = min(num_source, math.ceil(stop * from_hz / to_hz) + margin)
+    return first, last, first * to_hz // from_hz
 
 
 def resampled_length(num_samples: int, *, from_hz: int, to_hz: int) -> int:

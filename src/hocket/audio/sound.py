@@ -13,6 +13,10 @@ MAX_SAMPLES = 2 * 3600 * 48_000 * 2
 """The most samples, over all channels, that are read or written at once: two hours of stereo at 48 kHz."""
 
 
+MISSING_TOLERANCE = 0.01
+"""A recording may lack this share of what its header states; one that lacks more is refused as cut off."""
+
+
 class Undecodable(Exception):  # noqa: N818
     """A decoder gave up, whichever it was; `opened` makes a sentence of it."""
 
@@ -95,3 +99,17 @@ def require_enough(
             f"{path} is silent (peak {peak_db:.0f} dBFS): "
             f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
         )
+
+
+def cut_off(path: Path, *, share: float | None = None) -> AudioError:
+    """The error for a recording of which only `share` (0 to 1, where it is known) is there or can be decoded."""
+    found = "its end is missing" if share is None else f"only {100 * share:.0f} % of it can be read"
+    return AudioError(f"{path} is damaged or cut off ({found}): get a whole copy of it.")
+
+
+def unread_coding(path: Path, container: str, coding: str) -> AudioError:
+    """The error for a coding that nothing here reads."""
+    readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
+    return AudioError(
+        f"{path} is {container} with {coding} coding, which is not read: convert it to {readable}."
+    )

@@ -15,8 +15,9 @@ Piece = bytes | tuple[int, int]
 _BLOCK_BYTES = 2**16
 
 
-def read_up_to(handle: BinaryIO, num_bytes: int) -> bytes:
-    """Reads `num_bytes`, or what there is: an unbuffered read may stop early."""
+def bytes_at(handle: BinaryIO, place: int, num_bytes: int) -> bytes:
+    """Reads `num_bytes` at a place of the file, or what there is: an unbuffered read may stop early."""
+    handle.seek(place)
     data = handle.read(num_bytes)
     while len(data) < num_bytes and (more := handle.read(num_bytes - len(data))):
         data += more
@@ -76,8 +77,7 @@ class Spliced(io.RawIOBase):
         if isinstance(piece, bytes):
             return piece[within:]
         first, stop = piece
-        self._handle.seek(first + within)
-        return read_up_to(self._handle, min(_BLOCK_BYTES, stop - first - within))
+        return bytes_at(self._handle, first + within, min(_BLOCK_BYTES, stop - first - within))
 
 
 def _length(piece: Piece) -> int:
@@ -95,7 +95,6 @@ class Window:
         """The bytes from `place` on, fewer at the end of the file."""
         first = place - self._start
         if first < 0 or first + num_bytes > len(self._data):
-            self._handle.seek(place)
-            self._data = read_up_to(self._handle, max(num_bytes, _BLOCK_BYTES))
+            self._data = bytes_at(self._handle, place, max(num_bytes, _BLOCK_BYTES))
             self._start, first = place, 0
         return self._data[first : first + num_bytes]

@@ -80,7 +80,7 @@ class Stored(Recording):
         self.num_samples = min(num_samples, self.num_samples)
 
 
-class Held(Stored):
+class InMemory(Stored):
     """A recording in memory."""
 
     def __init__(self, samples: np.ndarray, sample_rate: int) -> None:
@@ -96,7 +96,7 @@ class Held(Stored):
         self._samples[:, start : start + block.shape[1]] = block
 
 
-class Filed(Stored):
+class OnDisk(Stored):
     """A recording in a file of raw samples, one frame after the other."""
 
     def __init__(self, handle: BinaryIO, folder: Path, *, shape: tuple[int, int], sample_rate: int) -> None:
@@ -118,7 +118,7 @@ class Filed(Stored):
 
 def recording(sound: Audio | Recording) -> Recording:
     """The same sound to be read span by span."""
-    return Held(sound.samples, sound.sample_rate) if isinstance(sound, Audio) else sound
+    return InMemory(sound.samples, sound.sample_rate) if isinstance(sound, Audio) else sound
 
 
 class Workspace:
@@ -149,15 +149,15 @@ class Workspace:
     def new(self, num_channels: int, num_samples: int, sample_rate: int) -> Stored:
         """A silent recording to be written to."""
         if self.holds(num_channels * num_samples):
-            return Held(np.zeros((num_channels, num_samples), dtype=np.float32), sample_rate)
+            return InMemory(np.zeros((num_channels, num_samples), dtype=np.float32), sample_rate)
         assert self.folder is not None
-        return Filed(self.file(), self.folder, shape=(num_channels, num_samples), sample_rate=sample_rate)
+        return OnDisk(self.file(), self.folder, shape=(num_channels, num_samples), sample_rate=sample_rate)
 
     def keep(self, source: Recording) -> Stored:
         """A copy, for what is costly to make anew each time it is read."""
         copy = self.new(source.num_channels, source.num_samples, source.sample_rate)
         # At once where it is short: what is resampled is then what resampling the whole gives, to the bit.
-        whole = [(0, source.num_samples)] if isinstance(copy, Held) else source.spans()
+        whole = [(0, source.num_samples)] if isinstance(copy, InMemory) else source.spans()
         for start, stop in whole:
             copy.write(start, source.read(start, stop))
         return copy

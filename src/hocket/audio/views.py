@@ -1,11 +1,10 @@
 """Recordings made of others as they are read: cut, looped, turned up, in other channels, at another rate."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from hocket.audio.resampling import MARGIN_SAMPLES, resample, resampled_length
+from hocket.audio.resampling import resample, resampled_length, source_span
 from hocket.audio.streams import BLOCK_SECONDS, Recording
 from hocket.hearing import LowBand, cancels, low_band
 
@@ -40,7 +39,7 @@ def together(
         return [source if source.num_channels == 1 else Mean(source) for source in sources]
     num_channels = max(source.num_channels for source in sources)
     return [
-        source if source.num_channels == num_channels else Spread(source, num_channels) for source in sources
+        source if source.num_channels == num_channels else Upmixed(source, num_channels) for source in sources
     ]
 
 
@@ -83,7 +82,7 @@ class Mean(Recording):
         return np.asarray(self._source.read(start, stop).mean(axis=0, keepdims=True))
 
 
-class Spread(Recording):
+class Upmixed(Recording):
     """A recording in more channels: its own again and again, so that mono is the same in all of them."""
 
     def __init__(self, source: Recording, num_channels: int) -> None:
@@ -108,12 +107,9 @@ class Resampled(Recording):
         from_hz, to_hz, source = self._source.sample_rate, self.sample_rate, self._source
         if from_hz == to_hz:
             return source.read(start, stop)
-        margin = MARGIN_SAMPLES * math.ceil(max(1.0, from_hz / to_hz))
-        # From where a sample of either rate falls together, so that a span lies on the whole recording's grid.
-        period = from_hz // math.gcd(from_hz, to_hz)
-        first = max(0, (start * from_hz // to_hz - margin) // period * period)
-        last = min(source.num_samples, math.ceil(stop * from_hz / to_hz) + margin)
-        skipped = first * to_hz // from_hz
+        first, last, skipped = source_span(
+            start, stop, from_hz=from_hz, to_hz=to_hz, num_source=source.num_samples
+        )
         samples = resample(source.read(first, last), from_hz=from_hz, to_hz=to_hz)
         wanted = samples[:, start - skipped : stop - skipped]
         missing = stop - start - wanted.shape[1]

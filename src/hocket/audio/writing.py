@@ -1,5 +1,6 @@
-"""From samples, in memory or read part by part, to a file, whole or not at all."""
+"""From samples to files, whole or not at all, and to bytes that browsers play."""
 
+import io
 import math
 import os
 import stat
@@ -10,6 +11,7 @@ import numpy as np
 import soundfile
 
 from hocket import files
+from hocket.audio.resampling import resample
 from hocket.audio.sound import MAX_SAMPLES, Audio, peak
 from hocket.audio.streams import Recording, recording
 from hocket.errors import AudioError
@@ -18,6 +20,7 @@ Encoding = Literal["pcm16", "pcm24", "float32"]
 
 _CONTAINERS = {".wav": "WAV", ".flac": "FLAC"}
 _CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
+_MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _BLOCK_FRAMES = 65_536
 # libsndfile hands over 8 kB at a time: a third of the time went into writing each by itself.
 _KEPT_BYTES = 2**18
@@ -185,3 +188,28 @@ def _remove_time_stamp(handle: BinaryIO) -> None:
     if chunk >= 0:
         handle.seek(chunk + 12)
         handle.write(bytes(4))
+
+
+def encode_mp3(audio: Audio, *, quality: float = 0.3) -> bytes:
+    """An MP3 for browsers, of one or two channels; `quality` is from 0 (smallest) to 1.
+
+    What is louder than full scale is turned down. A rate that MP3 does not have becomes the next higher one, or 48 kHz.
+    """
+    rate = next((rate for rate in _MP3_RATES_HZ if rate >= audio.sample_rate), _MP3_RATES_HZ[-1])
+    samples = resample(audio.samples, from_hz=audio.sample_rate, to_hz=rate)
+    if samples.shape[0] > 2:
+        samples = samples.mean(axis=0, keepdims=True)
+    highest = float(np.abs(samples).max(initial=0.0))
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(
+        buffer,
+        "w",
+        samplerate=rate,
+        channels=samples.shape[0],
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        compression_level=1.0 - quality,
+        bitrate_mode="VARIABLE",
+    ) as encoded:
+        encoded.write((samples / max(highest, 1.0)).T.astype(np.float32))
+    return buffer.getvalue()

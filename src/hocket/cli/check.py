@@ -66,15 +66,15 @@ def _parser() -> VerbParser:
 def _read(path: Path) -> "Audio | Recording":
     """The whole of a short recording, while a long one stays in its file."""
     from hocket import audio
+    from hocket.audio.reading import FromFile
     from hocket.audio.sound import require_enough
-    from hocket.audio.streamed_files import Encoded
     from hocket.diagnostics.listening import MINIMUM_SECONDS, MOST_MINUTES, PART_SECONDS, RATE_HZ
 
     if audio.info(path).duration_seconds <= PART_SECONDS * MOST_MINUTES:
         recording = audio.load(path)
         audio.require_sound(recording, path, minimum_seconds=MINIMUM_SECONDS)
         return recording
-    encoded = Encoded(path, sample_rate=RATE_HZ)
+    encoded = FromFile(path, sample_rate=RATE_HZ)
     require_enough(
         path,
         duration_seconds=encoded.duration_seconds,

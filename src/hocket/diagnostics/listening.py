@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from hocket.audio import Audio
-from hocket.audio.streams import Held, Recording, recording
+from hocket.audio.streams import InMemory, Recording, recording
 from hocket.audio.views import Resampled, together
 from hocket.diagnostics.copying import Figures, diagnose
 from hocket.diagnostics.delays import clear_lags, read_delayed
@@ -243,7 +243,7 @@ def _comparable(sounds: Sequence[Audio | Recording], most_minutes: int | None) -
     )
     resampled = (Resampled(voice, RATE_HZ) for voice in voices)
     return tuple(
-        Held(voice.samples, RATE_HZ) if isinstance(sound, Audio) else voice
+        InMemory(voice.samples, RATE_HZ) if isinstance(sound, Audio) else voice
         for sound, voice in zip(sounds, resampled, strict=True)
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hocket.audio.streams import Held, Workspace
+from hocket.audio.streams import InMemory, Workspace
 from hocket.errors import AudioError
 from hocket.fusing.ladder import Aligned, decide, mix
 from hocket.fusing.masks import CHUNK_SECONDS, Model
@@ -31,7 +31,7 @@ def fuse_arrays(
     input, target = _equal_batches(input_audio, target_audio, sample_rate=sample_rate)
     fused = []
     for example in zip(match_rms(input), match_rms(target), strict=True):
-        first, second = (Held(samples.numpy(), sample_rate) for samples in example)
+        first, second = (InMemory(samples.numpy(), sample_rate) for samples in example)
         aligned, options, workspace = Aligned.of(Sources(first, second, NAMES)), FuseOptions(), Workspace()
         masks = decide(model, aligned, options, workspace, chunk_seconds=chunk_seconds or CHUNK_SECONDS)
         fused.append(torch.from_numpy(mix(model, aligned, masks, options, workspace).samples))

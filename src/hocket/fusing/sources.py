@@ -9,11 +9,11 @@ import numpy as np
 
 from hocket import audio
 from hocket.audio import MAX_SAMPLES, AudioInfo
+from hocket.audio.reading import decode
 from hocket.audio.resampling import resampled_length
 from hocket.audio.sound import peak, require_enough
-from hocket.audio.streamed_files import decode
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
-from hocket.audio.views import Resampled, Spread, Watched, audible, folded
+from hocket.audio.views import Resampled, Upmixed, Watched, audible, folded
 from hocket.codec import SpectralCodec
 from hocket.errors import AudioError
 from hocket.fusing.alignment import MOST_RATIO
@@ -109,7 +109,7 @@ def open_sources(
     wanted = options.num_channels or opened[0].num_channels
     # Watched again, as a resampled source is a copy that nobody watches.
     input, target = (
-        Watched(source if source.num_channels == wanted else Spread(folded(source), wanted), on_read)
+        Watched(source if source.num_channels == wanted else Upmixed(folded(source), wanted), on_read)
         for source in opened
     )
     return Sources(input, target, (str(paths[0]), str(paths[1])))

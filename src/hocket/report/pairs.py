@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hocket.audio import Audio
-from hocket.audio.players import mp3
+from hocket.audio.writing import encode_mp3
 from hocket.diagnostics import Figures
 from hocket.diagnostics.wording import Gauge, gauges_of, sentences, worded
 from hocket.report.examples import Pair, StepOfPair, masks_of, sound_of
@@ -137,7 +137,7 @@ def _sounds(
     gain = 1.0 / max(1.0, *(float(np.abs(waveform).max()) for waveform in waveforms))
 
     def encoded(waveform: np.ndarray) -> str:
-        return data_uri("audio/mpeg", mp3(Audio((gain * waveform[None]).astype(np.float32), rate)))
+        return data_uri("audio/mpeg", encode_mp3(Audio((gain * waveform[None]).astype(np.float32), rate)))
 
     return [
         Sound("input", f"input: {pair.input_name}", None, encoded(voices["input"])),

@@ -39,8 +39,6 @@ SWEEP_SECONDS = 60.0
 # The model is loaded when a page has what it asked for, or when nobody came: loading makes answers slow for a second.
 QUIET_SECONDS, LONELY_SECONDS = 1.0, 4.0
 
-Handler = Callable[[Request], Awaitable[Response]]
-
 
 def create_app(settings: Settings) -> Starlette:
     """The studio as an ASGI application; what it needs is made when its lifespan begins and gone when it ends.

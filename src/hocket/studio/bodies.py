@@ -12,6 +12,7 @@ import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from hocket import files
 from hocket.studio.store import Draft
 
 MAX_JSON_BYTES = 64 * 1024
@@ -42,7 +43,7 @@ async def receive_file(request: Request, draft: Draft, *, max_bytes: float, idle
             if num_bytes > max_bytes:
                 raise _too_large(max_bytes)
             draft.claim(len(block))
-            await anyio.to_thread.run_sync(_write, handle, block)
+            await anyio.to_thread.run_sync(files.write_all, handle, block)
     if num_bytes == 0:
         raise HTTPException(422, "The file is empty (0 bytes): choose a recording.")
     return path
@@ -101,12 +102,6 @@ async def _blocks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]
             pending.clear()
     if pending:
         yield bytes(pending)
-
-
-def _write(handle: Any, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[handle.write(view) :]
 
 
 def _too_large(max_bytes: float) -> HTTPException:

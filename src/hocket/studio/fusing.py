@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hocket import audio, files
-from hocket.audio.streamed_files import decode
+from hocket.audio.reading import decode
 from hocket.audio.streams import Workspace
 from hocket.audio.views import Cut, Watched, folded
 from hocket.errors import AudioError, HocketError
-from hocket.studio.intake import in_users_words
+from hocket.studio.intake import EXACT, Played, in_users_words, measure
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
 from hocket.studio.requests import ROLES
 from hocket.studio.settings import Settings
-from hocket.studio.sound import EXACT, Played, measure
 from hocket.studio.store import Draft, Kept
 from hocket.studio.words import figures_told
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hocket.studio.faults import explain, is_exhausted
+from hocket.studio.answers import explain, is_exhausted
 from hocket.studio.settings import Settings
 
 # The one style sheet that wavesurfer puts beside its waveforms.

@@ -10,19 +10,25 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hocket import audio
+from hocket.audio.reading import decode
 from hocket.audio.sound import require_enough
-from hocket.audio.streamed_files import decode
-from hocket.audio.streams import SAMPLE_BYTES, Workspace
+from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
+from hocket.audio.views import folded
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import AudioError
 from hocket.hearing import MINIMUM_SECONDS
-from hocket.studio.sound import EXACT, PLAYED, Played, measure
 
 LIMIT_SECONDS = 120.0
 WATCH_SECONDS = 0.1
 # For each sample 4 bytes as it is, 4 more while it is worked on, and 2 for players.
 BYTES_A_SAMPLE = 2 * SAMPLE_BYTES + 2
+
+NUM_PEAKS = 1200
+PLAYED, EXACT = "played.wav", "exact.wav"
+"""16 bits for players, and the samples as they are (float32)."""
 
 
 def take_in(upload: Path, folder: Path, *, name: str, max_seconds: float, max_bytes: int) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def in_users_words(sentence: str, names: dict[Path, str]) -> str:
 
 def _require_recording(upload: Path) -> None:
     """Looks at the first bytes, which costs nothing, before a process is started for it."""
-    from hocket.audio.sniffing import identify
+    from hocket.audio.formats import identify
 
     if upload.stat().st_size == 0:
         raise AudioError(f"{upload} is empty (0 bytes): give a recording.")
@@ -123,3 +129,34 @@ def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> di
             "rms_db": round(20 * math.log10(max(rms, 1e-9)), 1),
             "peaks": peaks,
         }
+
+
+class Played(Recording):
+    """A recording for players: never beyond full scale, more than two channels folded to one."""
+
+    def __init__(self, source: Recording, *, highest: float) -> None:
+        self._source = source if source.num_channels <= 2 else folded(source)
+        self._gain = np.float32(1.0 / max(highest, 1.0))
+        self.sample_rate, self.num_samples = source.sample_rate, source.num_samples
+        self.num_channels = self._source.num_channels
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        return self._source.read(start, stop) * self._gain
+
+
+def measure(source: Recording) -> tuple[list[float], float, float]:
+    """What is drawn of a recording, at most 1200 magnitudes in [0, 1]; its root mean square; its peak."""
+    count = min(NUM_PEAKS, source.num_samples)
+    edges = np.linspace(0, source.num_samples, count + 1).astype(int)
+    peaks, energy = np.zeros(count), 0.0
+    for start, stop in source.spans():
+        block = source.read(start, stop)
+        energy += float(np.square(block, dtype=np.float64).sum())
+        magnitude = np.abs(block).max(axis=0)
+        first, last = np.searchsorted(edges, start, "right") - 1, np.searchsorted(edges[:-1], stop)
+        places = np.maximum(edges[first:last] - start, 0)
+        peaks[first:last] = np.maximum(peaks[first:last], np.maximum.reduceat(magnitude, places))
+    highest = float(peaks.max())
+    rms = float(np.sqrt(energy / (source.num_samples * source.num_channels)))
+    return np.round(peaks / max(highest, 1.0), 4).tolist(), rms, highest

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hocket.errors import HocketError
-from hocket.studio.faults import explain
+from hocket.studio.answers import explain
 from hocket.studio.requests import FuseRequest
 from hocket.studio.store import Draft, FullError, Kept
 

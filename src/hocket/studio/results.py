@@ -17,9 +17,9 @@ from hocket.errors import AudioError
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, VOICES, played_name
+from hocket.studio.intake import EXACT
 from hocket.studio.jobs import Job
 from hocket.studio.requests import ROLES, parse_request
-from hocket.studio.sound import EXACT
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
@@ -150,7 +150,7 @@ def _encoded(store: Store, kept: Kept, format: str) -> Path:
         OSError: the result was taken away meanwhile.
     """
     from hocket import audio
-    from hocket.audio.streamed_files import decode
+    from hocket.audio.reading import decode
     from hocket.audio.streams import Workspace
 
     path = kept.folder / f"output.{format}"

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hocket import files
 from hocket.errors import ConfigError
-from hocket.studio.faults import is_exhausted, say_exhausted
+from hocket.studio.answers import is_exhausted, say_exhausted
 from hocket.studio.guard import MAX_HEADER_BYTES
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio

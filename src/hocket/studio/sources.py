@@ -18,9 +18,9 @@ from hocket.errors import AudioError, HocketError
 from hocket.hearing import MINIMUM_SECONDS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
+from hocket.studio.intake import PLAYED
 from hocket.studio.requests import page_options, printable
 from hocket.studio.settings import Settings
-from hocket.studio.sound import PLAYED
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, GoneError
 

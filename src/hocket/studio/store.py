@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from hocket.audio.streams import SPARE_BYTES
+
 Kind = Literal["source", "result"]
 GONE = {
     "source": "This recording is not here, or no longer: choose the file again.",
@@ -18,7 +20,6 @@ GONE = {
 FULL = "The studio holds as much as it may: remove results or recordings, or wait."
 # What was used so lately is not thrown out for something new.
 FRESH_SECONDS = 300.0
-SPARE_BYTES = 64 * 2**20
 
 
 class GoneError(Exception):
