@@ -1,7 +1,6 @@
 """`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hocket.cli.flags import hyphenated
 from hocket.cli.wording import duration
+from hocket.data.workers import num_cores
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(argv: list[str]) -> int:
     from hocket.data.prepare import prepare
 
     start = time.perf_counter()
-    with _Progress() as progress:
+    with Progress() as progress:
         prepared = prepare(
             arguments.folders,
             arguments.output,
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=_num_cores(),
+        default=num_cores(),
         metavar="N",
         help="processes that decode (one for each core)",
     )
@@ -88,21 +88,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _num_cores() -> int:
-    """The cores that this process may use, which on a cluster are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _Progress:
-    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
+class Progress:
+    """A bar with rate and time left where someone watches, a line now and then elsewhere."""
 
     EVERY_SECONDS = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, *, stderr: bool = True) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=stderr, highlight=False, soft_wrap=True)
         self._bar = Progress(
             TextColumn("looking at recordings"),
             BarColumn(),
@@ -113,7 +108,7 @@ class _Progress:
         )
         self._start = self._said = time.monotonic()
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,6 +116,7 @@ class _Progress:
             self._bar.stop()
 
     def advance(self, done: int, total: int, path: str) -> None:
+        """Shows how many of the files are done; `path` is the last one."""
         now = time.monotonic()
         rate = done / max(now - self._start, 1e-3)
         if self._console.is_terminal:
@@ -148,6 +144,12 @@ def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator
         kinds = ", ".join(f"{number} {ending}" for ending, number in prepared.other_files.most_common())
         yield f"other files, not looked at: {prepared.other_files.total()} ({kinds})"
     yield from (f"note: {note}" for note in prepared.notes)
+    if manifest.settings.validation_fraction > 0 and not manifest.used("validation"):
+        num_songs = len({recording.group for recording in manifest.used()})
+        yield (
+            f"note: {num_songs} songs are too few to hold some out, or all have been trained on: validation will use "
+            "other excerpts of the same songs (--resplit divides them anew)"
+        )
     yield (
         f"{len(recordings)} recordings in {wall_seconds:.1f} s: looked at {prepared.num_looked_at}, "
         f"{prepared.num_kept} known from before"

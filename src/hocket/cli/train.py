@@ -65,10 +65,11 @@ def _report(run: Path) -> None:
 def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
     """How it ended, and whether this is the process that speaks."""
     from hocket.cli.console import Console
-    from hocket.data.library import open_library
+    from hocket.cli.prepare import Progress
     from hocket.training import runtime
     from hocket.training.events import SilentListener
-    from hocket.training.folder import RunLock, claim
+    from hocket.training.folder import RunLock
+    from hocket.training.opening import open_music
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
@@ -76,18 +77,16 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     try:
         speaks = started.processes.is_first
         console = Console()
-        data = config.data
-        library = open_library(
-            Path(data.music),
-            excerpt_seconds=data.excerpt_seconds * (1 + data.max_speed_change),
-            validation_fraction=data.validation_fraction,
-            seed=config.training.seed,
-            progress=console.on_scan if speaks else None,
-            measure_roles=data.pairing == "suitable",
-        )
         _spare_config(options, config)
-        # Only now: a wrong music folder must not cost an older run its checkpoint.
-        started.processes.alone(lambda: claim(options.run, fresh=options.fresh, lock=lock))
+        with Progress(stderr=False) as progress:
+            library = open_music(
+                config,
+                options.run,
+                started.processes,
+                fresh=options.fresh,
+                lock=lock,
+                progress=progress.advance,
+            )
         trainer = Trainer(config, library, options.run, console if speaks else SilentListener(), started)
         notes = trainer.resume()
         # From here on a signal saves, and only then is it told that the run is there.

@@ -22,6 +22,7 @@ from torch import Tensor
 import hocket
 from hocket import files, outputs
 from hocket.data.library import Library
+from hocket.data.prepare import holds_only_own
 from hocket.errors import CheckpointError, HocketError
 from hocket.model.weights import (
     BEFORE,
@@ -41,6 +42,8 @@ from hocket.training.tracker import LOG, TENSORBOARD
 
 BEST = "best.safetensors"
 CONFIG = "config.toml"
+DATA = "data"
+"""Music that was prepared on the way into the run."""
 LOCK = ".lock"
 MOST_CONFIG_BYTES = 2**20
 REPORT = "report.html"
@@ -58,6 +61,7 @@ class RunFolder:
         self.path, self.config, self.library, self.runtime = path, config, library, runtime
         self.facts: dict[str, Any] = {
             "library": library.fingerprint,
+            "manifest": library.manifest,
             "validation_songs": [str(song.path.resolve()) for song in library.validation],
             "validation_pairs": [
                 [str(song.path.resolve()) for song in pair] for pair in library.validation_pairs
@@ -211,7 +215,7 @@ class RunFolder:
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "
                 "give the same settings, another --run, or --fresh to start over."
             )
-        if facts.library != self.library.fingerprint:
+        if facts.library not in (self.library.fingerprint, self.library.continues):
             left_out = self.library.left_out
             reason = f" (left out now: {left_out[0].rstrip('.')})" if left_out else ""
             raise CheckpointError(
@@ -332,20 +336,33 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
     outputs.require_short(path)
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
-    # A run that was killed in its first moment leaves nothing but names with a dot.
-    strangers = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
+    # A run that was killed in its first moment leaves nothing but names with a dot, and what was prepared by then.
+    strangers = path.is_dir() and any(
+        not item.name.startswith(".") and not (item.name == DATA and holds_only_own(item))
+        for item in path.iterdir()
+    )
     if strangers and not _is_configuration(path / CONFIG):
         raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
         outputs.probe(path)
         lock.acquire(path)
-        if fresh:
-            for name in (BEST, LOG, REPORT):
-                (path / name).unlink(missing_ok=True)
-            for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
-                if folder.exists():
-                    shutil.rmtree(folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written to ({error.strerror}): give another --run."
+        ) from error
+    if fresh:
+        clear(path)
+
+
+def clear(path: Path) -> None:
+    """Removes what an older run left in its folder, but for the music that was prepared."""
+    try:
+        for name in (BEST, LOG, REPORT):
+            (path / name).unlink(missing_ok=True)
+        for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
+            if folder.exists():
+                shutil.rmtree(folder)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written to ({error.strerror}): give another --run."
