@@ -46,23 +46,29 @@ def poisoned(feed, examples: set[int]):
 
 def main() -> int:
     wishes = json.loads(sys.argv[1])
-    from hocket.data.library import open_library
     from hocket.errors import HocketError
     from hocket.training import runtime
     from hocket.training.config import build
     from hocket.training.feeding import Feeder
+    from hocket.training.folder import RunLock
+    from hocket.training.opening import open_music
     from hocket.training.trainer import Trainer
 
     Feeder.batches = poisoned(Feeder.batches, set(wishes.get("poison", ())))
-    config = build(wishes["fields"])
+    config = build({"validation_fraction": 0.2, **wishes["fields"], "music": wishes["music"]})
     started = runtime.start(config.training)
     own = {name: value for name, value in wishes.items() if name not in ("stop_after", "die_after")}
     if started.processes.rank == wishes.get("rank", 0):
         own = wishes
     listener = Listener(own)
-    library = open_library(Path(wishes["music"]), excerpt_seconds=1.1, validation_fraction=0.2, seed=0)
+    run = Path(wishes["run"])
+
+    def on_scan(done: int, total: int, path: str) -> None:
+        print("scanned", Path(path).name, flush=True)
+
     try:
-        trainer = Trainer(config, library, Path(wishes["run"]), listener, started)
+        library = open_music(config, run, started.processes, fresh=False, lock=RunLock(), progress=on_scan)
+        trainer = Trainer(config, library, run, listener, started)
         listener.trainer = trainer
         for note in trainer.resume() or ():
             print("note:", note, flush=True)

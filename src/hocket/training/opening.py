@@ -134,16 +134,15 @@ def _validated(run: Path, source: Path, begun: dict[str, Any], found: Found) -> 
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{run} lacks part of the training state ({error}): use --fresh.") from error
     there = {place.path.resolve() for place in found.recordings}
-    missing = [song for song in songs if song not in there]
     if before != source:
         # The music may have moved as a whole.
         old, new = (before.parent, source.parent) if source.is_file() else (before, source)
-        missing = [song for song in songs if not song.is_relative_to(old)]
-        songs = [(new / song.relative_to(old)).resolve() for song in songs if song not in missing]
-        missing += [song for song in songs if song not in there]
-    if missing:
+        songs = [
+            (new / song.relative_to(old)).resolve() if song.is_relative_to(old) else before for song in songs
+        ]
+    if missing := [song for song in songs if song not in there]:
         raise CheckpointError(
-            f"{run} was trained on other music than this ({missing[0]} is not there): give the same music, another "
-            "--run, or --fresh to start over."
+            f"{run} was trained on other music than this ({missing[0]} is not part of it): give the same music, "
+            "another --run, or --fresh to start over."
         )
     return set(songs)
