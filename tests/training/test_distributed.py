@@ -83,7 +83,10 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path, corpus, small) -> None:
     fields = small | FULL
     assert_well(launch(1, corpus, tmp_path / "one", fields))
-    assert_well(launch(2, corpus, tmp_path / "two", fields))
+    shared = launch(2, corpus, tmp_path / "two", fields)
+    assert_well(shared)
+    # One prepares the music, once.
+    assert [process.stdout.count("scanned ") for process in shared] == [8, 0]
     for kind in ("train", "validation"):
         one, two = log(tmp_path / "one", kind), log(tmp_path / "two", kind)
         assert len(one) == len(two) > 0
@@ -101,7 +104,9 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
     stopped = launch(2, corpus, tmp_path / "parts", fields, stop_after=4, rank=1)
     assert_well(stopped)
     assert [process.stdout.splitlines()[-1] for process in stopped] == ["ended 4 SIGUSR1"] * 2
-    assert_well(launch(2, corpus, tmp_path / "parts", fields))
+    again = launch(2, corpus, tmp_path / "parts", fields)
+    assert_well(again)
+    assert not any("scanned " in process.stdout for process in again)
     whole, parts = tensors(tmp_path / "two"), tensors(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     assert {"rng.0.torch", "rng.1.torch", "rng.1.python", "rng.1.numpy"} <= whole.keys()

@@ -74,22 +74,10 @@ def prepare(
     """Scans every recording below `folders` that is new or changed, and writes the folder `data`.
 
     That is `manifest.jsonl`, `report.csv` (the same as a table) and `looks.jsonl` (all that was measured, for the next
-    time). Settings that are None are those of before. `progress` receives (files done, files to scan, path).
-
-    Args:
-        folders: where the music is.
-        data: the folder to write.
-        validation_fraction: share of songs to validate on.
-        test_fraction: share of songs that training never sees.
-        seed: another seed, another division.
-        minimum_seconds: shortest recording that is used.
-        resplit: divides anew, whatever was so before.
-        jobs: processes that decode; with 0 it is this one, which a broken decoder may end.
-        progress: see above.
-        function: scans one recording in a child process.
-        found: the recordings, where a walk through `folders` has found them already.
-        validated: files that an older run validated on; see `assign_splits`.
-        require: raises DataError where the manifest will not do; by default it has to use one recording.
+    time). Settings that are None are those of before. `progress` receives (files done, files to scan, path). With 0
+    `jobs` the files are scanned in this process, which a broken decoder may end. `found` are the recordings where the
+    folders have been walked through already, and `validated` the files of a run's own split (see `assign_splits`).
+    `require` raises DataError where the manifest will not do; by default it has to use a recording.
 
     Raises:
         DataError: a folder cannot be read, `data` not be written, or no recording be used.

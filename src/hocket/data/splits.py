@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from hocket.data.fingerprints import group_by_music
@@ -96,28 +96,10 @@ def _fault(path: Path, result: ScanResult, settings: Settings) -> tuple[str, str
 
 
 def _recording(place: Place, result: ScanResult, reason: str, sentence: str) -> Recording:
-    measures = result.measures
+    facts = {**asdict(result), **asdict(result.measures)}
+    known = {member.name: facts[member.name] for member in fields(Recording) if member.name in facts}
     return Recording(
-        root=place.root,
-        name=place.name,
-        status="left out" if reason else "used",
-        split="",
-        group="",
-        reason=reason,
-        sentence=sentence,
-        content=result.content,
-        num_bytes=result.num_bytes,
-        mtime_ns=result.mtime_ns,
-        format=result.format,
-        sample_rate=result.sample_rate,
-        num_channels=result.num_channels,
-        duration_seconds=measures.duration_seconds,
-        rms_db=measures.rms_db,
-        peak_db=measures.peak_db,
-        tempo_bpm=measures.tempo_bpm,
-        tempo_confidence=measures.tempo_confidence,
-        percussiveness=measures.percussiveness,
-        tonality=measures.tonality,
+        place.root, place.name, "left out" if reason else "used", "", "", reason, sentence, **known
     )
 
 
