@@ -261,7 +261,7 @@ WRITES = {
 }
 WRITES_ITSELF = {
     "audio.streams": "nameless files that the system takes away again",
-    "data.looks": "a line is added as soon as it is known, and no link is followed",
+    "data.scan": "a line is added as soon as it is known, and no link is followed",
     "data.synthetic.corpus": "a rendered folder takes its name as a whole",
     "runs": "the lock of a run",
     "training.folder": "damaged checkpoints that get another name",

@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,8 @@ BEST = "best.safetensors"
 """The weights that validated best, to fuse with."""
 CHECKPOINTS = "checkpoints"
 """The folder of everything needed to continue."""
+DATA = "data"
+"""The folder of music that was prepared on the way into the run."""
 TENSORBOARD = "tensorboard"
 EXAMPLES = "examples"
 """The folder of the validation pairs that are kept, `pair-N` each."""
@@ -186,8 +188,12 @@ def _is_configuration(path: Path) -> bool:
     return {"data", "codec", "training"} <= groups.keys()
 
 
-def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
+def claim(
+    path: Path, *, fresh: bool, lock: RunLock, is_prepared: Callable[[Path], bool] = Path.is_dir
+) -> None:
     """Makes sure that a path can be a run's folder, and takes it; `fresh` removes what an older run left there.
+
+    `is_prepared` tells whether a folder holds prepared music and nothing else.
 
     Raises:
         CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
@@ -195,20 +201,37 @@ def claim(path: Path, *, fresh: bool, lock: RunLock) -> None:
     outputs.require_short(path)
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} is a file: give a folder for the run.")
-    # A run that was killed in its first moment leaves nothing but names with a dot.
-    strangers = path.is_dir() and any(not item.name.startswith(".") for item in path.iterdir())
+    # A run that was killed in its first moment leaves nothing but names with a dot, and what was prepared by then.
+    strangers = path.is_dir() and any(
+        not item.name.startswith(".") and not (item.name == DATA and is_prepared(item))
+        for item in path.iterdir()
+    )
     if strangers and not _is_configuration(path / CONFIG):
         raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
         outputs.probe(path)
         lock.acquire(path)
-        if fresh:
-            for name in (BEST, LOG, REPORT):
-                (path / name).unlink(missing_ok=True)
-            for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
-                if folder.exists():
-                    shutil.rmtree(folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written to ({error.strerror}): give another --run."
+        ) from error
+    if fresh:
+        clear(path)
+
+
+def clear(path: Path) -> None:
+    """Removes what an older run left in its folder, but for the music that was prepared.
+
+    Raises:
+        CheckpointError: it cannot be removed.
+    """
+    try:
+        for name in (BEST, LOG, REPORT):
+            (path / name).unlink(missing_ok=True)
+        for folder in (path / CHECKPOINTS, path / TENSORBOARD, path / EXAMPLES):
+            if folder.exists():
+                shutil.rmtree(folder)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written to ({error.strerror}): give another --run."

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hocket.data.scan import look_in_child
+from hocket.data.scan import scan_in_child
 
 
 def square(task: dict[str, Any]) -> Any:
@@ -36,7 +36,7 @@ def look_or_die(task: dict[str, Any]) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "vanishing" in name:
         Path(task["path"]).unlink()
-    return look_in_child(task)
+    return scan_in_child(task)
 
 
 def look_and_count(task: dict[str, Any]) -> dict[str, Any]:
@@ -44,4 +44,4 @@ def look_and_count(task: dict[str, Any]) -> dict[str, Any]:
     path = Path(task["path"])
     with (path.parents[1] / "looked_at.txt").open("a", encoding="utf-8") as handle:
         handle.write(path.name + "\n")
-    return look_in_child(task)
+    return scan_in_child(task)

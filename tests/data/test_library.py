@@ -1,6 +1,7 @@
 """A music folder or a list of pairs: what is used, what is left out and why, and who is held out."""
 
 import shutil
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from hocket.audio import Audio, save
 from hocket.data.library import Library, open_library
+from hocket.data.manifest import read_manifest
+from hocket.data.prepare import prepare, prepare_music
 from hocket.errors import DataError
 
 RATE_HZ = 8_000
@@ -43,15 +46,11 @@ def names(songs: object) -> list[str]:
     return [song.path.name for song in songs]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    ("number", "fraction", "held_out"), [(8, 0.25, 2), (8, 0.1, 2), (12, 0.5, 6), (6, 0.1, 2)]
-)
-def test_the_split_is_by_song_and_leaves_none_out(
-    tmp_path: Path, number: int, fraction: float, held_out: int
-) -> None:
+@pytest.mark.parametrize(("number", "fraction"), [(8, 0.25), (8, 0.1), (12, 0.5), (6, 0.1), (6, 0.5)])
+def test_the_split_is_by_song_and_leaves_none_out(tmp_path: Path, number: int, fraction: float) -> None:
     make_songs(tmp_path, number)
     library = look(tmp_path, fraction=fraction)
-    assert len(library.validation) == held_out
+    assert len(library.validation) >= 2 and len(library.training) >= 4
     training, validation = set(names(library.training)), set(names(library.validation))
     assert not training & validation
     assert training | validation == {f"song_{index}.wav" for index in range(number)}
@@ -73,13 +72,28 @@ def test_the_split_follows_from_the_seed_and_the_recordings_alone(tmp_path: Path
     assert {song.fingerprint for song in moved.validation} == {song.fingerprint for song in first.validation}
 
 
+@pytest.mark.parametrize("kind", ["folder", "pairs"])
+def test_the_split_is_the_one_that_preparing_gives(tmp_path: Path, kind: str) -> None:
+    songs = make_songs(tmp_path / "music", 12)
+    source = tmp_path / "music"
+    if kind == "pairs":
+        source = write_pairs(source, [(one.name, other.name) for one, other in permutations(songs, 2)])
+    for seed in range(3):
+        library = look(source, fraction=0.4, seed=seed)
+        data = tmp_path / f"data_{seed}"
+        prepare([tmp_path / "music"], data, validation_fraction=0.4, seed=seed, minimum_seconds=1.0, jobs=0)
+        held_out = {recording.name for recording in read_manifest(data).used("validation")}
+        assert set(names(library.validation)) == held_out
+
+
 def test_the_fingerprint_tells_other_music_and_another_split_apart(tmp_path: Path) -> None:
     make_songs(tmp_path / "a", 8)
     make_songs(tmp_path / "b", 7)
     put(tmp_path / "b" / "song_7.wav", sound(99))
-    words = {look(tmp_path / "a").fingerprint, look(tmp_path / "b").fingerprint}
-    words |= {look(tmp_path / "a", fraction=0.5).fingerprint}
-    assert len(words) == 3
+    libraries = [look(tmp_path / "a", seed=seed) for seed in range(4)]
+    words = {library.fingerprint for library in libraries}
+    assert len(words) == len({frozenset(names(library.validation)) for library in libraries}) > 1
+    assert look(tmp_path / "b").fingerprint not in words
 
 
 def test_a_recording_under_two_names_is_used_once_so_that_it_cannot_be_on_both_sides(tmp_path: Path) -> None:
@@ -91,7 +105,7 @@ def test_a_recording_under_two_names_is_used_once_so_that_it_cannot_be_on_both_s
     assert len(used) == len(set(used)) == 8
     assert len(library.left_out) == 8
     assert all(
-        "is the same recording as" in reason and ": it is used once." in reason for reason in library.left_out
+        "is the same file as" in reason and ": it is used once." in reason for reason in library.left_out
     )
 
 
@@ -172,15 +186,15 @@ def test_a_folder_that_is_not_there_or_holds_no_music_is_an_error(tmp_path: Path
 
 
 def test_progress_counts_all_files(tmp_path: Path) -> None:
-    make_songs(tmp_path, 3)
-    (tmp_path / "broken.wav").touch()
+    make_songs(tmp_path / "music", 3)
+    (tmp_path / "music" / "broken.wav").touch()
     seen: list[tuple[int, int]] = []
-    open_library(
-        tmp_path,
+    prepare_music(
+        tmp_path / "music",
+        tmp_path / "data",
         excerpt_seconds=1.0,
-        validation_fraction=0.1,
-        seed=0,
-        progress=lambda done, total: seen.append((done, total)),
+        jobs=0,
+        progress=lambda done, total, path: seen.append((done, total)),
     )
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prepare_sounds import RATE_HZ, encode, put, tune
 
-from hocket.data.fingerprints import Fingerprint, Fingerprinter
-from hocket.data.groups import MOST_DIFFERENT, difference, group_by_music
-from hocket.data.scan import Look, look_at
+from hocket.data.fingerprints import MOST_DIFFERENT, Fingerprint, Fingerprinter, difference, group_by_music
+from hocket.data.scan import ScanResult, scan_file
 from hocket.data.synthetic import make_song, render_song
 
 Changed = tuple[np.ndarray, str, int, float]
@@ -25,8 +24,8 @@ def fingerprint(waveform: np.ndarray, *, block: int = 10**9) -> Fingerprint:
 
 
 def of_file(path: Path) -> Fingerprint:
-    look = look_at(path)
-    assert isinstance(look, Look), look
+    look = scan_file(path)
+    assert isinstance(look, ScanResult), look
     return look.fingerprint()
 
 

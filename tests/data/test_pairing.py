@@ -13,9 +13,8 @@ from torch.utils.data import DataLoader
 
 from hocket.audio import Audio, save
 from hocket.data.config import DataConfig, Pairing
-from hocket.data.excerpts import PairDataset, SongReader
+from hocket.data.excerpts import PairDataset, SongReader, chooser
 from hocket.data.library import Song
-from hocket.data.pairing import chooser
 from hocket.data.roles import FLOOR, role_weights
 from hocket.errors import AudioError, ConfigError, DataError
 

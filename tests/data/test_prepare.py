@@ -1,14 +1,13 @@
 """Preparing data: what is used and what is not, what a second run does, and what survives a kill."""
 
 import csv
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,9 @@ import pytest
 from child_work import look_and_count, look_or_die
 from prepare_sounds import RATE_HZ, encode, put, put_tunes, tune
 
-from hocket.data.looks import LookBook
 from hocket.data.manifest import Manifest, Recording, read_manifest
 from hocket.data.prepare import Prepared, prepare
+from hocket.data.scan import ScanCache
 from hocket.errors import ConfigError, DataError
 
 
@@ -36,23 +35,13 @@ def music(tunes: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tunes, tmp_path / "music"))
 
 
-def in_this_process(
-    function: Callable[[dict[str, object]], object], tasks: list[dict[str, object]], **_: object
-) -> Iterator[tuple[int, object]]:
-    """What `run_in_children` does where nothing goes wrong, without the second that a child takes to start."""
-    yield from ((number, json.loads(json.dumps(function(task)))) for number, task in enumerate(tasks))
-
-
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Prepared]:
+def run(tmp_path: Path) -> Callable[..., Prepared]:
     """Prepares `tmp_path / "music"`, or other folders; in children where `jobs` are given."""
 
     def call(*folders: Path, **options: object) -> Prepared:
         where = folders or (tmp_path / "music",)
-        with monkeypatch.context() as patch:
-            if "jobs" not in options:
-                patch.setattr("hocket.data.prepare.run_in_children", in_this_process)
-            return prepare(where, tmp_path / "data", **options)  # type: ignore[arg-type]
+        return prepare(where, tmp_path / "data", **{"jobs": 0, **options})  # type: ignore[arg-type]
 
     return call
 
@@ -373,7 +362,7 @@ def test_a_damaged_line_of_looks_costs_that_recording_only(
     again = run()
     assert (again.num_looked_at, again.num_kept) == (2, 6)
     assert again.manifest == first.manifest
-    assert len(LookBook(path).latest) == 8
+    assert len(ScanCache(path).latest) == 8
 
 
 def test_the_music_folder_is_only_read(music: Path, run: Callable[..., Prepared]) -> None:

@@ -34,10 +34,8 @@ def prepared(made: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(
-    source: Path, *, excerpt: float = 2.0, fraction: float = 0.5, seed: int = 9, **more: bool
-) -> Library:
-    return open_library(source, excerpt_seconds=excerpt, validation_fraction=fraction, seed=seed, **more)
+def look(source: Path, *, excerpt: float = 2.0, fraction: float = 0.5, seed: int = 9) -> Library:
+    return open_library(source, excerpt_seconds=excerpt, validation_fraction=fraction, seed=seed)
 
 
 def test_the_split_is_the_prepared_one_whatever_else_is_asked_for(prepared: Path) -> None:
@@ -49,7 +47,6 @@ def test_the_split_is_the_prepared_one_whatever_else_is_asked_for(prepared: Path
     assert test and not test & {song.fingerprint for song in (*library.training, *library.validation)}
     assert look(prepared / "data" / "manifest.jsonl", fraction=0.1, seed=0) == library
     assert not library.left_out and any("test songs are kept out" in note for note in library.notes)
-    assert look(prepared / "data", measure_roles=True) == library
 
 
 def test_songs_know_their_music_and_how_they_suit(prepared: Path) -> None:
@@ -120,12 +117,8 @@ def test_prepared_data_can_be_trained_on_by_suitability(prepared: Path) -> None:
     assert data[3].keys() == {"input", "target", "real"}
 
 
-def test_a_music_folder_is_measured_only_when_asked_for(made: Path) -> None:
-    plain, measured = look(made / "music"), look(made / "music", measure_roles=True)
-    assert all(song.percussiveness is None for song in plain.training)
+def test_a_music_folder_is_measured_as_prepared_data_is(made: Path) -> None:
     known = {one.name: one for one in read_manifest(made / "data").used()}
-    for song in measured.training:
+    for song in look(made / "music").training:
         assert song.percussiveness == known[song.path.name].percussiveness
         assert song.tonality == known[song.path.name].tonality
-    # What decides the draws is part of it: a checkpoint of the one is not continued with the other.
-    assert measured.fingerprint != plain.fingerprint

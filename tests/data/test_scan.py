@@ -10,14 +10,13 @@ from prepare_sounds import RATE_HZ, encode, put, tune
 
 from hocket import audio
 from hocket.data import scan
-from hocket.data.fingerprints import Fingerprinter
-from hocket.data.groups import difference
-from hocket.data.scan import Look, Unread, blocks, look_at, look_in_child
+from hocket.data.fingerprints import Fingerprinter, difference
+from hocket.data.scan import ScanError, ScanResult, blocks, scan_file, scan_in_child
 
 
-def seen(path: Path, known: Look | None = None) -> Look:
-    look = look_at(path, known)
-    assert isinstance(look, Look), look
+def seen(path: Path, known: ScanResult | None = None) -> ScanResult:
+    look = scan_file(path, known)
+    assert isinstance(look, ScanResult), look
     return look
 
 
@@ -71,13 +70,13 @@ def test_a_known_content_is_not_decoded_again_wherever_it_lies(
     assert (look.measures, look.print_, look.content) == (known.measures, known.print_, known.content)
     put(moved, tune(2, seconds=2.0))
     with pytest.raises(AssertionError, match="was decoded"):
-        look_at(moved, known)
+        scan_file(moved, known)
 
 
 def test_a_look_survives_json_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
     look = seen(put(tmp_path / "a.wav", tune(1, seconds=3.0)))
-    assert Look.from_dict(json.loads(json.dumps(look.as_dict()))) == look
-    assert look_in_child({"path": look.path, "known": None}) == {"look": look.as_dict()}
+    assert ScanResult.from_dict(json.loads(json.dumps(look.as_dict()))) == look
+    assert scan_in_child({"path": look.path, "known": None}) == {"result": look.as_dict()}
     values = look.as_dict()
     for broken in (
         {**values, "measures": {}},
@@ -86,7 +85,7 @@ def test_a_look_survives_json_and_nothing_else_passes_for_one(tmp_path: Path) ->
         {name: value for name, value in values.items() if name != "content"},
     ):
         with pytest.raises((TypeError, KeyError, ValueError)):
-            Look.from_dict(broken)
+            ScanResult.from_dict(broken)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_believed(
@@ -101,8 +100,8 @@ def test_a_file_that_changes_while_it_is_read_is_not_believed(
         return content
 
     monkeypatch.setattr(scan, "content_hash", meanwhile)
-    found = look_at(path)
-    assert isinstance(found, Unread) and found.reason == "changing"
+    found = scan_file(path)
+    assert isinstance(found, ScanError) and found.reason == "changing"
 
 
 @pytest.mark.parametrize(
@@ -118,8 +117,8 @@ def test_what_is_no_recording_is_named_at_once(tmp_path: Path, kind: str, reason
             path.mkdir()
         case "empty":
             path.touch()
-    found = look_at(path)
-    assert isinstance(found, Unread) and found.reason == reason and found.sentence.startswith(str(path))
+    found = scan_file(path)
+    assert isinstance(found, ScanError) and found.reason == reason and found.sentence.startswith(str(path))
 
 
 def test_a_file_that_goes_away_in_between_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +131,8 @@ def test_a_file_that_goes_away_in_between_is_named(tmp_path: Path, monkeypatch: 
         return header
 
     monkeypatch.setattr(scan.audio, "info", meanwhile)
-    found = look_at(path)
-    assert isinstance(found, Unread) and found.reason == "gone"
+    found = scan_file(path)
+    assert isinstance(found, ScanError) and found.reason == "gone"
 
 
 def test_a_file_that_may_not_be_read_is_named_as_such(
@@ -145,5 +144,5 @@ def test_a_file_that_may_not_be_read_is_named_as_such(
         raise PermissionError(13, "Permission denied", str(name))
 
     monkeypatch.setattr(os, "open", refused)
-    found = look_at(path)
-    assert found == Unread(str(path), "not permitted", f"{path} may not be read: change its permissions.")
+    found = scan_file(path)
+    assert found == ScanError(str(path), "not permitted", f"{path} may not be read: change its permissions.")

@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 
 from hocket.data.synthetic import LEVEL_DB, SAMPLE_RATE, make_song, render_song, sound
-from hocket.data.synthetic.chords import Chord, bass_of, parse_numeral, voice
 from hocket.data.synthetic.drums import LEVELS
-from hocket.data.synthetic.harmony import PROGRESSIONS, Harmony, make_harmony
-from hocket.data.synthetic.lines import BASS_DEGREES, CHORD_DEGREES, following, parse_line
+from hocket.data.synthetic.harmony import (
+    PROGRESSIONS,
+    Chord,
+    Harmony,
+    bass_of,
+    make_harmony,
+    parse_numeral,
+    voice,
+)
 from hocket.data.synthetic.render import notes_of_strike
-from hocket.data.synthetic.rhythms import Rhythm
+from hocket.data.synthetic.rhythms import BASS_DEGREES, CHORD_DEGREES, Rhythm, following, parse_line
 from hocket.data.synthetic.styles import CHORD_STYLES, DRUM_STYLES
 
 DRUMS, _, BAND = range(3)  # the kinds of the songs 0, 1 and 2

@@ -9,7 +9,7 @@ from hocket.audio import load
 from hocket.cli import main
 from hocket.data.pairs import read_pairs
 from hocket.data.synthetic import make_song, render_corpus, render_song, render_truth
-from hocket.data.synthetic.pairing import choose_pairs, num_possible_pairs
+from hocket.data.synthetic.corpus import choose_pairs, num_possible_pairs
 from hocket.errors import ConfigError, DataError
 
 SMALL = {"num_songs": 6, "duration_seconds": 2.0, "sample_rate": 8_000}

@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 
 from hocket.audio import Audio
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song, render_truth, true_fusion
-from hocket.data.synthetic.pairing import choose_pairs
+from hocket.data.synthetic.corpus import choose_pairs
 from hocket.diagnostics.copying import Verdict
 from hocket.diagnostics.listening import HeardFigures, diagnose_audio
 from hocket.errors import DataError

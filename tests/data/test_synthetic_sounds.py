@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song, sound
-from hocket.data.synthetic.chords import Chord
 from hocket.data.synthetic.drums import LEVELS, make_kit, strike_drum
-from hocket.data.synthetic.harmony import Harmony
+from hocket.data.synthetic.harmony import Chord, Harmony
 from hocket.data.synthetic.instruments import FAMILIES, QUICK_CHORDS, SLOW_CHORDS, make_timbre, play
 
 

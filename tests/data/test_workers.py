@@ -57,9 +57,9 @@ def test_children_are_gone_when_the_caller_has_had_enough() -> None:
 
 
 def test_children_load_no_torch() -> None:
-    from hocket.data.scan import look_in_child
+    from hocket.data.scan import scan_in_child
 
-    assert look_in_child.__module__ == "hocket.data.scan"
+    assert scan_in_child.__module__ == "hocket.data.scan"
     (found,) = results([{"do": "environment"}])
     assert found["torch"] is False
 

@@ -96,7 +96,11 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
     stopped = launch_in_turn(2, corpus, fields, {"run": paths["two"]}, stopping)
     assert_well(stopped)
     assert [process.stdout.splitlines()[-1] for process in stopped] == ["ended 4 SIGUSR1"] * 2
-    assert_well(launch(2, corpus, tmp_path / "parts", fields))
+    # One prepares the music of a run, once.
+    assert [process.stdout.count("scanned ") for process in stopped] == [16, 0]
+    again = launch(2, corpus, tmp_path / "parts", fields)
+    assert_well(again)
+    assert not any("scanned " in process.stdout for process in again)
     whole, parts = tensors(tmp_path / "two"), tensors(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     assert {"rng.0.torch", "rng.1.torch", "rng.1.python", "rng.1.numpy"} <= whole.keys()

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import torch
-from hocket.training.distributed import Processes
 
 from hocket.errors import HocketError
+from hocket.training.runtime import Processes
 
 
 class Listener:
@@ -49,26 +49,35 @@ def poisoned(feed, examples: set[int]):
 
 def train(wishes: dict) -> Processes:
     """Trains as wished; the group of processes stays joined for the next run."""
-    from hocket.data.library import open_library
+    from hocket.runs import RunLock
     from hocket.training import runtime
     from hocket.training.config import build
     from hocket.training.feeding import Feeder
+    from hocket.training.opening import open_music
     from hocket.training.trainer import Trainer
 
     if "poison" in wishes:
         Feeder.batches = poisoned(Feeder.batches, set(wishes["poison"]))
-    config = build(wishes["fields"])
+    config = build({"validation_fraction": 0.2, **wishes["fields"], "music": wishes["music"]})
     started = runtime.start(config.training)
     own = {name: value for name, value in wishes.items() if name not in ("stop_after", "die_after")}
     if started.processes.rank == wishes.get("rank", 0):
         own = wishes
     listener = Listener(own)
-    library = open_library(Path(wishes["music"]), excerpt_seconds=1.1, validation_fraction=0.2, seed=0)
-    trainer = Trainer(config, library, Path(wishes["run"]), listener, started)
-    listener.trainer = trainer
-    for note in trainer.resume() or ():
-        print("note:", note, flush=True)
-    outcome = trainer.run()
+    run, lock = Path(wishes["run"]), RunLock()
+
+    def on_scan(done: int, total: int, path: str) -> None:
+        print("scanned", Path(path).name, flush=True)
+
+    try:
+        library = open_music(config, run, started.processes, fresh=False, lock=lock, progress=on_scan)
+        trainer = Trainer(config, library, run, listener, started)
+        listener.trainer = trainer
+        for note in trainer.resume() or ():
+            print("note:", note, flush=True)
+        outcome = trainer.run()
+    finally:
+        lock.release()
     print("ended", trainer.state.progress.step, outcome.stopped, flush=True)
     return started.processes
 

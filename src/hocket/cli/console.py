@@ -31,11 +31,6 @@ class Console(Listener):
         """Prints a line above the bar."""
         (self._bar.console if self._bar else self._rich).print(text, style=style, markup=False)
 
-    def on_scan(self, done: int, total: int) -> None:
-        """While the music folder is looked through."""
-        if done == total or (self._rich.is_terminal and done % 20 == 0):
-            self.say(f"looked at {done} of {total} files")
-
     def on_library(self, library: "Library") -> None:
         """What was found, and everything that was left out, by name."""
         seconds = sum(song.duration_seconds for song in (*library.training, *library.validation))

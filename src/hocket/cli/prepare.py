@@ -1,6 +1,5 @@
 """`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hocket.cli.flags import VerbParser
 from hocket.cli.progress import FileProgress, duration
+from hocket.data.workers import num_cores
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _parser() -> VerbParser:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=_num_cores(),
+        default=num_cores(),
         metavar="N",
         help="processes that decode (one for each core)",
     )
@@ -87,11 +87,6 @@ def _parser() -> VerbParser:
     return parser
 
 
-def _num_cores() -> int:
-    """The cores that this process may use, which on a cluster are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator[str]:
     manifest = prepared.manifest
     recordings = [recording for recording in manifest.recordings if recording.status != "gone"]
@@ -105,6 +100,12 @@ def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator
         kinds = ", ".join(f"{number} {ending}" for ending, number in prepared.other_files.most_common())
         yield f"other files, not looked at: {prepared.other_files.total()} ({kinds})"
     yield from (f"note: {note}" for note in prepared.notes)
+    if manifest.settings.validation_fraction > 0 and not manifest.used("validation"):
+        num_songs = len({recording.group for recording in manifest.used()})
+        yield (
+            f"note: {num_songs} songs are too few to hold some out, or all have been trained on: validation will use "
+            "other excerpts of the same songs (--resplit divides them anew)"
+        )
     yield (
         f"{len(recordings)} recordings in {wall_seconds:.1f} s: looked at {prepared.num_looked_at}, "
         f"{prepared.num_kept} known from before"

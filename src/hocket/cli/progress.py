@@ -101,12 +101,12 @@ def bar(console: "Console") -> "Progress":
 
 
 class FileProgress:
-    """A bar with rate and time left where someone watches, a line now and then elsewhere; both on stderr."""
+    """A bar with rate and time left where someone watches, a line now and then elsewhere."""
 
     EVERY_SECONDS = 10.0
 
-    def __init__(self) -> None:
-        self._console = rich_console(stderr=True)
+    def __init__(self, *, stderr: bool = True) -> None:
+        self._console = rich_console(stderr=stderr)
         self._bar = bar(self._console)
         self._start = self._said = time.monotonic()
 

@@ -12,7 +12,7 @@ from hocket import files, outputs
 from hocket.cli.ending import EXIT_CODES, Interrupted, Stopping
 from hocket.cli.flags import VerbParser, suggest
 from hocket.errors import ConfigError
-from hocket.runs import CONFIG, RENAMED, REPORT, RunLock, claim
+from hocket.runs import CONFIG, RENAMED, REPORT, RunLock
 from hocket.typed import field_help, read_value
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def _report(run: Path) -> None:
 def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
     """How it ended, and whether this is the process that speaks."""
     from hocket.cli.console import Console
-    from hocket.data.library import open_library
+    from hocket.cli.progress import FileProgress
     from hocket.training import runtime
     from hocket.training.events import Listener
+    from hocket.training.opening import open_music
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
@@ -80,18 +81,16 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     try:
         speaks = started.processes.is_first
         console = Console()
-        data = config.data
-        library = open_library(
-            Path(data.music),
-            excerpt_seconds=data.excerpt_seconds * (1 + data.max_speed_change),
-            validation_fraction=data.validation_fraction,
-            seed=config.training.seed,
-            progress=console.on_scan if speaks else None,
-            measure_roles=data.pairing == "suitable",
-        )
         _spare_config(options, config)
-        # Only now: a wrong music folder must not cost an older run its checkpoint.
-        started.processes.on_rank_zero(lambda: claim(options.run, fresh=options.fresh, lock=lock))
+        with FileProgress(stderr=False) as progress:
+            library = open_music(
+                config,
+                options.run,
+                started.processes,
+                fresh=options.fresh,
+                lock=lock,
+                progress=progress.advance,
+            )
         trainer = Trainer(config, library, options.run, console if speaks else Listener(), started)
         notes = trainer.resume()
         # From here on a signal saves, and only then is it told that the run is there.

@@ -1,41 +1,64 @@
-"""A collection of songs: found, looked into, and split so that no song is on both sides."""
+"""The songs of prepared data, as training reads them: two sides that share no song, and given pairs of songs."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from hocket import audio
-from hocket.data.manifest import is_manifest
-from hocket.data.pairs import Pair, read_pairs
-from hocket.data.prepared import open_prepared
-from hocket.data.scan import measure
-from hocket.data.song import Song
+from hocket.data.manifest import Manifest, Recording, is_manifest, read_manifest
+from hocket.data.pairs import read_pairs
+from hocket.data.prepare import prepare_music, too_few_songs
+from hocket.data.scan import content_hash
+from hocket.data.splits import MIN_GROUPS
 from hocket.errors import AudioError, DataError
-from hocket.files import open_regular
-from hocket.hearing import audible
 
-NUM_PROBES = 3
-PROBE_SECONDS = 2.0
-SILENCE_RMS = 1e-4
-NUM_FINGERPRINT_BLOCKS = 32
-FINGERPRINT_BYTES = 1 << 14
+FINGERPRINT_LETTERS = 16
+SongPair = tuple["Song", "Song"]
 
-__all__ = ["SILENCE_RMS", "Library", "Song", "open_library"]
+
+@dataclass(frozen=True)
+class Song:
+    """A recording to train on; `fingerprint` is equal for files of equal content.
+
+    `group` is equal for the same music, where that is known, else empty; percussiveness and tonality lie in [0, 1].
+    """
+
+    path: Path
+    duration_seconds: float
+    fingerprint: str
+    group: str = ""
+    percussiveness: float | None = None
+    tonality: float | None = None
+
+    @property
+    def music(self) -> str:
+        """Equal for the same music, as far as that is known."""
+        return self.group or self.fingerprint
+
+    @property
+    def facts(self) -> str:
+        """All that decides which excerpts are drawn, in one word."""
+        measures = (self.music, f"{self.duration_seconds:.3f}", self.percussiveness, self.tonality)
+        return "/".join(map(str, (self.fingerprint, *measures)))
 
 
 @dataclass(frozen=True)
 class Library:
-    """What there is to train and to validate on; `pairs` are explicit ones, by song, or empty for random pairing."""
+    """The songs to train and to validate on; the pairs are explicit ones, by song, or empty for random pairing.
+
+    `manifest` is the hash of the manifest that it was read from. `continues` is the fingerprint that an older version
+    gave to the same music.
+    """
 
     training: tuple[Song, ...]
     validation: tuple[Song, ...]
-    training_pairs: tuple[tuple[Song, Song], ...]
-    validation_pairs: tuple[tuple[Song, Song], ...]
+    training_pairs: tuple[SongPair, ...]
+    validation_pairs: tuple[SongPair, ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
+    manifest: str = ""
+    continues: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -49,152 +72,161 @@ class Library:
 
 
 def open_library(
-    source: Path,
-    *,
-    excerpt_seconds: float,
-    validation_fraction: float,
-    seed: int,
-    progress: Callable[[int, int], None] | None = None,
-    measure_roles: bool = False,
+    source: Path, *, excerpt_seconds: float, validation_fraction: float = 0.1, seed: int = 0
 ) -> Library:
-    """Reads a music folder or a file of pairs (CSV, JSON lines) and splits it by song, or opens prepared data.
+    """Opens prepared data, or prepares a music folder or a file of pairs for the moment and opens that.
 
-    Songs that cannot be used (broken, silent, shorter than an excerpt, equal to another) are left out and named in
-    `left_out`. Prepared data (the folder or its manifest) is split as it was prepared, whatever fraction and seed are.
-    `measure_roles` looks through whole songs of a music folder for how percussive and tonal they are, which prepared
-    data knows already.
+    Prepared data (the folder or its manifest) is split as it was prepared, whatever fraction and seed are.
 
     Raises:
         DataError: there is no such folder or file, or too few usable songs.
     """
     if is_manifest(source):
-        opened = open_prepared(source, excerpt_seconds=excerpt_seconds)
-        return Library(opened.training, opened.validation, (), (), opened.left_out, opened.notes)
-    pairs: list[Pair] = []
-    if source.is_file():
-        pairs = read_pairs(source)
-        paths = sorted({path for pair in pairs for path in (pair.input, pair.target)})
-    else:
-        paths = audio.find_audio_files(source)
-    songs: dict[Path, Song] = {}
-    left_out: list[str] = []
-    for index, path in enumerate(paths):
-        try:
-            songs[path] = _inspect(path, excerpt_seconds)
-            if measure_roles and not pairs:
-                songs[path] = _measured(songs[path])
-        except AudioError as error:
-            left_out.append(str(error))
-        if progress:
-            progress(index + 1, len(paths))
-    unique = _without_doubles(songs, left_out, keep_doubles=bool(pairs))
-    if len({song.fingerprint for song in unique}) < 2:
+        return open_prepared(source, excerpt_seconds=excerpt_seconds)
+    with tempfile.TemporaryDirectory(prefix="hocket-") as folder:
+        data = Path(folder, "data")
+        prepare_music(
+            source,
+            data,
+            excerpt_seconds=excerpt_seconds,
+            validation_fraction=validation_fraction,
+            seed=seed,
+            jobs=0,
+        )
+        return open_prepared(data, excerpt_seconds=excerpt_seconds, source=source)
+
+
+def open_prepared(data: Path, *, excerpt_seconds: float, source: Path | None = None) -> Library:
+    """Opens what was prepared, each song looked up on the disk: it must be there, with the content recorded.
+
+    Only files whose date is not the one recorded are read for that. `source` is the music folder or the file of pairs
+    that `data` was prepared from on the way into a run: messages name it, `left_out` has what preparing left out as
+    well, and its pairs are taken.
+
+    Raises:
+        DataError: the manifest is missing or damaged, or fewer than two different songs to train on are left.
+    """
+    manifest = read_manifest(data)
+    is_list = source is not None and source.is_file()
+    left_out = [] if source is None else _left_out(manifest, with_copies=not is_list)
+    songs: dict[str, Song] = {}
+    sides: dict[str, list[Song]] = {"training": [], "validation": [], "test": []}
+    for recording in manifest.used():
+        path = manifest.path_of(recording)
+        if fault := _fault(path, recording, excerpt_seconds):
+            left_out.append(f"{path} {fault}")
+        else:
+            songs[recording.content] = song = _song(path, recording)
+            sides[recording.split].append(song)
+    if len({song.group for song in sides["training"]}) < 2:
+        if source is not None:
+            raise DataError(too_few_songs(source, len(songs), left_out, excerpt_seconds))
         reason = f" (left out: {left_out[0]})" if left_out else ""
         raise DataError(
-            f"{source} holds {len(unique)} usable song{'s' * (len(unique) != 1)}{reason}: give at least two different "
-            f"recordings of {excerpt_seconds:g} s or more."
+            f"{data} holds {len(sides['training'])} songs to train on{reason}: run `hocket prepare` again, on at "
+            f"least two different recordings of {excerpt_seconds:g} s or more."
         )
-    return _split(source, unique, songs, pairs, left_out, validation_fraction, seed)
-
-
-def _inspect(path: Path, excerpt_seconds: float) -> Song:
-    """Decodes a few places of a recording: broken and silent ones are found before training starts."""
-    header = audio.info(path)
-    if header.duration_seconds < excerpt_seconds:
-        raise AudioError(
-            f"{path} is too short ({header.duration_seconds:.3g} s): give recordings of at least {excerpt_seconds:g} s."
+    notes = [] if source else [f"prepared data {manifest.hash}: divided by song beforehand"]
+    if sides["test"]:
+        notes.append(f"{len(sides['test'])} test songs are kept out of the training")
+    held_out = {song.group for song in sides["validation"]}
+    if len(held_out) < 2:
+        notes.append(
+            f"{_few(manifest, songs, held_out)}: validation uses other excerpts of the training songs"
         )
-    duration = min(PROBE_SECONDS, header.duration_seconds)
-    loudest = 0.0
-    for start in np.linspace(0.0, header.duration_seconds - duration, NUM_PROBES):
-        probe = audio.load(path, mono=True, start_seconds=float(start), duration_seconds=duration)
-        heard = audible(probe.samples, probe.sample_rate)
-        loudest = max(loudest, float(np.sqrt(np.mean(heard**2))))
-    if loudest < SILENCE_RMS:
-        whole = audio.load(path, mono=True)
-        whole = replace(whole, samples=audible(whole.samples, whole.sample_rate))
-        audio.require_sound(whole, path, minimum_seconds=excerpt_seconds)
-        window = round(excerpt_seconds * whole.sample_rate)
-        energy = np.add.reduceat(whole.samples[0] ** 2, np.arange(0, whole.num_samples, window)) / window
-        if np.sqrt(energy.max()) < SILENCE_RMS:
-            raise AudioError(f"{path} is nearly silent throughout: raise its level or leave it out.")
-    return Song(path, header.duration_seconds, _fingerprint(path))
+        sides["validation"] = sides["training"]
+    training, validation = tuple(sides["training"]), tuple(sides["validation"])
+    library = Library(training, validation, (), (), tuple(left_out), tuple(notes), manifest.hash)
+    if source is None or not is_list:
+        return library
+    return _with_pairs(library, source.resolve(), manifest, songs)
 
 
-def _measured(song: Song) -> Song:
-    found = measure(song.path)
-    return replace(song, percussiveness=found.percussiveness, tonality=found.tonality)
-
-
-def _fingerprint(path: Path) -> str:
-    """Size and blocks spread over the whole file: enough to know a copy without reading gigabytes."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with open_regular(path, failure=AudioError) as handle:
-        for place in np.linspace(0, max(0, size - FINGERPRINT_BYTES), NUM_FINGERPRINT_BLOCKS):
-            handle.seek(int(place))
-            digest.update(handle.read(FINGERPRINT_BYTES))
-    return digest.hexdigest()[:16]
-
-
-def _without_doubles(songs: dict[Path, Song], left_out: list[str], *, keep_doubles: bool) -> list[Song]:
-    unique: dict[str, Song] = {}
-    for song in songs.values():
-        first = unique.setdefault(song.fingerprint, song)
-        if first is not song and not keep_doubles:
-            left_out.append(f"{song.path} is the same recording as {first.path}: it is used once.")
-    return list(songs.values()) if keep_doubles else list(unique.values())
-
-
-def _split(
-    source: Path,
-    unique: list[Song],
-    songs: dict[Path, Song],
-    pairs: Sequence[Pair],
-    left_out: list[str],
-    validation_fraction: float,
-    seed: int,
-) -> Library:
-    fingerprints = sorted({song.fingerprint for song in unique})
-    held_out = _held_out(fingerprints, validation_fraction, seed)
-    notes: list[str] = []
-    if not held_out:
-        reason = (
-            f"{len(fingerprints)} songs are too few to hold some out"
-            if validation_fraction
-            else "no song is held out"
-        )
-        notes.append(f"{reason}: validation uses other excerpts of the same songs")
-    validation = [song for song in unique if not held_out or song.fingerprint in held_out]
-    training = [song for song in unique if song.fingerprint not in held_out]
-    usable = [
-        (songs[pair.input], songs[pair.target])
-        for pair in pairs
-        if pair.input in songs and pair.target in songs
+def _left_out(manifest: Manifest, *, with_copies: bool) -> list[str]:
+    """Sentences on the recordings that preparing left out; copies in a list of pairs are used."""
+    return [
+        recording.sentence
+        for recording in manifest.recordings
+        if recording.status != "used" and (with_copies or recording.reason != "duplicate")
     ]
-    if pairs and not usable:
-        raise DataError(f"{source} names no pair of usable recordings: {left_out[0]}")
-    inside = [_pairs_within(usable, side) for side in (training, validation)]
-    if pairs and held_out and not all(inside):
-        # Pairs that share their songs cannot be split by song without losing them all.
-        notes.append("the pairs share their songs: validation uses other excerpts of the training pairs")
-        inside, training, validation = [usable, usable], unique, unique
-    elif pairs and (lost := len(usable) - len(inside[0]) - len(inside[1])) and held_out:
-        notes.append(f"{lost} of {len(usable)} pairs join a training with a validation song and are not used")
-    return Library(
-        tuple(training), tuple(validation), tuple(inside[0]), tuple(inside[1]), tuple(left_out), tuple(notes)
+
+
+def _few(manifest: Manifest, songs: Mapping[str, Song], held_out: set[str]) -> str:
+    """Why there are not two songs to validate on."""
+    if held_out:
+        return "only one song is held out"
+    number = len({song.group for song in songs.values()})
+    if manifest.settings.validation_fraction and number < MIN_GROUPS:
+        return f"{number} songs are too few to hold some out"
+    return "no song is held out"
+
+
+def _fault(path: Path, recording: Recording, excerpt_seconds: float) -> str:
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"cannot be found ({reason}): put it back or run `hocket prepare` again."
+    if status.st_size != recording.num_bytes:
+        return (
+            f"has changed since it was prepared ({status.st_size} bytes, not {recording.num_bytes}): "
+            "run `hocket prepare` again."
+        )
+    seconds = recording.duration_seconds or 0.0
+    if seconds < excerpt_seconds:
+        return f"is too short ({seconds:.3g} s): give recordings of at least {excerpt_seconds:g} s."
+    if status.st_mtime_ns != recording.mtime_ns:
+        try:
+            is_other = content_hash(path) != recording.content
+        except (AudioError, OSError) as error:
+            return f"cannot be read ({str(error).rstrip('.')}): put it back or run `hocket prepare` again."
+        if is_other:
+            return "has changed since it was prepared (other content): run `hocket prepare` again."
+    return ""
+
+
+def _song(path: Path, recording: Recording) -> Song:
+    return Song(
+        path,
+        recording.duration_seconds or 0.0,
+        recording.content[:FINGERPRINT_LETTERS],
+        group=recording.group,
+        percussiveness=recording.percussiveness,
+        tonality=recording.tonality,
     )
 
 
-def _held_out(fingerprints: list[str], fraction: float, seed: int) -> set[str]:
-    """At least two songs of at least six, so that a validation pair is of two unseen songs."""
-    count = max(2, round(fraction * len(fingerprints))) if fraction > 0 else 0
-    if len(fingerprints) - count < 4:
-        return set()
-    order = np.random.default_rng(seed).permutation(len(fingerprints))
-    return {fingerprints[index] for index in order[:count]}
+def _with_pairs(library: Library, source: Path, manifest: Manifest, songs: Mapping[str, Song]) -> Library:
+    """The library with the pairs of a file; those that join a training with a validation song are not used."""
+    contents = {manifest.path_of(recording): recording.content for recording in manifest.recordings}
+    found = [
+        [songs.get(contents.get(path, "")) for path in (pair.input, pair.target)]
+        for pair in read_pairs(source)
+    ]
+    usable = [(first, second) for first, second in found if first and second]
+    if not usable:
+        raise DataError(f"{source} names no pair of usable recordings: {library.left_out[0]}")
+    training, validation = (_pairs_within(usable, side) for side in (library.training, library.validation))
+    if library.training == library.validation:
+        return replace(library, training_pairs=training, validation_pairs=validation)
+    if not training or not validation:
+        # Pairs that share their songs cannot be split by song without losing them all.
+        note = "the pairs share their songs: validation uses other excerpts of the training pairs"
+        everything, pairs = tuple(songs.values()), tuple(usable)
+        return replace(
+            library,
+            training=everything,
+            validation=everything,
+            training_pairs=pairs,
+            validation_pairs=pairs,
+            notes=(*library.notes, note),
+        )
+    notes = library.notes
+    if lost := len(usable) - len(training) - len(validation):
+        notes += (f"{lost} of {len(usable)} pairs join a training with a validation song and are not used",)
+    return replace(library, training_pairs=training, validation_pairs=validation, notes=notes)
 
 
-def _pairs_within(pairs: list[tuple[Song, Song]], side: list[Song]) -> list[tuple[Song, Song]]:
-    members = {song.fingerprint for song in side}
-    return [pair for pair in pairs if all(song.fingerprint in members for song in pair)]
+def _pairs_within(pairs: Sequence[SongPair], side: Sequence[Song]) -> tuple[SongPair, ...]:
+    members = set(side)
+    return tuple(pair for pair in pairs if members.issuperset(pair))

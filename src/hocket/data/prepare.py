@@ -1,16 +1,15 @@
-"""Preparing music to train on: look through folders, divide by song, write it down."""
+"""Preparing music to train on: scan its recordings, divide them by song, write it down."""
 
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hocket import files, outputs
-from hocket.data.looks import LookBook, is_torn
 from hocket.data.manifest import (
     NAME,
     Manifest,
@@ -19,14 +18,15 @@ from hocket.data.manifest import (
     read_manifest,
     write_manifest,
 )
-from hocket.data.scan import Look, Unread, look_in_child
-from hocket.data.verdicts import Seen, judge
+from hocket.data.pairs import read_pairs
+from hocket.data.scan import ScanCache, ScanError, ScanResult, is_torn, scan_in_child
+from hocket.data.splits import Scanned, assign_splits
 from hocket.data.walk import Found, Place, find_recordings
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import ConfigError, DataError
 
-LOOKS, REPORT = "looks.jsonl", "report.csv"
-OWN = {NAME, LOOKS, REPORT}
+CACHE, REPORT = "looks.jsonl", "report.csv"
+OWN = {NAME, CACHE, REPORT}
 HALF_WRITTEN = re.compile(r"\.hocket-\w+\.tmp|\.(?:manifest\.jsonl|looks\.jsonl|report\.csv)\.\w+\.partial")
 """What a kill leaves; the second kind is that of version 0.1.0."""
 SECONDS_AT_LEAST, SECONDS_A_MEGABYTE = 300.0, 2.0
@@ -66,12 +66,18 @@ def prepare(
     resplit: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
-    function: Function = look_in_child,
+    function: Function = scan_in_child,
+    found: Found | None = None,
+    validated: Collection[Path] | None = None,
+    require: Callable[[Manifest], None] | None = None,
 ) -> Prepared:
-    """Looks at every recording below `folders` that is new or changed, and writes the folder `data`.
+    """Scans every recording below `folders` that is new or changed, and writes the folder `data`.
 
     That is `manifest.jsonl`, `report.csv` (the same as a table) and `looks.jsonl` (all that was measured, for the next
-    time). Settings that are None are those of before. `progress` is told (files done, files to look at, path).
+    time). Settings that are None are those of before. `progress` receives (files done, files to scan, path). With 0
+    `jobs` the files are scanned in this process, which a broken decoder may end. `found` are the recordings where the
+    folders have been walked through already, and `validated` the files of a run's own split (see `assign_splits`).
+    `require` raises DataError where the manifest will not do; by default it has to use a recording.
 
     Raises:
         DataError: a folder cannot be read, `data` not be written, or no recording be used.
@@ -89,14 +95,18 @@ def prepare(
     settings = _settings(
         data, before, {name: value for name, value in wanted.items() if value is not None}, resplit
     )
-    found = find_recordings(folders, passed_over=data)
-    with LookBook(data / LOOKS) as book:
-        seen, num_kept = _look(found, book, jobs, progress or (lambda done, total, path: None), function)
+    found = found or find_recordings(folders, passed_over=data)
+    with ScanCache(data / CACHE) as cache:
+        scanned, num_kept = _scan(found, cache, jobs, progress or (lambda done, total, path: None), function)
     roots = [str(folder) for folder in folders]
-    manifest, notes = judge(roots, seen, before, book.by_content, settings, resplit=resplit)
-    if not manifest.used():
+    manifest, notes = assign_splits(
+        roots, scanned, before, cache.by_content, settings, resplit=resplit, validated=validated
+    )
+    if require is not None:
+        require(manifest)
+    elif not manifest.used():
         raise DataError(_nothing(folders, manifest, found))
-    book.compact(
+    cache.compact(
         paths=[str(place.path) for place in found.recordings],
         contents=[recording.content for recording in manifest.recordings if recording.status == "gone"],
     )
@@ -111,8 +121,61 @@ def prepare(
     )
 
 
+def find_music(source: Path) -> Found:
+    """The recordings of a music folder, or those that a file of pairs names.
+
+    Raises:
+        DataError: there is no such folder or file, or no recording in it.
+    """
+    if not source.is_file():
+        found = find_recordings([source])
+        if not found.recordings and not found.dead_links:
+            raise DataError(_nothing([source], None, found))
+        return found
+    paths = {path for pair in read_pairs(source) for path in (pair.input, pair.target)}
+    folder = source.parent
+    names = {str(path.relative_to(folder) if path.is_relative_to(folder) else path): path for path in paths}
+    return Found([Place(0, name, names[name]) for name in sorted(names)])
+
+
+def prepare_music(
+    source: Path, data: Path, *, excerpt_seconds: float, found: Found | None = None, **options: Any
+) -> Prepared:
+    """Prepares a music folder or a file of pairs on the way into a training; the options are those of `prepare`.
+
+    Raises:
+        DataError: as `prepare` does, and where there are not two different songs of an excerpt's length.
+    """
+    source = source.resolve()
+
+    def require_two(manifest: Manifest) -> None:
+        used = manifest.used()
+        if len({recording.group for recording in used}) < 2:
+            left_out = [one.sentence for one in manifest.recordings if one.status == "left out"]
+            raise DataError(too_few_songs(source, len(used), left_out, excerpt_seconds))
+
+    return prepare(
+        [source.parent if source.is_file() else source],
+        data,
+        minimum_seconds=excerpt_seconds,
+        found=found or find_music(source),
+        require=require_two,
+        **options,
+    )
+
+
+def too_few_songs(source: Path, num_usable: int, left_out: Sequence[str], excerpt_seconds: float) -> str:
+    """The sentence where there are not two different songs."""
+    reason = f" (left out: {left_out[0]})" if left_out else ""
+    alike = ", all of the same music" if num_usable > 1 else ""
+    return (
+        f"{source} holds {num_usable} usable song{'s' * (num_usable != 1)}{alike}{reason}: give at least two different "
+        f"recordings of {excerpt_seconds:g} s or more."
+    )
+
+
 def _claim(data: Path) -> None:
-    """Makes sure, before anything is looked at, that `data` is ours and can be written to."""
+    """Makes sure, before anything is scanned, that `data` is ours and can be written to."""
     outputs.require_short(data)
     if data.exists() and not data.is_dir():
         raise DataError(f"{data} is a file: give a folder for the prepared data.")
@@ -130,9 +193,14 @@ def _claim(data: Path) -> None:
         raise DataError(f"{data} holds something else ('{min(strangers)}'): give a new or empty folder.")
     planned = [data / REPORT]
     # Beside a manifest they are ours, whatever became of them.
-    if LOOKS in names and NAME not in names and not is_torn(data / LOOKS):
-        planned.append(data / LOOKS)
+    if CACHE in names and NAME not in names and not is_torn(data / CACHE):
+        planned.append(data / CACHE)
     outputs.check_outputs(planned, sources=[], overwrite=False)
+
+
+def holds_only_own(data: Path) -> bool:
+    """Tells whether a folder holds nothing but prepared data, whole or begun."""
+    return data.is_dir() and {path.name for path in data.iterdir() if path.name[0] != "."} <= OWN
 
 
 def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], resplit: bool) -> Settings:
@@ -153,21 +221,21 @@ def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], respl
     return settings
 
 
-def _look(
-    found: Found, book: LookBook, jobs: int, progress: Progress, function: Function
-) -> tuple[list[Seen], int]:
-    """Looks at all recordings, in their order, and says how many had been looked at before."""
-    results: dict[Place, Look | Unread] = {
-        place: Unread(
+def _scan(
+    found: Found, cache: ScanCache, jobs: int, progress: Progress, function: Function
+) -> tuple[list[Scanned], int]:
+    """Scans all recordings, in their order, and says how many were known from before."""
+    results: dict[Place, ScanResult | ScanError] = {
+        place: ScanError(
             str(place.path), "dead link", f"{place.path} is a link to nothing: mend it or remove it."
         )
         for place in found.dead_links
     }
-    moved = {(Path(look.path).name, look.num_bytes): look for look in book.latest.values()}
+    moved = {(Path(result.path).name, result.num_bytes): result for result in cache.latest.values()}
     tasks: list[tuple[Place, dict[str, Any]]] = []
     largest = 0
     for place in found.recordings:
-        known = book.latest.get(str(place.path))
+        known = cache.latest.get(str(place.path))
         size, mtime_ns = _stamp(place.path)
         if known is not None and (known.num_bytes, known.mtime_ns) == (size, mtime_ns):
             results[place] = known
@@ -177,19 +245,23 @@ def _look(
         largest = max(largest, size)
     num_kept = len(found.recordings) - len(tasks)
     limit_seconds = SECONDS_AT_LEAST + SECONDS_A_MEGABYTE * largest / 2**20
-    outcomes = run_in_children(function, [task for _, task in tasks], jobs=jobs, limit_seconds=limit_seconds)
+    outcomes: Iterator[tuple[int, Any]] = ((number, function(task)) for number, (_, task) in enumerate(tasks))
+    if jobs:
+        outcomes = run_in_children(
+            function, [task for _, task in tasks], jobs=jobs, limit_seconds=limit_seconds
+        )
     for done, (number, outcome) in enumerate(outcomes, start=1):
         place = tasks[number][0]
         results[place] = result = _result(place, outcome)
-        if isinstance(result, Look):
-            book.add(result)
+        if isinstance(result, ScanResult):
+            cache.add(result)
         progress(done, len(tasks), str(place.path))
     order = sorted(results, key=lambda place: (place.root, place.name))
     return [(place, results[place]) for place in order], num_kept
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time, by which a file that was looked at is known again; (0, 0) where it has just gone."""
+    """Size and time, by which a file that was scanned is known again; (0, 0) where it has just gone."""
     try:
         status = path.stat()
     except OSError:
@@ -197,18 +269,19 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _result(place: Place, outcome: Any) -> Look | Unread:
+def _result(place: Place, outcome: Any) -> ScanResult | ScanError:
     if isinstance(outcome, Failure):
         sentence = f"{place.path} could not be looked at ({outcome.what}): leave it out or save it anew."
-        return Unread(str(place.path), outcome.reason, sentence)
-    if "look" in outcome:
-        return Look.from_dict(outcome["look"])
-    return Unread(**outcome["unread"])
+        return ScanError(str(place.path), outcome.reason, sentence)
+    if "result" in outcome:
+        return ScanResult.from_dict(outcome["result"])
+    return ScanError(**outcome["error"])
 
 
-def _nothing(folders: Sequence[Path], manifest: Manifest, found: Found) -> str:
+def _nothing(folders: Sequence[Path], manifest: Manifest | None, found: Found) -> str:
     where = ", ".join(map(str, folders))
-    left_out = [recording for recording in manifest.recordings if recording.status == "left out"]
+    recordings = manifest.recordings if manifest else ()
+    left_out = [recording for recording in recordings if recording.status == "left out"]
     if not left_out:
         others = f" ({sum(found.other_files.values())} files of other kinds)" if found.other_files else ""
         return f"{where} holds no recordings{others}: give folders with music in files that end in .wav, .flac, .mp3 …"

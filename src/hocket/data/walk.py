@@ -32,8 +32,8 @@ class Found:
 def find_recordings(folders: Sequence[Path], *, passed_over: Path | None = None) -> Found:
     """Walks all folders and their subfolders, each once however many links lead to it.
 
-    Names that begin with a dot are passed over, as in `hocket.audio.find_audio_files`; so is the folder
-    `passed_over`. A folder that may not be entered is named and the others are walked.
+    Names that begin with a dot are passed over: they are unfinished files, or what other systems keep beside a
+    recording. So is the folder `passed_over`. A folder that may not be entered is named and the others are walked.
 
     Raises:
         DataError: one of `folders` is missing, is not a folder, or may not be read.

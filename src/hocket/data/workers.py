@@ -35,6 +35,11 @@ class Failure:
     what: str
 
 
+def num_cores() -> int:
+    """The cores that this process may use, which on a cluster are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_in_children(
     function: Callable[[Task], Any], tasks: Sequence[Task], *, jobs: int, limit_seconds: float
 ) -> Iterator[tuple[int, Any | Failure]]:

@@ -42,6 +42,7 @@ class RunFolder:
         self.path, self.config, self.library, self.runtime = path, config, library, runtime
         self.facts: dict[str, Any] = {
             "library": library.fingerprint,
+            "manifest": library.manifest,
             "validation_songs": [str(song.path.resolve()) for song in library.validation],
             "validation_pairs": [
                 [str(song.path.resolve()) for song in pair] for pair in library.validation_pairs
@@ -195,7 +196,7 @@ class RunFolder:
                 f"{self.path} was trained with {name} = {saved.get(name)}, not {wanted[name]}: "
                 "give the same settings, another --run, or --fresh to start over."
             )
-        if facts.library != self.library.fingerprint:
+        if facts.library not in (self.library.fingerprint, self.library.continues):
             left_out = self.library.left_out
             reason = f" (left out now: {left_out[0].rstrip('.')})" if left_out else ""
             raise CheckpointError(

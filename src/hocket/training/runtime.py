@@ -23,6 +23,8 @@ from hocket.errors import ConfigError, HocketError, ToldElsewhereError
 from hocket.training.config import TrainingConfig
 
 TIMEOUT = timedelta(minutes=10)
+PATIENCE = timedelta(days=2)
+"""For one process that works alone for long; the end of a process is noticed at once, however long this is."""
 DEFAULT_PORT = 29_500
 WORKER_DIED = "DataLoader worker"
 """In what torch raises, in whatever the main thread does just then, when a process that reads music has died."""
@@ -158,18 +160,26 @@ class Processes:
             for part, length in zip(self.all_gather(padded), lengths, strict=True)
         ]
 
-    def on_rank_zero(self, action: Callable[[], Any]) -> Any:
+    def on_rank_zero(self, action: Callable[[], Any], *, patient: bool = False) -> Any:
         """What `action` gives in the first process, where alone it runs, in all of them (as JSON holds it).
+
+        With `patient` the others wait for hours, else for minutes.
 
         Raises:
             HocketError: as the action does; in the other processes a `ToldElsewhereError`.
         """
-        value, failure = None, None
+        value, failure, group = None, None, None
+        if patient and self.size > 1:
+            with _contact():
+                group = dist.new_group(backend="gloo", timeout=PATIENCE)
         if self.is_first:
             try:
                 value = action()
             except HocketError as error:
                 failure = error
+        if group is not None:
+            with _contact():
+                dist.barrier(group)
         told, message = self.all_gather_object([value, str(failure) if failure else None])[0]
         if failure is not None:
             raise failure

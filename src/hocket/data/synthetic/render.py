@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hocket.data.synthetic import sound
-from hocket.data.synthetic.chords import Chord
 from hocket.data.synthetic.drums import NUM_TAKES, SOFT_BELOW, Kit, strike_drum
-from hocket.data.synthetic.harmony import Harmony
+from hocket.data.synthetic.harmony import Chord, Harmony
 from hocket.data.synthetic.instruments import play
 from hocket.data.synthetic.rhythms import Hit, Rhythm, Strike
 from hocket.data.synthetic.songs import Song, true_fusion
