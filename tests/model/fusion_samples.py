@@ -1,10 +1,16 @@
-"""Small models, undecided and decided, and sounds for them; everything at 24 kHz."""
+"""Small models, undecided and decided, their checkpoints, and sounds for them; everything at 24 kHz."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor
 
 from hocket.codec import SpectralConfig
+from hocket.errors import CheckpointError
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
+from hocket.model.weights import config_values, load_model, model_tensors, save_checkpoint
 
 RATE_HZ = 24_000
 AGENT = AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)
@@ -48,3 +54,18 @@ def noise(num_samples: int = RATE_HZ // 2, *, seed: int = 0, batch: int = 1, cha
     generator = torch.Generator().manual_seed(seed)
     beat = 1.0 + 0.9 * torch.sin(torch.arange(num_samples) * (2 * torch.pi * (3 + seed) / RATE_HZ))
     return 0.1 * beat * torch.randn(batch, channels, num_samples, generator=generator)
+
+
+def save(model: FusionModel, path: Path, **metadata: Any) -> Path:
+    """Saves a checkpoint of the model alone."""
+    save_checkpoint(path, model_tensors(model), {"model": config_values(model.config), **metadata})
+    return path
+
+
+def sentence(path: Path) -> str:
+    """The sentence with which a checkpoint is refused; it has to be one that names the file."""
+    with pytest.raises(CheckpointError) as caught:
+        load_model(path)
+    said = str(caught.value)
+    assert said.startswith(str(path)) and "\n" not in said and said.endswith(".")
+    return said
