@@ -1,15 +1,20 @@
 """Small models, undecided and decided, sounds for them at 24 kHz, and masks with what is heard under them."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from hocket.audio.streams import Workspace
 from hocket.codec import SpectralCodec, SpectralConfig
+from hocket.errors import CheckpointError
 from hocket.fusing.masks import CHUNK_SECONDS, MaskStore, MaskTrack, decide_masks
 from hocket.fusing.mixing import mix_blocks
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, Masks, ModelConfig
+from hocket.model.weights import config_values, load_model, model_tensors, save_checkpoint
 
 RATE_HZ = 24_000
 AGENT = AgentConfig(model_dim=16, num_heads=2, num_bands=8, num_blocks=1)
@@ -111,3 +116,18 @@ def mixed(
         most_at_once=most_at_once,
     )
     return torch.cat([block for _, block in blocks], dim=-1)
+
+
+def save(model: FusionModel, path: Path, **metadata: Any) -> Path:
+    """Saves a checkpoint of the model alone."""
+    save_checkpoint(path, model_tensors(model), {"model": config_values(model.config), **metadata})
+    return path
+
+
+def sentence(path: Path) -> str:
+    """The sentence with which a checkpoint is refused; it has to be one that names the file."""
+    with pytest.raises(CheckpointError) as caught:
+        load_model(path)
+    said = str(caught.value)
+    assert said.startswith(str(path)) and "\n" not in said and said.endswith(".")
+    return said

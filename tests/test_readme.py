@@ -11,7 +11,7 @@ from small_run import SMALL
 
 ROOT = Path(__file__).parents[1]
 SHORTER = {
-    "hocket render": ["--num-songs=8", "--num-pairs=2", "--duration-seconds=6"],
+    "hocket render": ["--num-songs=8", "--num-pairs=1", "--duration-seconds=6"],
     "hocket prepare": ["--minimum-seconds=1.1"],
     "hocket train": [f"--{name}={value}" for name, value in SMALL.items()],
 }

@@ -1,7 +1,6 @@
 """A fusion's sound and the JSON beside it are there together, whatever ends the program or fills the disk."""
 
 import json
-import os
 import resource
 import shutil
 import signal
@@ -34,32 +33,33 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_leaves_neither_and_says_what_helps(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_leaves_neither_and_says_what_helps(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     input, target = put_sources(tmp_path, "a.wav", "b.wav", seconds=10.0)
     sizes = {"room for neither": 290_000, "room for the JSON": 200_000}
     for filled in sizes.values():
         (small_disk / "ballast").write_bytes(bytes(filled))
-        words = [*HOCKET, "fuse", input, target, "-o", small_disk / "new.wav", "--sample-rate", "16000"]
-        done = subprocess.run(
-            words, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)}
-        )
-        assert done.returncode == 2, done.stderr
-        (said,) = done.stderr.splitlines()
+        words = ["fuse", input, target, "-o", small_disk / "new.wav", "--sample-rate", "16000"]
+        assert main([str(word) for word in words]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
         assert "new.wav" in said and "(No space left on device): free some space" in said
         assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
-def test_a_list_on_a_full_disk_leaves_no_halves(tmp_path: Path, small_disk: Path) -> None:
+def test_a_list_on_a_full_disk_leaves_no_halves(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     put_sources(tmp_path, "a.wav", "b.wav", seconds=8.0)
     (tmp_path / "pairs.csv").write_text("input,target\n" + "a.wav,b.wav\n" * 3)
-    words = [*HOCKET, "fuse", "--pairs", tmp_path / "pairs.csv", "-o", small_disk / "out"]
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)}
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert main(["fuse", "--pairs", str(tmp_path / "pairs.csv"), "-o", str(small_disk / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said, said
     made = sorted(path.name for path in (small_disk / "out").iterdir())
     assert made == ["000.wav", "000.wav.hocket.json", "results.csv", "results.json"]
-    assert "free some space" in done.stderr
+    assert "free some space" in said
 
 
 @pytest.mark.slow

@@ -10,40 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fusion_samples import make_model, stir
+from fusion_samples import make_model, save, sentence, stir
 from hocket.errors import CheckpointError
 from hocket.model import FusionModel
-from hocket.model.weights import (
-    config_values,
-    load_model,
-    model_tensors,
-    save_checkpoint,
-)
-
-
-@pytest.fixture(scope="module")
-def model() -> FusionModel:
-    """A decided model."""
-    return stir(make_model())
-
-
-@pytest.fixture
-def saved(model: FusionModel, tmp_path: Path) -> Path:
-    """Its checkpoint."""
-    return save(model, tmp_path / "run" / "best.safetensors")
-
-
-def save(model: FusionModel, path: Path, **metadata: Any) -> Path:
-    save_checkpoint(path, model_tensors(model), {"model": config_values(model.config), **metadata})
-    return path
-
-
-def sentence(path: Path) -> str:
-    with pytest.raises(CheckpointError) as caught:
-        load_model(path)
-    said = str(caught.value)
-    assert said.startswith(str(path)) and "\n" not in said and said.endswith(".")
-    return said
 
 
 def test_what_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from fusion_samples import make_model, noise, stir
+from fusion_samples import make_model, noise, save, sentence, stir
 from hocket.errors import CheckpointError
 from hocket.model import AgentConfig, FusionModel
 from hocket.model.weights import (
@@ -20,31 +20,6 @@ from hocket.model.weights import (
     save_checkpoint,
     weights_hash,
 )
-
-
-@pytest.fixture(scope="module")
-def model() -> FusionModel:
-    """A decided model."""
-    return stir(make_model())
-
-
-@pytest.fixture
-def saved(model: FusionModel, tmp_path: Path) -> Path:
-    """Its checkpoint."""
-    return save(model, tmp_path / "run" / "best.safetensors")
-
-
-def save(model: FusionModel, path: Path, **metadata: Any) -> Path:
-    save_checkpoint(path, model_tensors(model), {"model": config_values(model.config), **metadata})
-    return path
-
-
-def sentence(path: Path) -> str:
-    with pytest.raises(CheckpointError) as caught:
-        load_model(path)
-    said = str(caught.value)
-    assert said.startswith(str(path)) and "\n" not in said and said.endswith(".")
-    return said
 
 
 def test_weights_come_back_bit_for_bit(model: FusionModel, saved: Path) -> None:

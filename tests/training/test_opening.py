@@ -11,9 +11,9 @@ from hocket.data.library import Library
 from hocket.data.manifest import read_manifest
 from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError, DataError
-from hocket.model.weights import load_checkpoint, newest_first, save_checkpoint
+from hocket.model.weights import load_checkpoint, save_checkpoint
+from hocket.runs import RunLock, newest_first
 from hocket.training.config import build
-from hocket.training.folder import RunLock
 from hocket.training.opening import open_music
 from hocket.training.runtime import Processes
 from hocket.training.trainer import Trainer
