@@ -20,7 +20,6 @@ from hocket.errors import ConfigError, HocketError
 FORMAT = 1
 MAX_SONGS = 100_000
 DURATIONS = (4.0, 600.0)
-ENCODING = "pcm16"
 MAX_DESCRIPTION_BYTES = 2**28
 
 
@@ -62,7 +61,7 @@ def render_corpus(arguments: argparse.Namespace, bank: Bank) -> None:
         songs.append({"file": f"music/{path.name}"} | score.describe())
         if path.exists():
             continue
-        save(path, Audio(render(score, bank), SAMPLE_RATE), encoding=ENCODING)
+        save(path, Audio(render(score, bank), SAMPLE_RATE), encoding="pcm16")
         rendered_seconds += arguments.duration
         if index % 20 == 19 or index + 1 == arguments.num_songs:
             speed = rendered_seconds / (time.perf_counter() - started)
@@ -99,7 +98,9 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m corpus", description="Renders music to make weights from.")
+    parser = argparse.ArgumentParser(
+        prog="python -m corpus", description="Renders music to make weights from."
+    )
     parser.add_argument("out", type=Path, help="folder for music/ and corpus.json")
     parser.add_argument("--soundfont", type=Path, required=True, help="sound font to play (.sf2, .sf3)")
     parser.add_argument("--num-songs", type=int, default=2000, help="default: 2000")

@@ -39,7 +39,9 @@ class Bank:
 
     def group(self, name: str, *, oscillators: bool) -> list[Sound]:
         """The sounds of a group, of the sound font or of the oscillators."""
-        return [s for s in self.sounds.values() if s.group == name and s.kind.startswith("osc") == oscillators]
+        return [
+            s for s in self.sounds.values() if s.group == name and s.kind.startswith("osc") == oscillators
+        ]
 
     def note(self, name: str, key: int, velocity: float) -> tuple[np.ndarray, float]:
         """A stored note (16 bits, held for as long as it is stored) and its gain for a velocity of 0 to 1."""
@@ -115,14 +117,17 @@ def _notes(sound: Sound, font: SoundFont) -> np.ndarray:
         timbre = make_timbre(np.random.default_rng([OSCILLATOR_SEED, sound.number]), sound.family)
         for key in range(low, high + 1):
             soft, loud = (
-                play(timbre, key, soft=soft, num_samples=num_samples, sample_rate=SAMPLE_RATE) for soft in (True, False)
+                play(timbre, key, soft=soft, num_samples=num_samples, sample_rate=SAMPLE_RATE)
+                for soft in (True, False)
             )
             for layer, gain in enumerate(OSCILLATOR_LAYER_GAINS):
                 notes[layer, key - low] = gain * (soft if layer == SOFT_LAYER else loud)
     else:
         for layer, velocity in enumerate(LAYER_VELOCITIES):
             for key in range(low, high + 1):
-                notes[layer, key - low] = font.note(sound.number, key, velocity, num_samples, is_kit=sound.is_kit)
+                notes[layer, key - low] = font.note(
+                    sound.number, key, velocity, num_samples, is_kit=sound.is_kit
+                )
     if not sound.is_sustained:
         num_fade = round(FADE_SECONDS * SAMPLE_RATE)
         notes[..., -num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32) ** 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,7 +33,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Context:
-    """What a figure is drawn from: `keys` is the instrument's range, `sustained` whether it can hold a note."""
+    """What a figure is drawn from: `keys` is the instrument's range, `sustained` whether it can hold a note.
+
+    `change` is when the key changes, and by how many semitones.
+    """
 
     rng: np.random.Generator
     rhythm: Rhythm
@@ -40,6 +44,11 @@ class Context:
     duration_seconds: float
     keys: tuple[int, int]
     sustained: bool
+    change: tuple[float, int] = (np.inf, 0)
+
+    def tonic_at(self, seconds: float) -> int:
+        """The pitch class of the key at a time."""
+        return (self.harmony.tonic + (self.change[1] if seconds >= self.change[0] else 0)) % 12
 
     def grid(self, per_beat: float) -> list[tuple[float, float]]:
         """(start, end) of every step of a grid, swing included."""
@@ -47,7 +56,7 @@ class Context:
         width = rhythm.steps_per_beat / per_beat
         count = int(np.ceil(self.duration_seconds / rhythm.bar_seconds * rhythm.steps_per_bar / width))
         times = [rhythm.seconds_of(step * width) for step in range(count + 1)]
-        return [(a, b) for a, b in zip(times[:-1], times[1:], strict=True) if a < self.duration_seconds]
+        return [(a, b) for a, b in pairwise(times) if a < self.duration_seconds]
 
     def chords(self) -> list[tuple[float, float, Chord]]:
         """(start, end, chord) of the whole song."""
@@ -81,7 +90,9 @@ def _draw_voicing(context: Context) -> Voicing:
     """How this part spreads its chords: close, open, wide, two notes or one, in one octave or another."""
     middle = (context.keys[0] + context.keys[1]) / 2
     shift = 12 * round((middle - 60) / 12 + context.choice(-0.6, 0, 0, 0.6))
-    style = str(context.rng.choice(["close", "open", "wide", "dyad", "doubled"], p=[0.4, 0.2, 0.15, 0.1, 0.15]))
+    style = str(
+        context.rng.choice(["close", "open", "wide", "dyad", "doubled"], p=[0.4, 0.2, 0.15, 0.1, 0.15])
+    )
 
     def keys(chord: Chord) -> tuple[int, ...]:
         notes = sorted(chord.voicing)
@@ -170,7 +181,9 @@ def _arpeggio_step(order: str, number: int, size: int, rng: np.random.Generator)
     if order == "alberti":
         return (0, size - 1, size // 2, size - 1)[number % 4]
     if order == "picked":
-        return (0, size // 2, size - 1, size // 2, min(1, size - 1), size - 1, size // 2, size - 1)[number % 8]
+        return (0, size // 2, size - 1, size // 2, min(1, size - 1), size - 1, size // 2, size - 1)[
+            number % 8
+        ]
     if order == "up and down" and size > 1:
         return size - 1 - abs(number % (2 * size - 2) - (size - 1))
     return number % size if order != "down" else size - 1 - number % size
@@ -200,7 +213,7 @@ def _riff(context: Context, spread: Callable[[int], tuple[int, ...]]) -> list[No
         if not pattern[place]:
             continue
         gap = next(n for n in range(1, steps + 1) if pattern[(place + n) % steps])
-        root = context.harmony.at(start + 0.01).root if follows else context.harmony.tonic
+        root = context.harmony.at(start + 0.01).root if follows else context.tonic_at(start + 0.01)
         degree = int(degrees[place])
         if degree == 3 and {(root + 4) % 12} <= set(context.harmony.at(start + 0.01).pitch_classes):
             degree = 4
@@ -218,19 +231,21 @@ def melody(context: Context) -> list[Note]:
         strikes = rhythm.lead_strikes(context.duration_seconds)
     else:
         strikes = _phrases(context, context.choice(0.5, 1, 1, 2, 2, 3))
-    scale = {(context.harmony.tonic + step) % 12 for step in SCALES[context.harmony.mode]}
     low, high = context.keys
     low, high = max(low, 55), min(high, 55 + 31)
     key, notes = int(rng.integers(low + 4, max(low + 5, high - 4))), []
     ornaments = context.choice(0.0, 0.05, 0.2)
     for strike in strikes:
         start, end = strike.start_seconds, max(strike.end_seconds, strike.start_seconds + SHORTEST_SECONDS)
+        scale = {(context.tonic_at(start + 0.05) + step) % 12 for step in SCALES[context.harmony.mode]}
         classes = set(context.harmony.at(max(0.0, start + 0.05)).pitch_classes)
         beat = (start - rhythm.first_beat_seconds) * rhythm.tempo_bpm / 60
         on_beat = abs(beat - round(beat)) < 0.1
         # One note in six on a beat leans on a neighbour of the chord.
         wanted = classes if on_beat and rng.random() > 0.17 else scale | classes
-        goal = key + int(rng.choice([-7, -4, -2, -1, 0, 1, 2, 4, 7], p=[0.04, 0.09, 0.2, 0.12, 0.1, 0.12, 0.2, 0.09, 0.04]))
+        goal = key + int(
+            rng.choice([-7, -4, -2, -1, 0, 1, 2, 4, 7], p=[0.04, 0.09, 0.2, 0.12, 0.1, 0.12, 0.2, 0.09, 0.04])
+        )
         options = [k for k in range(low, high + 1) if k % 12 in wanted]
         key = min(options, key=lambda k: abs(k - goal)) if options else key
         velocity = float(np.clip(strike.velocity * rng.uniform(0.85, 1.1), 0.2, 1.0))
@@ -264,7 +279,8 @@ def _ornamented(note: Note, scale: set[int], probability: float, context: Contex
     order = [above, note.key] if kind == 0 else [note.key, above]
     starts = [note.start_seconds + n * ORNAMENT_SECONDS for n in range(count + 1)]
     graces = [
-        Note(start, start + ORNAMENT_SECONDS, order[n % 2], 0.8 * note.velocity) for n, start in enumerate(starts[:-1])
+        Note(start, start + ORNAMENT_SECONDS, order[n % 2], 0.8 * note.velocity)
+        for n, start in enumerate(starts[:-1])
     ]
     return [*graces, replace(note, start_seconds=starts[-1])]
 
@@ -275,7 +291,9 @@ def bass(context: Context) -> list[Note]:
     for strike in context.rhythm.bass_strikes(context.duration_seconds):
         chord = context.harmony.at(max(0.0, strike.start_seconds + 0.05))
         end = max(strike.end_seconds, strike.start_seconds + SHORTEST_SECONDS)
-        notes.append(Note(strike.start_seconds, end, context.fit(chord.bass_note(strike.degree)), strike.velocity))
+        notes.append(
+            Note(strike.start_seconds, end, context.fit(chord.bass_note(strike.degree)), strike.velocity)
+        )
     return notes
 
 
@@ -296,16 +314,22 @@ def walking_bass(context: Context) -> list[Note]:
             key = after.bass + int(context.choice(-1, 1, 2))
         else:
             key = chord.bass_note(int(context.rng.integers(4)))
-        notes.append(Note(start, start + 0.92 * (end - start), context.fit(key), context.rng.uniform(0.75, 1.0)))
+        notes.append(
+            Note(start, start + 0.92 * (end - start), context.fit(key), context.rng.uniform(0.75, 1.0))
+        )
         previous = chord
     return notes
 
 
 def drone(context: Context) -> list[Note]:
-    """Tonic and fifth throughout."""
-    low = context.keys[0] + (context.harmony.tonic - context.keys[0]) % 12
-    keys = (low, low + 7, low + 12)[: int(context.choice(1, 2, 3))]
-    return [Note(0.0, context.duration_seconds, context.fit(key), 0.9) for key in keys]
+    """Tonic, and in some parts fifth and octave, held as long as the key."""
+    count, turn = int(context.choice(1, 2, 3)), min(context.change[0], context.duration_seconds)
+    notes = []
+    for start, end in ((0.0, turn), (turn, context.duration_seconds)):
+        low = context.keys[0] + (context.tonic_at(start) - context.keys[0]) % 12
+        if end > start:
+            notes += [Note(start, end, context.fit(key), 0.9) for key in (low, low + 7, low + 12)[:count]]
+    return notes
 
 
 def drums(context: Context) -> list[Note]:
@@ -341,6 +365,18 @@ def euclid(num_hits: int, num_steps: int) -> np.ndarray:
 FIGURES: dict[str, Figure] = {
     figure.__name__: figure
     for figure in (
-        held, comped, repeated, arpeggio, riff, power_riff, melody, bass, held_bass, walking_bass, drone, drums, percussion
+        held,
+        comped,
+        repeated,
+        arpeggio,
+        riff,
+        power_riff,
+        melody,
+        bass,
+        held_bass,
+        walking_bass,
+        drone,
+        drums,
+        percussion,
     )
 }

@@ -11,7 +11,7 @@ import numpy as np
 from hocket.errors import DataError
 
 GAIN = 0.4
-SETTLE_SAMPLES = 64  # rendered after a note is cut, so that nothing of it is in the next one
+BLOCK = 64  # FluidSynth renders so many samples at once: a note that starts between two blocks would be late
 DRUM_BANK = 128
 
 
@@ -29,7 +29,12 @@ class SoundFont:
         if lib is None:
             raise DataError("FluidSynth is not installed: on Debian, apt-get install fluidsynth.")
         self.lib = lib
-        for name in ("new_fluid_settings", "new_fluid_synth", "fluid_synth_get_sfont_by_id", "fluid_sfont_get_preset"):
+        for name in (
+            "new_fluid_settings",
+            "new_fluid_synth",
+            "fluid_synth_get_sfont_by_id",
+            "fluid_sfont_get_preset",
+        ):
             getattr(lib, name).restype = ctypes.c_void_p
         # FluidSynth reports on its own standard error; what matters is raised here.
         for level in range(5):
@@ -43,7 +48,9 @@ class SoundFont:
         self.font = lib.fluid_synth_sfload(self.synth, str(path).encode(), 1)
         if self.font < 0:
             self.close()
-            raise DataError(f"{path} is not a sound font that FluidSynth can read: give an .sf2 or .sf3 file.")
+            raise DataError(
+                f"{path} is not a sound font that FluidSynth can read: give an .sf2 or .sf3 file."
+            )
 
     def __enter__(self) -> "SoundFont":
         return self
@@ -68,18 +75,19 @@ class SoundFont:
         channel, bank = (9, DRUM_BANK) if is_kit else (0, 0)
         self.lib.fluid_synth_system_reset(self.synth)
         self.lib.fluid_synth_program_select(self.synth, channel, self.font, bank, program)
-        self._write(SETTLE_SAMPLES)
+        self._write(BLOCK)
         self.lib.fluid_synth_noteon(self.synth, channel, key, velocity)
         played = self._write(num_samples)
         self.lib.fluid_synth_all_sounds_off(self.synth, channel)
-        self._write(SETTLE_SAMPLES)
+        self._write(BLOCK)
         return played.mean(axis=0)
 
     def _write(self, num_samples: int) -> np.ndarray:
-        both = np.zeros((2, num_samples), np.float32)
+        whole = -(-num_samples // BLOCK) * BLOCK
+        both = np.zeros((2, whole), np.float32)
         left, right = (ctypes.c_void_p(channel.ctypes.data) for channel in both)
-        self.lib.fluid_synth_write_float(self.synth, num_samples, left, 0, 1, right, 0, 1)
-        return both
+        self.lib.fluid_synth_write_float(self.synth, whole, left, 0, 1, right, 0, 1)
+        return both[:, :num_samples]
 
 
 def font_information(path: Path) -> dict[str, str]:

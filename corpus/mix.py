@@ -75,7 +75,9 @@ def _note(note: Note, sound: Sound, bank: Bank, stretch: float) -> np.ndarray:
     held = round((note.end_seconds - note.start_seconds) * stretch * SAMPLE_RATE) + release
     if note.tied:
         stored = stored[round(TIED_FROM_SECONDS * SAMPLE_RATE) :]
-    played = (_held_on(stored, held) if sound.is_sustained and held > len(stored) else stored[:held]) * np.float32(gain)
+    played = (
+        _held_on(stored, held) if sound.is_sustained and held > len(stored) else stored[:held]
+    ) * np.float32(gain)
     if note.tied:
         fade = min(round(TIED_FADE_SECONDS * SAMPLE_RATE), len(played))
         played[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)
@@ -132,7 +134,9 @@ def _block_energy(track: np.ndarray) -> np.ndarray:
 
 def _smooth_gain(per_block: np.ndarray, num_samples: int) -> np.ndarray:
     """One gain for each sample from one for each block."""
-    return np.interp(np.arange(num_samples), np.arange(len(per_block)) * BLOCK + BLOCK / 2, per_block).astype(np.float32)
+    return np.interp(np.arange(num_samples), np.arange(len(per_block)) * BLOCK + BLOCK / 2, per_block).astype(
+        np.float32
+    )
 
 
 @lru_cache(maxsize=64)
@@ -192,7 +196,10 @@ def _master(score: Score, mixed: np.ndarray, stretch: float) -> np.ndarray:
     if master.compress_db:
         mixed *= _smooth_gain(_compression(mixed, master.compress_db), mixed.shape[1])
     if master.pump_db:
-        beats = np.arange(mixed.shape[1] // BLOCK + 1) * BLOCK / SAMPLE_RATE / stretch - score.rhythm.first_beat_seconds
+        beats = (
+            np.arange(mixed.shape[1] // BLOCK + 1) * BLOCK / SAMPLE_RATE / stretch
+            - score.rhythm.first_beat_seconds
+        )
         phase = (beats * score.rhythm.tempo_bpm / 60) % 1.0
         mixed *= _smooth_gain(10 ** (-master.pump_db * np.clip(1 - 1.8 * phase, 0, 1) / 20), mixed.shape[1])
     if master.drive:

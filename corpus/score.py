@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Master:
-    """The sum's treatment; gains in dB, `drive` 0 is clean, `lowpass_hz` may be infinite, `pump_db` follows the beat."""
+    """The treatment of the sum: `drive` 0 is clean, `lowpass_hz` may be infinite, `pump_db` follows the beat."""
 
     level_db: float
     drive: float
@@ -101,18 +101,28 @@ def make_score(seed: int, index: int, bank: Bank, duration_seconds: float, style
     recipe = RECIPES[style]
     rhythm = _rhythm(rng, recipe)
     loop = _loop_seconds(form_rng, recipe, rhythm, duration_seconds)
-    harmony, keys = _harmony(rng, recipe, rhythm, loop or duration_seconds)
+    harmony, keys, change = _harmony(rng, recipe, rhythm, loop or duration_seconds)
     muted = [] if loop else _silences(form_rng, rhythm, duration_seconds)
+    song = Context(rng, rhythm, harmony, loop or duration_seconds, (0, 127), True, change)
     parts: list[Part] = []
     for slot in recipe.slots:
         # A generator for each slot: whether one plays changes nothing for the others.
         own = np.random.default_rng(part_seeds.integers(2**63))
         if own.random() < slot.probability or slot is recipe.slots[0]:
-            part = _part(own, slot, bank, rhythm, harmony, loop or duration_seconds, muted, is_constant=not parts or loop is not None)
+            part = _part(own, slot, bank, song, muted, is_constant=not parts or loop is not None)
             parts += [part] if part else []
     tuning = float(np.clip(mix_rng.normal(0, 18), -50, 50)) if mix_rng.random() < 0.6 else 0.0
     return Score(
-        index, style, recipe.use, rhythm, harmony, keys, duration_seconds, loop, tuning, tuple(parts),
+        index,
+        style,
+        recipe.use,
+        rhythm,
+        harmony,
+        keys,
+        duration_seconds,
+        loop,
+        tuning,
+        tuple(parts),
         _master(mix_rng, recipe),
     )
 
@@ -143,8 +153,8 @@ def _loop_seconds(rng: np.random.Generator, recipe: Recipe, rhythm: Rhythm, dura
 
 def _harmony(
     rng: np.random.Generator, recipe: Recipe, rhythm: Rhythm, duration: float
-) -> tuple[Harmony, tuple[str, ...]]:
-    """Chords for the whole song, with a second progression and a change of key in some; and the keys' names."""
+) -> tuple[Harmony, tuple[str, ...], tuple[float, int]]:
+    """Chords for the whole song, some with a second progression or a change of key; their keys; and the change."""
     start, bar = rhythm.first_beat_seconds, rhythm.bar_seconds
     beat = 60 / rhythm.tempo_bpm
     fitting = [n for n in recipe.chord_beats if CHORD_SECONDS[0] <= n * beat <= CHORD_SECONDS[1]]
@@ -164,7 +174,8 @@ def _harmony(
         chords += [_transposed(c, slide) if len(chords) + n >= turn else c for n, c in enumerate(section)]
     whole = replace(first, chords=tuple(chords[:needed]), chord_seconds=chord_seconds)
     later = replace(first, tonic=(first.tonic + slide) % 12)
-    return whole, (first.key, later.key) if slide else (first.key,)
+    change = (start + turn * chord_seconds, slide) if slide else (np.inf, 0)
+    return whole, (first.key, later.key) if slide else (first.key,), change
 
 
 def _transposed(chord: Chord, semitones: int) -> Chord:
@@ -195,15 +206,25 @@ def _choose(rng: np.random.Generator, slot: Slot, bank: Bank) -> Sound | None:
 
 
 def _part(
-    rng: np.random.Generator, slot: Slot, bank: Bank, rhythm: Rhythm, harmony: Harmony, duration: float,
-    muted: list[tuple[float, float]], *, is_constant: bool,
+    rng: np.random.Generator,
+    slot: Slot,
+    bank: Bank,
+    song: Context,
+    muted: list[tuple[float, float]],
+    *,
+    is_constant: bool,
 ) -> Part | None:
+    """A slot's part, with its rests unless it is constant; None where the bank has no sound for it."""
     sound = _choose(rng, slot, bank)
     if sound is None:
         return None
-    context = Context(rng, rhythm, harmony, duration, sound.keys, sound.is_sustained)
+    rhythm, duration = song.rhythm, song.duration_seconds
+    context = replace(song, rng=rng, keys=sound.keys, sustained=sound.is_sustained)
     touch = float(rng.uniform(0.45, 1.0))
-    played = [replace(n, velocity=float(np.clip(n.velocity * touch, 0.08, 1.0))) for n in FIGURES[slot.figure](context)]
+    played = [
+        replace(n, velocity=float(np.clip(n.velocity * touch, 0.08, 1.0)))
+        for n in FIGURES[slot.figure](context)
+    ]
     absent = list(muted)
     if not is_constant:
         span = rhythm.bar_seconds * int(rng.choice([2, 4]))
@@ -241,15 +262,15 @@ def _without(notes: list[Note], absent: list[tuple[float, float]], duration: flo
 
 
 def _master(rng: np.random.Generator, recipe: Recipe) -> Master:
-    shelf = rng.normal(0, 3, size=2)
+    shelf = rng.normal((1.0, -1.0), 3.0)
     if rng.random() < 0.12:
         shelf[0] += rng.uniform(5, 10)  # bass-heavy
     return Master(
-        level_db=float(np.clip(rng.normal(-19, 3.5), *LEVEL_DB)),
-        drive=float(rng.uniform(1.0, 5.0)) if rng.random() < recipe.drive else 0.0,
+        level_db=float(np.clip(rng.normal(-20, 3.5), *LEVEL_DB)),
+        drive=float(rng.uniform(0.6, 3.0)) if rng.random() < recipe.drive else 0.0,
         compress_db=float(rng.uniform(4, 16)) if rng.random() < recipe.compressed else 0.0,
         low_shelf_db=float(shelf[0]),
-        high_shelf_db=float(shelf[1] - 1.5),
+        high_shelf_db=float(shelf[1]),
         lowpass_hz=float(np.exp(rng.uniform(*np.log((3500.0, 11000.0))))) if rng.random() < 0.15 else np.inf,
         pump_db=float(rng.uniform(4, 14)) if rng.random() < recipe.pumping else 0.0,
         room=int(rng.integers(NUM_ROOMS)),
