@@ -1,8 +1,7 @@
 """Everything that the corpus takes from the scores and oscillators of hocket, in one place."""
 
-from hocket.data.synthetic.chords import Chord
 from hocket.data.synthetic.drums import make_kit, strike_drum
-from hocket.data.synthetic.harmony import Harmony, make_harmony
+from hocket.data.synthetic.harmony import Chord, Harmony, make_harmony
 from hocket.data.synthetic.instruments import make_timbre, play
 from hocket.data.synthetic.rhythms import Rhythm, Strike, make_rhythm
 from hocket.data.synthetic.styles import DRUM_STYLES
