@@ -21,6 +21,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
+    {"settings"},
     {"runs"},
     {"outputs"},
     {"files", "typed", "hearing"},
@@ -39,8 +40,8 @@ ONLY = {
         "hocket.files",
         "hocket.hearing",
     },
-    "objective": {"hocket.model.result", "hocket.signal", "hocket.errors", "hocket.typed"},
-    "codec": {"hocket.signal", "hocket.errors", "hocket.typed"},
+    "objective": {"hocket.model.result", "hocket.settings", "hocket.signal"},
+    "codec": {"hocket.settings", "hocket.signal", "hocket.errors", "hocket.typed"},
     "model": {
         "hocket.codec",
         "hocket.signal",
@@ -49,6 +50,7 @@ ONLY = {
         "hocket.typed",
         "hocket.hearing",
         "hocket.runs",
+        "hocket.settings",
     },
     "data": {
         "hocket.audio",
@@ -56,10 +58,12 @@ ONLY = {
         "hocket.files",
         "hocket.hearing",
         "hocket.outputs",
+        "hocket.settings",
         "hocket.typed",
     },
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
+    "settings": {"hocket.errors", "hocket.files", "hocket.runs", "hocket.typed"},
     "runs": {"hocket.errors", "hocket.files", "hocket.outputs"},
     "outputs": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
@@ -172,7 +176,7 @@ def test_nobody_imports_the_command_line() -> None:
     assert callers == {"hocket.__main__"}
 
 
-@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "runs"])
+@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "runs", "settings"])
 def test_what_works_without_torch_does_not_import_it(part: str) -> None:
     for name, found in IMPORTS.items():
         if part_of(name) == part:
@@ -300,7 +304,7 @@ def _loaded_after(code: str) -> set[str]:
     return set(done.stdout.rsplit("@", 1)[1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
 def test_help_is_there_before_torch_is(arguments: list[str]) -> None:
     loaded = _loaded_after(f"from hocket.cli import main; main({arguments!r})")
     assert "hocket.cli" in loaded

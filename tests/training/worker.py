@@ -48,8 +48,8 @@ def main() -> int:
     wishes = json.loads(sys.argv[1])
     from hocket.data.library import open_library
     from hocket.errors import HocketError
+    from hocket.settings import build
     from hocket.training import runtime
-    from hocket.training.config import build
     from hocket.training.feeding import Feeder
     from hocket.training.trainer import Trainer
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hocket import audio
-from hocket.data.config import Pairing
 from hocket.data.library import SILENCE_RMS, Song
 from hocket.data.pairing import chooser
 from hocket.errors import DataError
+from hocket.settings import Pairing
 
 MAX_DRAWS = 12
 MAX_CHOICES = 16

@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hocket.data.config import Pairing
 from hocket.data.roles import role_weights
 from hocket.data.song import Song
 from hocket.errors import DataError
+from hocket.settings import Pairing
 
 Chooser: TypeAlias = Callable[[np.random.Generator], list[Song]]
 """Draws the two songs of an example from its generator."""
