@@ -14,7 +14,7 @@ from benchmarks.page import Section, Table
 from benchmarks.plan import Plan, loop
 from benchmarks.timing import Ratio, Timing, Work, ratio, side_by_side
 from hocket.fusing import Fuser
-from hocket.training.config import RunConfig
+from hocket.settings import RunConfig
 
 COPY_BYTES = 2**28
 TOLERANCE_DB = -60.0

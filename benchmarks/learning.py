@@ -15,7 +15,7 @@ from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket.data.library import open_library
 from hocket.model import FusionModel
 from hocket.objective import Adversary, Objective
-from hocket.training.config import RunConfig, build, read_preset
+from hocket.settings import RunConfig, build, read_preset
 from hocket.training.feeding import Feeder
 from hocket.training.runtime import Processes, Runtime
 from hocket.training.steps import Learner, diagnose, make_optimizer, make_scene, mask_figures, train_step

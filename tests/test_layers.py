@@ -22,6 +22,7 @@ LAYERS = (
     {"objective", "diagnostics"},
     {"data", "codec", "model"},
     {"signal", "audio"},
+    {"settings"},
     {"runs"},
     {"outputs"},
     {"files", "typed", "hearing"},
@@ -52,11 +53,10 @@ ONLY = {
     "objective": {
         "hocket.model.masks",
         "hocket.model.result",
+        "hocket.settings",
         "hocket.signal",
-        "hocket.errors",
-        "hocket.typed",
     },
-    "codec": {"hocket.signal", "hocket.errors", "hocket.typed"},
+    "codec": {"hocket.settings", "hocket.signal", "hocket.errors", "hocket.typed"},
     "model": {
         "hocket.codec",
         "hocket.signal",
@@ -65,6 +65,7 @@ ONLY = {
         "hocket.typed",
         "hocket.hearing",
         "hocket.runs",
+        "hocket.settings",
     },
     "data": {
         "hocket.audio",
@@ -73,10 +74,12 @@ ONLY = {
         "hocket.hearing",
         "hocket.outputs",
         "hocket.signal",
+        "hocket.settings",
         "hocket.typed",
     },
     "signal": {"hocket.errors"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
+    "settings": {"hocket.errors", "hocket.files", "hocket.runs", "hocket.typed"},
     "runs": {"hocket.errors", "hocket.files", "hocket.outputs"},
     "outputs": {"hocket.errors", "hocket.files"},
     "files": {"hocket.errors"},
@@ -215,7 +218,9 @@ def test_nobody_imports_the_command_line() -> None:
     assert callers == {"hocket.__main__"}
 
 
-@pytest.mark.parametrize("part", ["audio", "evaluation", "errors", "files", "hearing", "options", "runs"])
+@pytest.mark.parametrize(
+    "part", ["audio", "evaluation", "errors", "files", "hearing", "options", "runs", "settings"]
+)
 def test_what_works_without_torch_does_not_import_it(part: str) -> None:
     for name, found in IMPORTS.items():
         if part_of(name) == part:
@@ -343,7 +348,7 @@ def _loaded_after(code: str) -> set[str]:
     return set(done.stdout.rsplit("@", 1)[1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
 def test_help_is_there_before_torch_is(arguments: list[str]) -> None:
     loaded = _loaded_after(f"from hocket.cli import main; main({arguments!r})")
     assert "hocket.cli" in loaded

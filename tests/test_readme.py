@@ -91,7 +91,7 @@ FOREIGN = {
 
 
 def test_the_page_on_training_names_flags_that_exist() -> None:
-    from hocket.training.config import FIELDS
+    from hocket.settings import FIELDS
 
     text = (ROOT / "docs" / "training.md").read_text()
     known = {name.replace("_", "-") for name in FIELDS} | FOREIGN

@@ -10,7 +10,7 @@ from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, ModelConfig
 from hocket.model.weights import default_weights, load_model
 from hocket.objective import Objective, ObjectiveConfig
-from hocket.training.config import build, read_preset
+from hocket.settings import build, read_preset
 from hocket.training.runtime import Runtime
 from hocket.training.steps import Learner, make_scene, prepare, train_step
 

@@ -28,7 +28,7 @@ from hocket.diagnostics.wording import rule_words, worded
 from hocket.model import FusionModel
 from hocket.model.weights import load_model
 from hocket.runs import RENAMED, find_checkpoint
-from hocket.training.config import FIELDS, build, flatten, preset_names, read_preset
+from hocket.settings import FIELDS, build, flatten, preset_names, read_preset
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "training-update.md"

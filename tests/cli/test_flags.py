@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hocket.cli.flags import with_sign
 from hocket.cli.train import read_flags
 from hocket.errors import ConfigError
 from hocket.runs import RENAMED
-from hocket.training.config import build, flatten, read_toml, write_toml
+from hocket.settings import GROUPS, build, flatten, read_toml, write_toml
+from hocket.typed import field_help
 
 
 def test_flags_with_either_sign_are_one_and_values_stay() -> None:
@@ -98,3 +100,8 @@ def test_a_value_of_another_kind_is_refused_in_words(words: list[str], said: str
 def test_one_word_too_many_is_named() -> None:
     with pytest.raises(ConfigError, match="more is one word too many"):
         read_flags(["music", "more"])
+
+
+@pytest.mark.parametrize("kind", GROUPS.values())
+def test_every_field_says_in_its_help_what_it_is(kind: type) -> None:
+    assert list(field_help(kind)) == [field.name for field in fields(kind)]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from hocket.audio import Audio, save
-from hocket.data.config import DataConfig, Pairing
 from hocket.data.excerpts import PairDataset, SongReader, chooser
 from hocket.data.library import Song
 from hocket.data.roles import FLOOR, role_weights
 from hocket.errors import AudioError, ConfigError, DataError
+from hocket.settings import DataConfig, Pairing
 
 RATE_HZ = 8_000
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from hocket.audio import Audio, save
-from hocket.data.config import DataConfig
 from hocket.data.excerpts import SongReader
 from hocket.data.library import Song
 from hocket.errors import ConfigError
+from hocket.settings import DataConfig
 
 RATE_HZ = 8_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hocket.data.library import open_library
-from hocket.training.config import build
+from hocket.settings import build
 from hocket.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow

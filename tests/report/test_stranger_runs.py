@@ -30,7 +30,7 @@ MEMORY = 2**30
 CHILD = """
 import resource, sys
 from hocket.cli import main
-import hocket.report.page, hocket.training.config
+import hocket.report.page, hocket.settings
 if main(["report", sys.argv[1], "-o", sys.argv[3]]) != 0:
     raise SystemExit("the ordinary run has no report")
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

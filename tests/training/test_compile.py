@@ -5,7 +5,7 @@ import torch
 
 from hocket.model import FusionModel
 from hocket.objective import Objective
-from hocket.training.config import RunConfig, build
+from hocket.settings import RunConfig, build
 from hocket.training.steps import make_scene, prepare
 from small_run import SMALL
 

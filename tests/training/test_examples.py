@@ -10,8 +10,8 @@ import torch
 from hocket import audio
 from hocket.data.library import open_library
 from hocket.diagnostics import diagnose
+from hocket.settings import build
 from hocket.signal.scene import Scene, Voice
-from hocket.training.config import build
 from hocket.training.events import Listener
 from hocket.training.examples import is_kept
 from hocket.training.trainer import Trainer

@@ -19,7 +19,7 @@ from hocket.data.library import open_library
 from hocket.errors import AudioError, CheckpointError, HocketError
 from hocket.model.weights import load_checkpoint, weights_hash
 from hocket.runs import newest_first
-from hocket.training.config import build
+from hocket.settings import build
 from hocket.training.feeding import Feeder
 from hocket.training.steps import SPIKE_WINDOW, highest_usual_loss
 from hocket.training.trainer import Trainer

@@ -13,7 +13,7 @@ from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError, DataError
 from hocket.model.weights import load_checkpoint, save_checkpoint
 from hocket.runs import RunLock, newest_first
-from hocket.training.config import build
+from hocket.settings import build
 from hocket.training.opening import open_music
 from hocket.training.runtime import Processes
 from hocket.training.trainer import Trainer

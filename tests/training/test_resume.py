@@ -13,14 +13,13 @@ import torch
 from hocket.data.library import Library, open_library
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model.weights import (
-    BEFORE,
     load_checkpoint,
     load_model,
     save_checkpoint,
     weights_hash,
 )
 from hocket.runs import newest_first
-from hocket.training.config import build, read_toml
+from hocket.settings import BEFORE, build, read_toml
 from hocket.training.trainer import Trainer
 
 

@@ -17,7 +17,7 @@ from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError
 from hocket.model.weights import load_checkpoint, save_checkpoint
 from hocket.runs import newest_first
-from hocket.training.config import build
+from hocket.settings import build
 from hocket.training.trainer import Trainer
 from small_run import SMALL
 

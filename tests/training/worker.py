@@ -50,8 +50,8 @@ def poisoned(feed, examples: set[int]):
 def train(wishes: dict) -> Processes:
     """Trains as wished; the group of processes stays joined for the next run."""
     from hocket.runs import RunLock
+    from hocket.settings import build
     from hocket.training import runtime
-    from hocket.training.config import build
     from hocket.training.feeding import Feeder
     from hocket.training.opening import open_music
     from hocket.training.trainer import Trainer

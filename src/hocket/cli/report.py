@@ -18,7 +18,7 @@ def run(argv: list[str]) -> int:
     read = [path for run in options.runs for pattern in READ for path in run.glob(pattern)]
     outputs.check_outputs([out], sources=read, overwrite=False)
     from hocket.report.page import write_report
-    from hocket.training.config import RunConfig, flatten
+    from hocket.settings import RunConfig, flatten
 
     write_report(options.runs, out, defaults=flatten(RunConfig()))
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB): open it in a browser, it needs no network")

@@ -16,7 +16,7 @@ from hocket.runs import CONFIG, RENAMED, REPORT, RunLock
 from hocket.typed import field_help, read_value
 
 if TYPE_CHECKING:
-    from hocket.training.config import RunConfig
+    from hocket.settings import RunConfig
     from hocket.training.events import Outcome
 
 EXIT_UNMET = 3
@@ -54,7 +54,7 @@ def _unless_told(failure: threading.ExceptHookArgs) -> None:
 def _report(run: Path) -> None:
     """Writes the page beside the run; a training that is done is not failed by its page."""
     from hocket.report.page import write_report
-    from hocket.training.config import RunConfig, flatten
+    from hocket.settings import RunConfig, flatten
 
     try:
         with Stopping():
@@ -109,7 +109,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
 
 def _spare_config(options: argparse.Namespace, config: "RunConfig") -> None:
     """Refuses to write the run's configuration over one that the user wrote by hand in the same place."""
-    from hocket.training.config import build, read_toml, write_toml
+    from hocket.settings import build, read_toml, write_toml
 
     written = options.run / CONFIG
     if options.config is None or not written.exists() or not written.samefile(options.config):
@@ -127,7 +127,7 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
     Raises:
         ConfigError: a flag is unknown (the nearest right one is named) or lacks its value.
     """
-    from hocket.training.config import FIELDS
+    from hocket.settings import FIELDS
 
     options, rest = _parser().parse_known_args(argv)
     suggest(rest, [*FIELDS, *RENAMED, *OWN_FLAGS])
@@ -147,7 +147,7 @@ class _Parser(VerbParser):
 
 
 def _parser() -> VerbParser:
-    from hocket.training.config import DEFAULT_PRESET, GROUPS, flatten, preset
+    from hocket.settings import DEFAULT_PRESET, GROUPS, flatten, preset
 
     parser = _Parser(
         "train",
@@ -205,7 +205,7 @@ def read_config(options: argparse.Namespace, given: dict[str, Any]) -> "RunConfi
     Raises:
         ConfigError: a value is out of its range, or the music or the run folder is missing.
     """
-    from hocket.training.config import DEFAULT_PRESET, build, read_preset, read_toml
+    from hocket.settings import DEFAULT_PRESET, build, read_preset, read_toml
 
     # A configuration file is whole by itself: what it does not name is the base, not a preset's.
     name = options.preset or (None if options.config else DEFAULT_PRESET)

@@ -1,71 +1,19 @@
 """The embedded codec: a complex short-time Fourier transform, so that a mask is a filter on the recording itself."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hocket.codec.base import Codec
-from hocket.errors import ConfigError
+from hocket.settings import SpectralConfig
 from hocket.signal.grouping import Grouping, local_mean
 from hocket.signal.spectrum import istft, stft
-from hocket.typed import check_range, check_types
 
 FLOOR_DB = -80.0
 DECIBELS_PER_UNIT = 20.0
-FEATURES = ("level", "transient", "tonal")
-MAX_RATE_HZ = 768_000
-"""The highest rate of recordings, which a codec can be brought to."""
-MAX_FFT_SIZE, MAX_REACH = 2**22, 1001
-
-
-@dataclass(frozen=True)
-class SpectralConfig:
-    """The transform: rate in Hz, window and hop in samples, and what the agent is shown of it.
-
-    Args:
-        transient_frames: reach of the mean along time that a place is told apart from, an odd number of frames.
-        tonal_bins: the same along frequency, in places.
-        place_width: the largest part of its frequency that a place may span: neighbouring bins are taken together
-            where they are closer than that. 0 makes each bin a place.
-    """
-
-    sample_rate: int = 24_000
-    fft_size: int = 1024
-    hop: int = 256
-    transient_frames: int = 17
-    tonal_bins: int = 17
-    place_width: float = 1 / 64
-    features: tuple[str, ...] = FEATURES
-
-    def __post_init__(self) -> None:
-        # TOML and JSON have lists only.
-        if isinstance(self.features, list):
-            object.__setattr__(self, "features", tuple(self.features))
-        check_types(self)
-        check_range(self, 8_000, MAX_RATE_HZ, "sample_rate")
-        check_range(self, 64, MAX_FFT_SIZE, "fft_size")
-        if self.fft_size % 2:
-            raise ConfigError(f"fft_size is {self.fft_size}: give an even number of samples")
-        if not 0 < self.hop <= self.fft_size // 4:
-            raise ConfigError(
-                f"hop is {self.hop}: perfect reconstruction needs 1 to fft_size / 4 = {self.fft_size // 4}"
-            )
-        for name in ("transient_frames", "tonal_bins"):
-            check_range(self, 3, MAX_REACH, name)
-            if getattr(self, name) % 2 == 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number")
-        check_range(self, 0, 0.25, "place_width")
-        if (
-            not self.features
-            or set(self.features) - set(FEATURES)
-            or len(set(self.features)) < len(self.features)
-        ):
-            raise ConfigError(
-                f"features are {', '.join(self.features) or 'none'}: choose of {', '.join(FEATURES)}, each once"
-            )
 
 
 class SpectralCodec(Codec):

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hocket import audio
-from hocket.data.config import Pairing
 from hocket.data.library import Song
 from hocket.data.roles import role_weights
 from hocket.errors import DataError
+from hocket.settings import Pairing
 
 SILENCE_RMS = 1e-4
 MAX_DRAWS = 12

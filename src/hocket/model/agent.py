@@ -7,54 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from hocket.codec import Codec
-from hocket.errors import ConfigError
 from hocket.model.layers import CrossAttention, FrameAnalyser
 from hocket.model.places import weigh
-from hocket.typed import check_range, check_types
-
-MAX_WEIGHTS = 2**24
-"""About the most weights that an agent may have for each source: 300 times as many as usual."""
-MAX_GAIN = 100.0
-
-
-@dataclass(frozen=True)
-class AgentConfig:
-    """Sizes of the agent.
-
-    Args:
-        attention_stride: frames of the other source that are heard as one.
-        max_gain: the most by which a mask may raise a place above 1.
-    """
-
-    model_dim: int = 96
-    num_heads: int = 4
-    num_bands: int = 32
-    num_blocks: int = 2
-    num_attention_layers: int = 1
-    attention_stride: int = 4
-    expansion: int = 2
-    max_gain: float = 2.0
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 1, 4096, "model_dim")
-        check_range(self, 1, 1024, "num_heads", "attention_stride")
-        # The eighth block of an analyser reaches over a minute.
-        check_range(self, 1, 8, "num_blocks", "num_attention_layers")
-        check_range(self, 1, 16, "expansion")
-        check_range(self, 2, 256, "num_bands")
-        if self.model_dim % (2 * self.num_heads):
-            raise ConfigError(
-                f"model_dim is {self.model_dim}: give a multiple of 2 x num_heads = {2 * self.num_heads}"
-            )
-        layers = self.num_blocks + self.num_attention_layers
-        if self.model_dim**2 * self.expansion * layers > MAX_WEIGHTS:
-            raise ConfigError(
-                f"model_dim is {self.model_dim} with expansion {self.expansion} and {layers} layers, more than "
-                f"{MAX_WEIGHTS} weights: give smaller numbers"
-            )
-        if not 1.0 < self.max_gain <= MAX_GAIN:
-            raise ConfigError(f"max_gain is {self.max_gain}: give a gain above 1, at most {MAX_GAIN:g}")
+from hocket.settings import AgentConfig
 
 
 @dataclass(frozen=True)

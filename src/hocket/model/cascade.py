@@ -1,36 +1,17 @@
 """The cascade: the first stage drafts the output, each later stage hears the draft too and corrects the masks."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from hocket.codec import Codec
-from hocket.model.agent import AgentConfig, CreativeAgent, Decision, band_matrix
+from hocket.model.agent import CreativeAgent, Decision, band_matrix
 from hocket.model.faders import SourceSpectra, balanced_levels
 from hocket.model.masks import Masks
 from hocket.model.places import Places
 from hocket.model.result import Stage
-from hocket.typed import check_range, check_types
-
-
-@dataclass(frozen=True)
-class CascadeConfig:
-    """How many stages there are (two is a draft and a refinement), and what comes after the masks.
-
-    `balance_levels` sets both voices' levels so that the output agrees as much with one source as with the other;
-    `match_tone` brings the mix to a brightness between its sources'. Without them the output is what the masks let
-    through, as the predecessor's was.
-    """
-
-    num_stages: int = 2
-    balance_levels: bool = True
-    match_tone: bool = True
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 1, 8, "num_stages")
+from hocket.settings import AgentConfig, CascadeConfig
 
 
 class Cascade(nn.Module):

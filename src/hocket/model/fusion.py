@@ -1,42 +1,15 @@
 """The whole model, as its block diagram reads: encode, decide, mix, decode."""
 
-import math
-from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from hocket.codec import SpectralCodec, SpectralConfig
-from hocket.model.agent import AgentConfig
-from hocket.model.cascade import Cascade, CascadeConfig
+from hocket.codec import SpectralCodec
+from hocket.model.cascade import Cascade
 from hocket.model.places import Places
 from hocket.model.result import FusionResult, Waveform
-from hocket.typed import check_range, check_types
-
-MAX_RATE_HZ, MAX_FFT_SIZE = 192_000, 2**15
-MAX_FRAME_RATE, MAX_OVERLAP = 750, 16
-"""Frames a second, and frames that one sample belongs to."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that fixes the model's shape."""
-
-    codec: SpectralConfig = field(default_factory=SpectralConfig)
-    agent: AgentConfig = field(default_factory=AgentConfig)
-    cascade: CascadeConfig = field(default_factory=CascadeConfig)
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        # A codec that follows a recording's rate may be larger; the model's own fixes how much memory fusing takes.
-        check_range(self.codec, 8_000, MAX_RATE_HZ, "sample_rate")
-        check_range(self.codec, 64, MAX_FFT_SIZE, "fft_size")
-        codec = self.codec
-        least_hop = max(
-            math.ceil(codec.sample_rate / MAX_FRAME_RATE), math.ceil(codec.fft_size / MAX_OVERLAP)
-        )
-        check_range(codec, least_hop, codec.fft_size // 4, "hop")
+from hocket.settings import ModelConfig
 
 
 class FusionModel(nn.Module):

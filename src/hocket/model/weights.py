@@ -15,18 +15,14 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from hocket import __version__, files
-from hocket.codec import SpectralConfig
 from hocket.errors import CheckpointError, ConfigError
 from hocket.files import open_regular, parse_json
-from hocket.model.agent import AgentConfig
-from hocket.model.cascade import CascadeConfig
-from hocket.model.fusion import FusionModel, ModelConfig
+from hocket.model.fusion import FusionModel
 from hocket.runs import find_checkpoint
+from hocket.settings import BEFORE, AgentConfig, CascadeConfig, ModelConfig, SpectralConfig
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."
-BEFORE = {"place_width": 0.0, "attention_stride": 1}
-"""What was so in configurations that do not know these fields yet."""
 MAX_CHECKPOINT_BYTES, MAX_HEADER_BYTES = 2**31, 2**24
 """Those of the default model take 4 MB, and 13 MB to continue from; their headers 40 kB."""
 MAX_SHOWN = 200

@@ -1,44 +1,13 @@
 """The adversary: owns the discriminators, their optimiser and both sides' losses, behind two verbs."""
 
-import math
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from hocket.errors import ConfigError
 from hocket.objective.texture import AddUp, alone
+from hocket.settings import AdversaryConfig
 from hocket.signal.spectrum import power, stft
-from hocket.typed import check_range, check_types
-
-
-@dataclass(frozen=True)
-class AdversaryConfig:
-    """`gan_start` is the fraction of the planned steps after which the adversary joins in."""
-
-    gan_loss: Literal["hinge", "least_squares"] = "hinge"
-    gan_start: float = 0.2
-    gan_channels: int = 16
-    gan_learning_rate: float = 2e-4
-    gan_fft_sizes: tuple[int, ...] = (2048, 1024, 512)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.gan_fft_sizes, list):
-            object.__setattr__(self, "gan_fft_sizes", tuple(self.gan_fft_sizes))
-        check_types(self)
-        if not 0.0 <= self.gan_start < 1.0:
-            raise ConfigError(f"gan_start is {self.gan_start}: give a fraction of the run, from 0 to below 1")
-        check_range(self, 1, 256, "gan_channels")
-        if not 0 < self.gan_learning_rate < math.inf:
-            raise ConfigError(f"gan_learning_rate is {self.gan_learning_rate}: give a rate above 0")
-        sizes = self.gan_fft_sizes
-        if not 1 <= len(sizes) <= 16 or any(not 64 <= size <= 2**15 or size % 4 for size in sizes):
-            raise ConfigError(
-                f"gan_fft_sizes is {str(sizes)[:60]}: give 1 to 16 sizes of 64 to {2**15}, divisible by 4"
-            )
 
 
 class SpectrumDiscriminator(nn.Module):

@@ -1,49 +1,15 @@
 """The weighted sum of named terms."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from hocket.model.masks import Masks
 from hocket.model.result import FusionResult
 from hocket.objective import terms, texture
+from hocket.settings import ObjectiveConfig
 from hocket.signal.scene import Scene, Voice
-from hocket.typed import check_range, check_types
-
-MAX_WEIGHT = 1e9
-
-
-@dataclass(frozen=True)
-class ObjectiveConfig:
-    """One weight for each term, at least 0; 0 switches a term off. `mask_reg_weight` scales the three after it."""
-
-    reconstruction_input_weight: float = 0.0
-    reconstruction_target_weight: float = 0.0
-    balance_weight: float = 5.0
-    output_balance_weight: float = 3.0
-    mask_reg_weight: float = 1.0
-    complementarity_weight: float = 1.0
-    coverage_weight: float = 1.0
-    temporal_diversity_weight: float = 0.0
-    novelty_weight: float = 0.0
-    rhythm_weight: float = 2.0
-    rhythm_leak_weight: float = 1.0
-    harmony_weight: float = 2.0
-    harmony_leak_weight: float = 1.0
-    articulation_weight: float = 1.0
-    timbre_weight: float = 0.0
-    grain_weight: float = 0.0
-    adversarial_weight: float = 0.0
-    feature_matching_weight: float = 0.0
-    output_balance_aim: float = 0.5
-    novelty_limit: float = 0.6
-    overlap_limit: float = 0.07
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 0, MAX_WEIGHT, *(field.name for field in fields(self)))
-        check_range(self, 0, 1, "output_balance_aim", "novelty_limit", "overlap_limit")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from hocket.diagnostics import ChecklistItem, Remedy, milestone_due, remedies_for
 from hocket.diagnostics.milestones import Milestone
 from hocket.objective import ObjectiveConfig
-from hocket.training.config import RunConfig
+from hocket.settings import RunConfig
 from hocket.training.state import Progress
 from hocket.training.steps import Scalars
 from hocket.training.validation import Validation

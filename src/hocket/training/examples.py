@@ -14,7 +14,6 @@ from torch import Tensor
 
 from hocket import audio, files
 from hocket.codec import Codec
-from hocket.data.config import MAX_EXCERPT_SECONDS
 from hocket.data.excerpts import Example
 from hocket.diagnostics import Diagnosis, mask_figures
 from hocket.errors import AudioError, HocketError
@@ -24,6 +23,7 @@ from hocket.model.masks import Masks
 from hocket.pictures.arrays import LOWEST_HZ, colour_by_source, mask_in_colour
 from hocket.pictures.kept import read_masks
 from hocket.runs import EXAMPLES, MAX_FACTS_BYTES, PAIR, step_name
+from hocket.settings import MAX_EXCERPT_SECONDS
 from hocket.signal.scene import Scene
 from hocket.training.tracker import SilentTracker, Tracker, plain
 

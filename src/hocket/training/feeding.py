@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from hocket.data.excerpts import Example, PairDataset, SongReader
 from hocket.data.library import Library
 from hocket.errors import AudioError, ConfigError, DataError, HocketError
-from hocket.training.config import RunConfig
+from hocket.settings import RunConfig
 from hocket.training.runtime import WORKER_DIED, Processes
 
 # Validation examples must not be training examples under another name.

@@ -18,14 +18,13 @@ from hocket import files
 from hocket.data.library import Library
 from hocket.errors import CheckpointError, HocketError
 from hocket.model.weights import (
-    BEFORE,
     layout,
     load_checkpoint,
     require_same_layout,
     without_prefix,
 )
 from hocket.runs import BEST, CHECKPOINTS, CONFIG, current_names, newest_first, step_name
-from hocket.training.config import RunConfig, first_difference, flatten, write_toml
+from hocket.settings import BEFORE, RunConfig, first_difference, flatten, write_toml
 from hocket.training.runtime import Runtime
 from hocket.training.state import Facts, TrainingState, generator_states, restore_generators, seed_generators
 

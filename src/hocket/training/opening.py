@@ -14,7 +14,7 @@ from hocket.data.workers import num_cores
 from hocket.errors import CheckpointError
 from hocket.model.weights import load_checkpoint
 from hocket.runs import DATA, RunLock, claim, clear, newest_first
-from hocket.training.config import RunConfig
+from hocket.settings import RunConfig
 from hocket.training.runtime import Processes
 
 Progress = Callable[[int, int, str], None]

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from hocket.errors import ConfigError, HocketError, ToldElsewhereError
-from hocket.training.config import TrainingConfig
+from hocket.settings import TrainingConfig
 
 TIMEOUT = timedelta(minutes=10)
 PATIENCE = timedelta(days=2)

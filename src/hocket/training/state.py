@@ -25,7 +25,7 @@ from hocket.model.weights import (
 )
 from hocket.objective import Adversary
 from hocket.runs import MOST_STEPS
-from hocket.training.config import RunConfig, flatten
+from hocket.settings import RunConfig, flatten
 from hocket.training.steps import SPIKE_WINDOW
 from hocket.typed import check_range, check_types
 

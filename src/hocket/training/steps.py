@@ -10,9 +10,9 @@ from torch import Tensor
 from hocket.diagnostics import Diagnosis, diagnose, mask_figures
 from hocket.model import FusionModel, FusionResult
 from hocket.objective import Adversary, Objective
+from hocket.settings import TrainingConfig
 from hocket.signal.loudness import match_rms
 from hocket.signal.scene import Scene, Voice
-from hocket.training.config import TrainingConfig
 from hocket.training.runtime import Processes, Runtime
 
 FINAL_RATE = 0.05

@@ -18,9 +18,9 @@ from hocket.model import FusionModel, FusionResult
 from hocket.model.weights import load_checkpoint, load_weights, weights_hash
 from hocket.objective import Adversary, Objective
 from hocket.runs import RENAMED
+from hocket.settings import RunConfig, flatten
 from hocket.signal.scene import Scene
 from hocket.training import runtime
-from hocket.training.config import RunConfig, flatten
 from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
 from hocket.training.examples import UNREADABLE, ExampleShelf, is_kept, show
 from hocket.training.feeding import Batch, Feeder, reading_faults
