@@ -29,7 +29,7 @@ FUSING: Steps = {
     "agent": AGENT,
     "masks": (*LISTENING, masks.decide_masks, mixing.mix_blocks),
     "inverse": INVERSE,
-    "level": (loudness.finishing, sources.Level.of),
+    "level": (loudness.finishing, sources.Loudness.of),
     "encode to file": (audio.save,),
 }
 """The steps of fusing two files into a third; laying masks over a recording counts as `masks`, but for its FFTs."""

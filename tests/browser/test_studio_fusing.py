@@ -36,7 +36,7 @@ def test_a_fusion_comes_with_its_verdict_its_figures_and_its_picture(fused: Any)
     assert fused.inner_text("#result-title") == "beat & <bass> × chords"
     assert fused.inner_text("#result .verdict") in ("◐ Layering", "✓ Fusion")
     assert fused.locator("#result .gauge").count() == 6
-    assert fused.locator("#result .rung[aria-current]").inner_text() in ("layering", "fusion")
+    assert fused.locator("#result .level[aria-current]").inner_text() in ("layering", "fusion")
     assert "blue lets through beat & <bass>.wav" in fused.get_attribute("#result .picture", "alt")
     assert fused.locator("#result .frequencies span").count() >= 5
 

@@ -101,7 +101,7 @@ def test_the_truth_shares_about_half_of_its_waveform_with_either_source(diagnose
 def test_the_truth_is_diagnosed_as_a_fusion(diagnosed):
     verdicts = [row.verdict for row in diagnosed]
     assert verdicts.count(Verdict.MIXING) >= len(verdicts) - 1
-    assert [str(row.rung) for row in diagnosed].count("fusion") >= len(diagnosed) / 2
+    assert [str(row.level) for row in diagnosed].count("fusion") >= len(diagnosed) / 2
 
 
 def test_the_other_songs_harmony_makes_no_difference_to_the_truth():

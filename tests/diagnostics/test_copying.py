@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hocket.diagnostics import Figures, Rung, Verdict, copying_ratio, judge, rung_of
+from hocket.diagnostics import Figures, Level, Verdict, copying_ratio, judge, rung_of
 
 KEYS = {
     "output_input_correlation",
@@ -99,22 +99,22 @@ def test_what_is_not_a_number_does_not_mix() -> None:
 @pytest.mark.parametrize(
     ("said", "margins", "expected"),
     [
-        (Verdict.COPYING_INPUT, (1.0, 1.0, 1.0), Rung.COPY),
-        (Verdict.COPYING_TARGET, (1.0, 1.0, 1.0), Rung.COPY),
-        (Verdict.OVERLAY, (1.0, 1.0, 1.0), Rung.OVERLAY),
-        (Verdict.MIXING, (0.5, 0.4, 0.3), Rung.FUSION),
-        (Verdict.MIXING, (0.5, 0.4, 0.299), Rung.LAYERING),
-        (Verdict.MIXING, (0.499, 0.4, 0.9), Rung.NONE),
-        (Verdict.MIXING, (0.5, 0.399, 0.9), Rung.NONE),
-        (Verdict.UNRELATED, (0.9, 0.9, 0.9), Rung.FUSION),
-        (Verdict.UNRELATED, (0.0, 0.0, 0.0), Rung.NONE),
-        (Verdict.MIXING, (float("nan"), 0.9, 0.9), Rung.NONE),
-        (Verdict.MIXING, (0.9, float("nan"), 0.9), Rung.NONE),
-        (Verdict.MIXING, (0.9, 0.9, float("nan")), Rung.NONE),
+        (Verdict.COPYING_INPUT, (1.0, 1.0, 1.0), Level.COPY),
+        (Verdict.COPYING_TARGET, (1.0, 1.0, 1.0), Level.COPY),
+        (Verdict.OVERLAY, (1.0, 1.0, 1.0), Level.OVERLAY),
+        (Verdict.MIXING, (0.5, 0.4, 0.3), Level.FUSION),
+        (Verdict.MIXING, (0.5, 0.4, 0.299), Level.LAYERING),
+        (Verdict.MIXING, (0.499, 0.4, 0.9), Level.NONE),
+        (Verdict.MIXING, (0.5, 0.399, 0.9), Level.NONE),
+        (Verdict.UNRELATED, (0.9, 0.9, 0.9), Level.FUSION),
+        (Verdict.UNRELATED, (0.0, 0.0, 0.0), Level.NONE),
+        (Verdict.MIXING, (float("nan"), 0.9, 0.9), Level.NONE),
+        (Verdict.MIXING, (0.9, float("nan"), 0.9), Level.NONE),
+        (Verdict.MIXING, (0.9, 0.9, float("nan")), Level.NONE),
     ],
 )
 def test_the_rung_follows_from_verdict_and_margins(
-    said: Verdict, margins: tuple[float, float, float], expected: Rung
+    said: Verdict, margins: tuple[float, float, float], expected: Level
 ) -> None:
     rhythm, harmony, articulation = margins
     found = rung_of(verdict=said, overlay_r2=0.7, rhythm=rhythm, harmony=harmony, articulation=articulation)
@@ -124,8 +124,8 @@ def test_the_rung_follows_from_verdict_and_margins(
 @pytest.mark.parametrize("said", [Verdict.COPYING_INPUT, Verdict.COPYING_TARGET])
 def test_what_is_one_sided_but_not_explained_by_its_sources_is_left_to_the_margins(said: Verdict) -> None:
     margins = {"rhythm": 0.9, "harmony": 0.9, "articulation": 0.5}
-    assert rung_of(verdict=said, overlay_r2=0.69, **margins) is Rung.FUSION
-    assert rung_of(verdict=said, overlay_r2=0.69, **(margins | {"rhythm": -0.5})) is Rung.NONE
+    assert rung_of(verdict=said, overlay_r2=0.69, **margins) is Level.FUSION
+    assert rung_of(verdict=said, overlay_r2=0.69, **(margins | {"rhythm": -0.5})) is Level.NONE
 
 
 def test_figures_are_ready_for_json_under_the_promised_keys() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hocket.codec import SpectralCodec
 from hocket.data.synthetic import make_song, render_song, render_truth
-from hocket.diagnostics import Rung, Verdict, diagnose, mask_figures
+from hocket.diagnostics import Level, Verdict, diagnose, mask_figures
 from hocket.model import Masks
 from hocket.objective import terms as mask_terms
 from hocket.signal import match_rms
@@ -76,7 +76,7 @@ def test_a_true_fusion_mixes_and_is_articulated_better_than_an_overlay() -> None
     assert bool((fused.rhythm_margin > 0.5).all()) and bool((fused.harmony_margin > 0.2).all())
     assert bool((fused.articulation_margin > laid.articulation_margin).all())
     assert float((fused.articulation_margin - laid.articulation_margin).mean()) > 0.2
-    assert fused.mean().rung in (Rung.FUSION, Rung.LAYERING) and laid.mean().rung is Rung.OVERLAY
+    assert fused.mean().level in (Level.FUSION, Level.LAYERING) and laid.mean().level is Level.OVERLAY
 
 
 def test_articulation_listens_to_the_share_where_there_is_one() -> None:
@@ -154,7 +154,7 @@ def test_perfect_masks_can_collapse_and_only_the_diagnosis_sees_it() -> None:
     masked_target = codec.decode(masks.target * target_latent, input.shape[-1])
     output = masked_target + codec.decode(masks.input * input_latent, input.shape[-1])
     heard = diagnose(make_scene(output, input, target, share=masked_target)).mean()
-    assert heard.verdict is Verdict.COPYING_TARGET and heard.rung is Rung.COPY
+    assert heard.verdict is Verdict.COPYING_TARGET and heard.level is Level.COPY
     assert heard.output_target_correlation > 0.95 and abs(heard.output_input_correlation) < 0.1
 
 

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from hocket.audio import Audio, load, resample
-from hocket.diagnostics import Figures, Rung, Verdict, rung_of
+from hocket.diagnostics import Figures, Level, Verdict, rung_of
 from hocket.diagnostics import listening as listening_module
 from hocket.diagnostics.delays import delayed
 from hocket.diagnostics.listening import RATE_HZ, HeardFigures, diagnose_audio, listen
@@ -93,10 +93,10 @@ DISGUISES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_a_disguised_copy_is_a_copy(example: Example, disguise: str) -> None:
     of_target = example.diagnose(DISGUISES[disguise](example.target))
-    assert (of_target.verdict, of_target.rung) == (Verdict.COPYING_TARGET, Rung.COPY)
+    assert (of_target.verdict, of_target.level) == (Verdict.COPYING_TARGET, Level.COPY)
     assert of_target.overlay_r2 > 0.9
     of_input = example.diagnose(DISGUISES[disguise](example.input))
-    assert (of_input.verdict, of_input.rung) == (Verdict.COPYING_INPUT, Rung.COPY)
+    assert (of_input.verdict, of_input.level) == (Verdict.COPYING_INPUT, Level.COPY)
 
 
 def test_an_mp3_of_a_source_is_a_copy_and_an_mp3_of_an_overlay_an_overlay(
@@ -146,10 +146,10 @@ def test_an_overlay_with_one_late_source_is_an_overlay(example: Example) -> None
 def test_noise_is_unrelated(example: Example) -> None:
     noise = np.random.default_rng(5).standard_normal(len(example.input)).astype(np.float32)
     figures = example.diagnose(noise)
-    assert (figures.verdict, figures.rung, figures.lag_seconds) == (Verdict.UNRELATED, Rung.NONE, 0.0)
+    assert (figures.verdict, figures.level, figures.lag_seconds) == (Verdict.UNRELATED, Level.NONE, 0.0)
 
 
-def rung_by_margins(figures: Figures) -> Rung:
+def rung_by_margins(figures: Figures) -> Level:
     """The rung without regard to waveforms: a true fusion is played anew, so that its target's are not in it."""
     return rung_of(
         verdict=Verdict.MIXING,
@@ -169,8 +169,8 @@ def test_margins_tell_true_fusions_from_layerings(
         assert fusion.articulation_margin > layer.articulation_margin + 0.25
         assert fusion.rhythm_margin > 0.5
     assert np.mean([fusion.articulation_margin for fusion in fusions]) > 0.3
-    assert [rung_by_margins(fusion) for fusion in fusions].count(Rung.FUSION) >= 2
-    assert Rung.FUSION not in [rung_by_margins(layer) for layer in layers]
+    assert [rung_by_margins(fusion) for fusion in fusions].count(Level.FUSION) >= 2
+    assert Level.FUSION not in [rung_by_margins(layer) for layer in layers]
 
 
 def test_honest_outputs_are_not_shifted(examples: list[Example], layerings: list[np.ndarray]) -> None:

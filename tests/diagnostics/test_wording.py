@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from hocket.diagnostics import Figures, Rung, Verdict
+from hocket.diagnostics import Figures, Level, Verdict
 from hocket.diagnostics.listening import HeardFigures
 from hocket.diagnostics.roles import RoleWeakness, Sources
 from hocket.diagnostics.wording import (
@@ -65,12 +65,12 @@ def test_a_tick_appears_exactly_for_a_fusion() -> None:
         is_fusion = (
             are_met
             and figures.verdict not in (Verdict.OVERLAY, Verdict.UNRELATED)
-            and (figures.rung is not Rung.COPY or figures.nearer_source == sources.favoured)
+            and (figures.level is not Level.COPY or figures.nearer_source == sources.favoured)
             and not sources.weaknesses
             and not sources.is_one_recording
             and not sources.is_only_one_asked
         )
-        assert ("✓" in verdict.line) == is_fusion == (verdict.level is Rung.FUSION), figures
+        assert ("✓" in verdict.line) == is_fusion == (verdict.level is Level.FUSION), figures
         assert not any("✓" in text for text in (rule_words(figures), *causes(figures), *sentences(figures)))
     assert seen == LINES
 
@@ -87,7 +87,7 @@ def test_without_sources_the_words_follow_the_rung() -> None:
         if figures.sources == Sources():
             plain = Figures(*(getattr(figures, name) for name in Figures.__dataclass_fields__))
             assert worded(plain).level is (
-                Rung.NONE if figures.verdict is Verdict.UNRELATED else figures.rung
+                Level.NONE if figures.verdict is Verdict.UNRELATED else figures.level
             ), figures
 
 
@@ -114,7 +114,7 @@ def test_the_margin_that_is_furthest_off_is_named_and_all_are_given(
 def test_a_weak_source_is_the_cause_and_nothing_contradicts_it() -> None:
     """All margins are met here, as where noise is the input: onsets of noise can be followed, but are no rhythm."""
     figures = replace(FUSED, sources=Sources((NO_RHYTHM,)))
-    assert figures.rung is Rung.FUSION
+    assert figures.level is Level.FUSION
     assert worded(figures).line == "◐ Partial: rhythm too weak"
     assert causes(figures) == [NO_RHYTHM.sentence]
     assert (
@@ -153,7 +153,7 @@ def test_a_lean_that_was_asked_for_is_no_alarm(
 ) -> None:
     sources = Sources(input_amount=amounts[0], target_amount=amounts[1])
     figures = HeardFigures(*correlations, 0.85, 0.9, 0.7, 0.5, sources=sources)
-    assert figures.rung is Rung.COPY
+    assert figures.level is Level.COPY
     assert worded(figures).line == "✓ Fusion"
     assert causes(figures) == [f"the output leans towards the {leans_to}, as asked."]
     poor = replace(figures, harmony_margin=0.1)

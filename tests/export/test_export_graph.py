@@ -18,7 +18,7 @@ from hocket.export.checking import TOLERANCE, Comparison, compare_planes, sessio
 from hocket.export.graph import INPUTS, Decisions, to_onnx
 from hocket.export.writing import write_model
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, ModelConfig
-from hocket.model.places import Places
+from hocket.model.band_powers import BandPowers
 from hocket.model.weights import weights_hash
 from hocket.onnx_runtime import onnxruntime
 
@@ -197,4 +197,4 @@ def test_masks_make_the_output_that_pytorch_makes() -> None:
     levels, tone = masks[2], masks[3][0][:, None]
     shares = [levels[0, voice] * tone * masks[voice][0].T * bins[voice][0].numpy() for voice in (0, 1)]
     np.testing.assert_allclose(shares[0] + shares[1], result.refined[0].numpy(), atol=1e-4)
-    assert isinstance(result.places, Places)
+    assert isinstance(result.powers, BandPowers)

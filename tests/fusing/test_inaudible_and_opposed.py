@@ -57,7 +57,7 @@ def assert_alike(
     for names, tolerance in ((FIGURES, correlations), (MARGINS, margins)):
         for name in names:
             assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=tolerance), name
-    assert (found.verdict, found.rung) == (expected.verdict, expected.rung)
+    assert (found.verdict, found.level) == (expected.verdict, expected.level)
 
 
 INAUDIBLE = {

@@ -14,14 +14,14 @@ from hocket.audio import Audio, resample
 from hocket.audio.streams import InMemory, Recording, Workspace
 from hocket.fusing import loudness, masks
 from hocket.fusing.masks import MaskStore
-from hocket.fusing.sources import Level
+from hocket.fusing.sources import Loudness
 from hocket.model.masks import Masks
 
 
 @pytest.mark.parametrize("num_samples", [1, 4095, 4096, 100_001])
 def test_a_level_is_that_of_double_precision(num_samples: int) -> None:
     samples = noise(seconds=3.0, rate_hz=48_000, channels=2).samples[:, :num_samples]
-    level = Level.of(InMemory(samples, 48_000))
+    level = Loudness.of(InMemory(samples, 48_000))
     assert level.rms == pytest.approx(math.sqrt(np.mean(samples.astype(np.float64) ** 2)), rel=1e-6)
     assert level.peak == np.abs(samples).max()
 

@@ -54,7 +54,7 @@ def test_later_stages_hear_the_draft() -> None:
     assert len(first.analysers) == 2 and len(second.analysers) == 3
     powers = [power(model.codec.encode(noise(seed=seed)[:, 0])).transpose(1, 2) for seed in (1, 2, 3, 4)]
     means = model.codec.grouping.means
-    sources = [second.hear(model.codec.describe(means(source))) for source in powers]
+    sources = [second.embed(model.codec.describe(means(source))) for source in powers]
     one, other = second(sources[:3]), second([*sources[:2], sources[3]])
     assert float((one.share - other.share).abs().mean()) > 0.01
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
+from hocket.model.band_powers import BandPowers
 from hocket.model.faders import MAX_LEVEL, balanced_levels
 from hocket.model.masks import Masks
-from hocket.model.places import Places
 from hocket.signal import pearson
 
 CODEC = SpectralCodec(SpectralConfig(place_width=0.0))
@@ -20,8 +20,8 @@ def latents(*waveforms: Tensor) -> list[Tensor]:
     return [CODEC.encode(waveform.flatten(0, 1)).unflatten(0, waveform.shape[:2]) for waveform in waveforms]
 
 
-def places_of(first: Tensor, second: Tensor) -> Places:
-    return Places.of(first, second, CODEC.grouping)
+def places_of(first: Tensor, second: Tensor) -> BandPowers:
+    return BandPowers.of(first, second, CODEC.grouping)
 
 
 def levelled(agreed: Tensor) -> Tensor:

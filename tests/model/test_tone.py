@@ -7,8 +7,8 @@ from torch import Tensor
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
+from hocket.model.band_powers import BandPowers
 from hocket.model.faders import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
-from hocket.model.places import Places
 
 CODEC = SpectralCodec()
 BANDS = band_matrix(CODEC.band_centres(32), CODEC.grouping.centres)
@@ -23,8 +23,8 @@ def latent(waveform: Tensor, *, treble_db: float = 0.0) -> Tensor:
 
 def tone(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """The gain of each bin, `[d]`."""
-    spectra = SourceSpectra.of(Places.of(first, second, CODEC.grouping), BANDS)
-    power = Places.of(mixed, mixed, CODEC.grouping).input
+    spectra = SourceSpectra.of(BandPowers.of(first, second, CODEC.grouping), BANDS)
+    power = BandPowers.of(mixed, mixed, CODEC.grouping).input
     return CODEC.grouping.spread(spectra.matched_tone(power, PLACE_HZ))[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_fusion import fuse, head_of, look, make_model, only, train
 
-from hocket.diagnostics import Figures, MaskFigures, Rung, Verdict
+from hocket.diagnostics import Figures, Level, MaskFigures, Verdict
 from hocket.objective import TERMS
 from hocket.objective.composite import ADVERSARIAL_TERMS
 from hocket.objective.texture import grain, timbre
@@ -97,7 +97,7 @@ def test_a_term_alone_moves_what_it_names(term: str) -> None:
 
 def test_before_training_there_is_an_overlay_and_the_diagnosis_says_so() -> None:
     figures, masks, _ = look(make_model(num_stages=2))
-    assert figures.verdict is Verdict.OVERLAY and figures.rung is Rung.OVERLAY
+    assert figures.verdict is Verdict.OVERLAY and figures.level is Level.OVERLAY
     for correlation in (figures.output_input_correlation, figures.output_target_correlation):
         assert correlation == pytest.approx(0.71, abs=0.03)
     assert (masks.input_mask_mean, masks.target_mask_mean) == (0.5, 0.5)

@@ -20,7 +20,7 @@ class Codec(nn.Module, ABC):
     dim: int
     """Latent channels; frequency bins for the spectral codec."""
     num_features: int
-    """Features of each latent place that `describe` gives."""
+    """Features of each latent bin group that `describe` gives."""
 
     @property
     def frame_rate(self) -> float:
@@ -37,14 +37,14 @@ class Codec(nn.Module, ABC):
 
     @property
     def grouping(self) -> Grouping:
-        """Which latent channels are one place to the agent: each alone, unless a codec knows better."""
+        """Which latent channels are one bin group to the agent: each alone, unless a codec knows better."""
         return Grouping((Segment(0, 1, self.dim),))
 
     @abstractmethod
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """What the agent is shown of places whose mean squared magnitudes are `[b, t, places]`.
+        """What the agent is shown of groups whose mean squared magnitudes are `[b, t, groups]`.
 
-        Gives `num_features` planes `[b, t, places]`, each about unit size.
+        Gives `num_features` planes `[b, t, groups]`, each about unit size.
         """
 
     @property

@@ -47,11 +47,11 @@ class SpectralCodec(Codec):
 
     @property
     def grouping(self) -> Grouping:
-        """Bins in places that are never wider than `place_width` of their frequency."""
+        """Bins in groups that are never wider than `place_width` of their frequency."""
         return self._grouping
 
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """The configured features of each place, planes `[b, t, places]` from its power `[b, t, places]`.
+        """The configured features of each bin group, planes `[b, t, groups]` from its power `[b, t, groups]`.
 
         Level is in units of 20 dB about -40 dBFS. *Transient* is the level against its mean along time (high at
         attacks), *tonal* against its mean along frequency (high at partials).

@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 COPYING = (Verdict.COPYING_INPUT, Verdict.COPYING_TARGET)
 
 
-class Rung(StrEnum):
+class Level(StrEnum):
     """The level of an output, from copy to fusion; `none` lacks the rhythm or the harmony asked for."""
 
     COPY = "copy"
@@ -72,7 +72,7 @@ class Figures:
         )
 
     @property
-    def rung(self) -> Rung:
+    def level(self) -> Level:
         """Copy, overlay, layering or fusion."""
         return rung_of(
             verdict=self.verdict,
@@ -105,11 +105,11 @@ class Figures:
     @property
     def leans(self) -> bool:
         """Whether the 2x rule raises its alarm at an output that R² does not find to be a plain copy."""
-        return self.verdict in COPYING and self.rung is not Rung.COPY
+        return self.verdict in COPYING and self.level is not Level.COPY
 
     def as_dict(self) -> dict[str, float | str]:
         """All figures and what follows from them, ready for JSON."""
-        return {**asdict(self), "ratio": self.ratio, "verdict": str(self.verdict), "rung": str(self.rung)}
+        return {**asdict(self), "ratio": self.ratio, "verdict": str(self.verdict), "rung": str(self.level)}
 
 
 @dataclass(frozen=True)
@@ -188,20 +188,20 @@ def copying_ratio(*, output_input: float, output_target: float) -> float:
 
 def rung_of(
     *, verdict: Verdict, overlay_r2: float, rhythm: float, harmony: float, articulation: float
-) -> Rung:
+) -> Level:
     """The rung that a verdict, R² and the three margins add up to.
 
     The copying rule compares two correlations, however small; a copy is also explained by its sources. What is
     one-sided but new (R² under 0.7) is left to the margins.
     """
     if verdict in COPYING and overlay_r2 >= COPY_R2:
-        return Rung.COPY
+        return Level.COPY
     if verdict is Verdict.OVERLAY:
-        return Rung.OVERLAY
+        return Level.OVERLAY
     # Said so that a margin that is not a number is not met.
     if not (rhythm >= RHYTHM_MARGIN and harmony >= HARMONY_MARGIN) or math.isnan(articulation):
-        return Rung.NONE
-    return Rung.FUSION if articulation >= ARTICULATION_MARGIN else Rung.LAYERING
+        return Level.NONE
+    return Level.FUSION if articulation >= ARTICULATION_MARGIN else Level.LAYERING
 
 
 def _onset_margin(onsets: Tensor, *, wanted: Tensor, other: Tensor) -> Tensor:

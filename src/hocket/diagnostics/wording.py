@@ -11,7 +11,7 @@ from hocket.diagnostics.copying import (
     OVERLAY_R2,
     UNRELATED,
     Figures,
-    Rung,
+    Level,
     Verdict,
 )
 from hocket.diagnostics.roles import Sources
@@ -39,7 +39,7 @@ class Tone(StrEnum):
     ALARM = "alarm"
 
 
-LADDER = (Rung.COPY, Rung.OVERLAY, Rung.LAYERING, Rung.FUSION)
+LADDER = (Level.COPY, Level.OVERLAY, Level.LAYERING, Level.FUSION)
 """The levels from worst to best."""
 
 SIGNS = {Tone.GOOD: "✓", Tone.DOUBTFUL: "◐", Tone.ALARM: "⚠"}
@@ -51,7 +51,7 @@ class Worded:
 
     tone: Tone
     name: str
-    level: Rung
+    level: Level
 
     @property
     def line(self) -> str:
@@ -80,21 +80,21 @@ def worded(figures: Figures) -> Worded:
     """
     sources = sources_of(figures)
     if figures.verdict is Verdict.UNRELATED:
-        return Worded(Tone.ALARM, "Unrelated to both sources", Rung.NONE)
+        return Worded(Tone.ALARM, "Unrelated to both sources", Level.NONE)
     if sources.is_one_recording:
-        return Worded(Tone.ALARM, "Copy of the input", Rung.COPY)
+        return Worded(Tone.ALARM, "Copy of the input", Level.COPY)
     if sources.is_only_one_asked:
-        return Worded(Tone.DOUBTFUL, f"Partial: only the {sources.favoured} is left", Rung.NONE)
-    if figures.rung is Rung.COPY and not is_as_asked(figures):
-        return Worded(Tone.ALARM, f"Copy of the {figures.nearer_source}", Rung.COPY)
-    if figures.rung is Rung.OVERLAY:
-        return Worded(Tone.ALARM, "Overlay", Rung.OVERLAY)
+        return Worded(Tone.DOUBTFUL, f"Partial: only the {sources.favoured} is left", Level.NONE)
+    if figures.level is Level.COPY and not is_as_asked(figures):
+        return Worded(Tone.ALARM, f"Copy of the {figures.nearer_source}", Level.COPY)
+    if figures.level is Level.OVERLAY:
+        return Worded(Tone.ALARM, "Overlay", Level.OVERLAY)
     if missing := _missing(figures):
         fault = "not measured" if missing[0] in figures.unmeasured else "too weak"
-        return Worded(Tone.DOUBTFUL, f"Partial: {missing[0]} {fault}", Rung.NONE)
+        return Worded(Tone.DOUBTFUL, f"Partial: {missing[0]} {fault}", Level.NONE)
     if figures.articulation_margin < ARTICULATION_MARGIN:
-        return Worded(Tone.DOUBTFUL, "Layering", Rung.LAYERING)
-    return Worded(Tone.GOOD, "Fusion", Rung.FUSION)
+        return Worded(Tone.DOUBTFUL, "Layering", Level.LAYERING)
+    return Worded(Tone.GOOD, "Fusion", Level.FUSION)
 
 
 def causes(figures: Figures) -> list[str]:
@@ -107,15 +107,15 @@ def causes(figures: Figures) -> list[str]:
         found.append("swap them: the other way round each of them suits its role.")
     if sources.is_only_one_asked:
         return [*found, f"only the {sources.favoured} is left, as asked (the amount of the other is 0)."]
-    if figures.verdict is Verdict.UNRELATED or level in (Rung.COPY, Rung.OVERLAY):
+    if figures.verdict is Verdict.UNRELATED or level in (Level.COPY, Level.OVERLAY):
         found.append(_waveforms(figures))
-    elif level is Rung.LAYERING:
+    elif level is Level.LAYERING:
         found.append(f"chords are not struck with the input ({_short_of(figures, 'articulation')}).")
     else:
         short = [name for name in _missing(figures) if _is_known(figures, name)]
         found += [f"{'; '.join(_short_of(figures, name) for name in short)}."] if short else []
         found += [f"{' and '.join(figures.unmeasured)} could not be measured."] if figures.unmeasured else []
-    if figures.verdict in COPYING and level is not Rung.COPY:
+    if figures.verdict in COPYING and level is not Level.COPY:
         how = ", as asked" if is_as_asked(figures) else f" (ratio {figures.ratio:.1f}x)"
         found.append(f"the output leans towards the {figures.nearer_source}{how}.")
     return found
@@ -158,7 +158,7 @@ def to_json(figures: Figures) -> dict[str, Any]:
         "verdict": str(figures.verdict),
         "verdict_words": verdict.line,
         "is_alarm": verdict.tone is Tone.ALARM,
-        "rung": str(figures.rung),
+        "rung": str(figures.level),
         "level": str(verdict.level),
     }
 

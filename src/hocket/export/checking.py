@@ -11,8 +11,8 @@ from torch import Tensor
 from hocket.data.synthetic import KINDS, Song, make_song, render_song
 from hocket.errors import HocketError
 from hocket.export.graph import INPUTS
+from hocket.model.band_powers import BandPowers
 from hocket.model.fusion import FusionModel
-from hocket.model.places import Places
 from hocket.onnx_runtime import onnxruntime
 from hocket.signal.grouping import Grouping, Segment
 from hocket.signal.loudness import match_rms
@@ -67,7 +67,7 @@ def compare_planes(
     grouping = model.codec.grouping
     with torch.inference_mode():
         input, target, shared = (grouping.means(plane) for plane in planes)
-        stage = model.cascade(Places(input, target, shared, grouping))[-1]
+        stage = model.cascade(BandPowers(input, target, shared, grouping))[-1]
     masks = (mask.transpose(1, 2) for mask in (stage.masks.input, stage.masks.target))
     expected = [result.numpy() for result in (*masks, stage.levels, stage.tone)]
     given = session.run(None, {name: plane.numpy() for name, plane in zip(INPUTS, planes, strict=True)})
@@ -105,8 +105,8 @@ def musical_planes(model: FusionModel) -> Iterator[tuple[str, list[Tensor]]]:
     for input_kind, target_kind, seconds in MUSIC_SECONDS:
         latents = [_latent(model, songs[kind], seconds) for kind in (input_kind, target_kind)]
         # Each bin by itself: taking bins together is the graph's own work.
-        bins = Places.of(latents[0], latents[1], Grouping((Segment(0, 1, model.codec.dim),)))
-        yield f"{input_kind} and {target_kind}, {seconds:g} s", [bins.input, bins.target, bins.shared]
+        bins = BandPowers.of(latents[0], latents[1], Grouping((Segment(0, 1, model.codec.dim),)))
+        yield f"{input_kind} and {target_kind}, {seconds:g} s", [bins.input, bins.target, bins.cross]
 
 
 @torch.inference_mode()

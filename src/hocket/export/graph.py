@@ -11,8 +11,8 @@ from onnx import ModelProto, helper
 from torch import Tensor, nn
 
 from hocket import __version__
+from hocket.model.band_powers import BandPowers
 from hocket.model.fusion import FusionModel
-from hocket.model.places import Places
 from hocket.model.weights import config_values, weights_hash
 from hocket.signal.loudness import TARGET_RMS
 
@@ -34,7 +34,7 @@ class Decisions(nn.Module):
         """Takes planes `[batch, frames, bins]`; returns both masks of that shape, levels and tone."""
         grouping = self.model.codec.grouping
         input, target, both = (grouping.means(plane) for plane in (input_power, target_power, shared))
-        stage = self.model.cascade(Places(input, target, both, grouping))[-1]
+        stage = self.model.cascade(BandPowers(input, target, both, grouping))[-1]
         masks = (mask.transpose(1, 2) for mask in (stage.masks.input, stage.masks.target))
         return *masks, stage.levels, stage.tone
 

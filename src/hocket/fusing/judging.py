@@ -18,7 +18,7 @@ from hocket.diagnostics.listening import (
 )
 from hocket.errors import AudioError
 from hocket.fusing.ladder import Fusion
-from hocket.fusing.sources import Level
+from hocket.fusing.sources import Loudness
 from hocket.hearing import loudest
 from hocket.model import FusionModel
 from hocket.signal.grouping import FrequencyReader
@@ -152,7 +152,7 @@ def _energy(
     """Of each latent channel `[d]`, behind the mask `[d, t]` and the level, the source being of unit loudness."""
     heard = Resampled(source, model.sample_rate)
     samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)))
-    loudness = Level.of(source).rms
+    loudness = Loudness.of(source).rms
     latent = model.codec.encode(samples.to(model.device)).abs().square().mean(dim=0).cpu().numpy()
     frames = min(latent.shape[1], mask.shape[1])
     behind = latent[:, :frames] * np.square(mask[:, :frames], dtype=np.float32)

@@ -164,10 +164,10 @@ def decide_masks(
         result = model(*excerpts(part.start, part.stop))
         last, num_faded = result.stages[-1], len(fade)
         parts = Masks(
-            *(mask[..., :num_faded] * fade for mask in (last.place_masks.input, last.place_masks.target))
+            *(mask[..., :num_faded] * fade for mask in (last.group_masks.input, last.group_masks.target))
         )
-        agreed = agreed + result.places.between(0, num_faded).agreement(parts)
-        log_tone = log_tone + last.place_tone.log() * (fade.sum() / num_frames)
+        agreed = agreed + result.powers.between(0, num_faded).agreement(parts)
+        log_tone = log_tone + last.group_tone.log() * (fade.sum() / num_frames)
         seam.add(parts, num_open=0 if part.stop == length else overlap // hop)
         report(part.stop / length)
     tone = log_tone.exp()

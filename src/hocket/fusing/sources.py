@@ -1,4 +1,4 @@
-"""The first rung: two files as two recordings of one rate in as many channels, which have sound in them."""
+"""The ladder's first step: two files as two recordings of one rate, in as many channels, with sound in them."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -43,14 +43,14 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Level:
+class Loudness:
     """Root mean square over all channels, and the largest magnitude."""
 
     rms: float
     peak: float
 
     @classmethod
-    def of(cls, source: Recording) -> "Level":
+    def of(cls, source: Recording) -> "Loudness":
         """Measured part by part."""
         energy, highest = 0.0, 0.0
         for block in source.blocks():
@@ -66,13 +66,13 @@ def _energy(channel: np.ndarray) -> float:
     return float(np.einsum("rs,rs->r", runs, runs).sum(dtype=np.float64)) + float(np.dot(rest, rest))
 
 
-def sounding(source: Recording, name: str) -> Level:
+def sounding(source: Recording, name: str) -> Loudness:
     """The level of what has to sound.
 
     Raises:
         AudioError: it is silent.
     """
-    level = Level.of(source)
+    level = Loudness.of(source)
     if level.rms >= SILENCE_RMS and level.peak >= 10 ** (SILENCE_DB / 20):
         return level
     rms_db = f"RMS {20 * math.log10(level.rms):.0f} dBFS" if level.rms > 0 else "no sound at all"
@@ -103,7 +103,7 @@ def open_sources(
     for path in paths:
         rate = opened[0].sample_rate if opened else options.sample_rate
         source = _at_rate(audible(Watched(decode(path, workspace), on_read)), rate, workspace)
-        highest, seconds = Level.of(source).peak, source.duration_seconds
+        highest, seconds = Loudness.of(source).peak, source.duration_seconds
         require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=MINIMUM_SECONDS)
         opened.append(source)
     wanted = options.num_channels or opened[0].num_channels

@@ -1,4 +1,4 @@
-"""The creative agent: reads the sources, and says for each place of the output which voice sounds there."""
+"""The creative agent: reads the sources, and says for each bin group of the output which voice sounds there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,39 +7,39 @@ import torch
 from torch import Tensor, nn
 
 from hocket.codec import Codec
+from hocket.model.band_powers import banded_linear
 from hocket.model.layers import CrossAttention, FrameAnalyser
-from hocket.model.places import weigh
 from hocket.settings import AgentConfig
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided: `share` logits `[b, t, places]` and both voices' `gains` logits `[b, t, 2, bands]`."""
+    """What an agent decided: `share` logits `[b, t, groups]` and both voices' `gains` logits `[b, t, 2, bands]`."""
 
     share: Tensor
     gains: Tensor
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A source as an agent hears it: its features, planes `[b, t, places]`, and their band means `[b, t, k]`."""
+class SourceFeatures:
+    """A source as an agent hears it: its features, planes `[b, t, groups]`, and their band means `[b, t, k]`."""
 
     planes: tuple[Tensor, ...]
     pooled: Tensor
 
 
 class CreativeAgent(nn.Module):
-    """Per-frame context from cross-attention weighs features of places into a decision for every place.
+    """Per-frame context from cross-attention weighs features of groups into a decision for every bin group.
 
     `logit[d, t] = sum_k weight[k, band(d), t] * feature[k, d, t] + bias[band(d), t]`: the context decides what counts
-    (tonal or transient, of which source, in which band, at this moment); the places decide where it is.
+    (tonal or transient, of which source, in which band, at this moment); the groups decide where it is.
     """
 
     bands: Tensor
     _pooling: Tensor
 
     def __init__(self, config: AgentConfig, *, num_sources: int, codec: Codec, bands: Tensor) -> None:
-        """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, places]` has columns that sum to 1."""
+        """Makes an agent that reads `num_sources` sources; `bands` `[num_bands, groups]` has columns that sum to 1."""
         super().__init__()
         dim, num_features = config.model_dim, codec.num_features
         self.num_weights = num_sources * num_features
@@ -65,18 +65,19 @@ class CreativeAgent(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def hear(self, planes: tuple[Tensor, ...]) -> Heard:
-        """Features `[b, t, places]` with the mean of each in each band; the same for all agents of a cascade."""
-        return Heard(planes, torch.cat([plane @ self._pooling.T for plane in planes], dim=-1))
+    def embed(self, planes: tuple[Tensor, ...]) -> SourceFeatures:
+        """Features `[b, t, groups]` with the mean of each in each band; the same for all agents of a cascade."""
+        return SourceFeatures(planes, torch.cat([plane @ self._pooling.T for plane in planes], dim=-1))
 
-    def forward(self, heard: Sequence[Heard]) -> Decision:
+    def forward(self, heard: Sequence[SourceFeatures]) -> Decision:
         """Decides from what was heard of each source; the input comes first."""
         context = self.norm(self._listen([source.pooled for source in heard]))
         num_bands = len(self.bands)
         weights, gains = self.head(context).split([(self.num_weights + 1) * num_bands, 2 * num_bands], dim=-1)
         planes = tuple(plane for source in heard for plane in source.planes)
         return Decision(
-            weigh(weights, planes, self.bands), gains.reshape(gains.shape[0], gains.shape[1], 2, num_bands)
+            banded_linear(weights, planes, self.bands),
+            gains.reshape(gains.shape[0], gains.shape[1], 2, num_bands),
         )
 
     def _listen(self, pooled: list[Tensor]) -> Tensor:
@@ -91,13 +92,13 @@ class CreativeAgent(nn.Module):
         return torch.cat(states, dim=-1)
 
 
-def band_matrix(centres: Tensor, places: Tensor) -> Tensor:
-    """Triangles between band centres, at places in latent channels: `[num_bands, places]`, columns sum to 1."""
-    places = places.clamp(float(centres[0]), float(centres[-1]))
-    upper = torch.searchsorted(centres, places).clamp(1, len(centres) - 1)
-    fraction = (places - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
-    matrix = torch.zeros(len(centres), len(places))
-    columns = torch.arange(len(places))
+def band_matrix(centres: Tensor, groups: Tensor) -> Tensor:
+    """Triangles between band centres, read at the groups' centres: `[num_bands, groups]`; columns sum to 1."""
+    groups = groups.clamp(float(centres[0]), float(centres[-1]))
+    upper = torch.searchsorted(centres, groups).clamp(1, len(centres) - 1)
+    fraction = (groups - centres[upper - 1]) / (centres[upper] - centres[upper - 1])
+    matrix = torch.zeros(len(centres), len(groups))
+    columns = torch.arange(len(groups))
     matrix[upper - 1, columns] = 1.0 - fraction
     matrix[upper, columns] += fraction
     return matrix

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from hocket.codec import SpectralCodec
+from hocket.model.band_powers import BandPowers
 from hocket.model.cascade import Cascade
-from hocket.model.places import Places
 from hocket.model.result import FusionResult, Waveform
 from hocket.settings import ModelConfig
 
@@ -34,9 +34,9 @@ class FusionModel(nn.Module):
     def forward(self, input_audio: Tensor, target_audio: Tensor) -> FusionResult:
         """Fuses equally long, equally loud waveforms `[b, c, samples]`, with everything on the way."""
         input_latent, target_latent = self._encode(input_audio), self._encode(target_audio)
-        places = Places.of(input_latent, target_latent, self.codec.grouping)
+        powers = BandPowers.of(input_latent, target_latent, self.codec.grouping)
         decode = partial(self.decode, length=input_audio.shape[-1])
-        return FusionResult(input_latent, target_latent, places, self.cascade(places), decode)
+        return FusionResult(input_latent, target_latent, powers, self.cascade(powers), decode)
 
     def inference(
         self, input_audio: Waveform, target_audio: Waveform, *, chunk_seconds: float | None = None

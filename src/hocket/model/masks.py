@@ -21,12 +21,12 @@ class Masks:
 
     @property
     def complementarity(self) -> Tensor:
-        """`1 - overlap`, per example `[b]`; 0.75 is nothing learned, 1 is every place given to one voice."""
+        """`1 - overlap`, per example `[b]`; 0.75 is nothing learned, 1 is every bin group given to one voice."""
         return 1.0 - self.overlap
 
     @property
     def coverage(self) -> Tensor:
-        """Mean of both masks' sum, per example `[b]`; 1 when every place is used once."""
+        """Mean of both masks' sum, per example `[b]`; 1 when every bin group is used once."""
         return (self.input + self.target).mean(dim=(1, 2))
 
     @property
@@ -36,7 +36,7 @@ class Masks:
 
     @property
     def variance(self) -> Tensor:
-        """Variance of the two masks over places, averaged, per example `[b]`; 0 is a flat mask."""
+        """Variance of the two masks over groups, averaged, per example `[b]`; 0 is a flat mask."""
         return (_variance(self.input) + _variance(self.target)) / 2
 
     def spread(self, grouping: Grouping) -> "Masks":
@@ -46,5 +46,5 @@ class Masks:
 
 
 def _variance(mask: Tensor) -> Tensor:
-    """Over all places, `[b]`; torch's own takes several times as long."""
+    """Over all groups, `[b]`; torch's own takes several times as long."""
     return (mask - mask.mean(dim=(1, 2), keepdim=True)).square().mean(dim=(1, 2))

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
+from hocket.model.band_powers import BandPowers
 from hocket.model.masks import Masks
-from hocket.model.places import Places
 from hocket.signal.grouping import Grouping
 
 Waveform: TypeAlias = Tensor | np.ndarray
@@ -18,30 +18,30 @@ Waveform: TypeAlias = Tensor | np.ndarray
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade: its masks over places `[b, places, t]`, and what comes after them.
+    """One stage of the cascade: its masks over groups `[b, groups, t]`, and what comes after them.
 
-    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `place_tone` `[b, places]`.
+    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `group_tone` `[b, groups]`.
     """
 
-    place_masks: Masks
+    group_masks: Masks
     levels: Tensor
-    place_tone: Tensor
+    group_tone: Tensor
     grouping: Grouping
 
     @cached_property
     def masks(self) -> Masks:
         """The masks of all latent channels, `[b, d, t]`."""
-        return self.place_masks.spread(self.grouping)
+        return self.group_masks.spread(self.grouping)
 
     @cached_property
     def tone(self) -> Tensor:
         """The gain of each latent channel, for both voices: `[b, d]`."""
-        return self.grouping.spread(self.place_tone)
+        return self.grouping.spread(self.group_tone)
 
     @property
-    def place_gains(self) -> Tensor:
-        """What each place of both voices is multiplied by after its mask: `[b, 2, places]`."""
-        return self.levels[..., None] * self.place_tone[:, None]
+    def group_gains(self) -> Tensor:
+        """What each bin group of both voices is multiplied by after its mask: `[b, 2, groups]`."""
+        return self.levels[..., None] * self.group_tone[:, None]
 
     @property
     def gains(self) -> Tensor:
@@ -51,14 +51,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class FusionResult:
-    """A fusion whole: the sources' latents `[b, c, d, t]`, what they hold at each place, and every stage.
+    """A fusion whole: the sources' latents `[b, c, d, t]`, what they hold at each bin group, and every stage.
 
     What is made of them (`output`, the shares, drafts) is made when it is first asked for: masks are often enough.
     """
 
     input_latent: Tensor
     target_latent: Tensor
-    places: Places
+    powers: BandPowers
     stages: tuple[Stage, ...]
     decode: Callable[[Tensor], Tensor]
 

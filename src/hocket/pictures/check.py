@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hocket.diagnostics.copying import Figures, Rung
+from hocket.diagnostics.copying import Figures, Level
 from hocket.diagnostics.wording import LADDER, Gauge, causes, delay_words, gauges_of, worded
 from hocket.pictures.arrays import (
     LOWEST_HZ,
@@ -118,7 +118,7 @@ def _draw_gauge(figure: "Figure", gauge: Gauge, *, left: float, width: float) ->
     write(figure, gauge.words, left=left, top=183, points=9, color=QUIET)
 
 
-def _draw_ladder(figure: "Figure", level: Rung, level_colour: str, *, right: float) -> None:
+def _draw_ladder(figure: "Figure", level: Level, level_colour: str, *, right: float) -> None:
     """The four levels from copy to fusion, the output's own filled."""
     start = right - CHIP * len(LADDER)
     for number, step in enumerate(LADDER):
@@ -132,7 +132,7 @@ def _draw_ladder(figure: "Figure", level: Rung, level_colour: str, *, right: flo
             spine.set_edgecolor(level_colour if reached else RULE)
         colour, weight = ("white", "bold") if reached else (QUIET, "normal")
         axes.text(0.5, 0.46, str(step), ha="center", va="center", fontsize=10, color=colour, weight=weight)
-    if level is Rung.NONE:
+    if level is Level.NONE:
         write(figure, "on none of these levels", left=right - 4, top=50, points=9, color=QUIET, ha="right")
 
 

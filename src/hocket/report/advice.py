@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hocket.diagnostics import Figures, Rung, Verdict, remedies_for
+from hocket.diagnostics import Figures, Level, Verdict, remedies_for
 from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import MILESTONES
 from hocket.diagnostics.wording import WORDS
@@ -30,8 +30,8 @@ def advice(run: Run) -> list[Advice]:
     row = headline(run)
     if row is None:
         return _unjudged(run)
-    verdict, rung = row.figures.verdict, row.figures.rung
-    if rung is Rung.FUSION:
+    verdict, rung = row.figures.verdict, row.figures.level
+    if rung is Level.FUSION:
         found = _fusion(run)
     elif _is_early(run):
         found = _early(run)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hocket.diagnostics import MaskFigures, Rung
+from hocket.diagnostics import Level, MaskFigures
 from hocket.diagnostics.copying import COPYING
 from hocket.diagnostics.milestones import COMPLEMENTARITY, MASK_TOLERANCE
 from hocket.diagnostics.wording import rule_words
@@ -87,7 +87,7 @@ def _masks(row: Judged) -> list[str]:
         ]
     balanced = all(abs(mean - 0.5) <= MASK_TOLERANCE for mean in means)
     both = f"{means[0]:.2f}/{means[1]:.2f}"
-    if figures.rung is not Rung.COPY or not balanced:
+    if figures.level is not Level.COPY or not balanced:
         return []
     source = figures.nearer_source
     other = "input" if source == "target" else "target"
@@ -118,7 +118,7 @@ def _where(mean: float) -> str:
 def _objective(run: Run, row: Judged) -> list[str]:
     """Why the loss is content with a copy, read off the weights that it had."""
     config = run.weights_at(row.step - 1)
-    if not config or row.figures.rung is not Rung.COPY:
+    if not config or row.figures.level is not Level.COPY:
         return []
     source = row.figures.nearer_source
     other = "input" if source == "target" else "target"
@@ -161,7 +161,7 @@ def _worst_pair(row: Judged) -> list[str]:
 
 def _swap(row: Judged) -> list[str]:
     swap = row.swap
-    if swap is None or swap.passed or row.figures.rung not in (Rung.FUSION, Rung.LAYERING):
+    if swap is None or swap.passed or row.figures.level not in (Level.FUSION, Level.LAYERING):
         return []
     return [
         "The swap test fails: with another input the rhythm follows by "

@@ -7,8 +7,8 @@ from torch import Tensor
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
 from hocket.model import AgentConfig
+from hocket.model.band_powers import BandPowers, banded_linear
 from hocket.model.masks import Masks
-from hocket.model.places import Places, weigh
 
 GROUPED = SpectralCodec(SpectralConfig(place_width=1 / 16))
 
@@ -39,23 +39,23 @@ def test_the_power_of_a_mix_needs_no_phases(channels: int) -> None:
     spread = grouping.spread(gains)[..., None]
     mixed = of_bins.input[:, None] * spread[:, :1] * first + of_bins.target[:, None] * spread[:, 1:] * second
     expected = grouping.means(mixed.abs().square().mean(dim=1).transpose(1, 2))
-    heard = Places.of(first, second, grouping).mixed(of_places, gains)
+    heard = BandPowers.of(first, second, grouping).mixed(of_places, gains)
     torch.testing.assert_close(heard, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_agreement_is_that_of_all_bins() -> None:
     first, second = latents()
     of_places, of_bins = random_masks(first.shape[-1])
-    agreed = Places.of(first, second, GROUPED.grouping).agreement(of_places)
+    agreed = BandPowers.of(first, second, GROUPED.grouping).agreement(of_places)
     expected = (of_bins.input * (first.conj() * (first - second)).real[:, 0]).sum()
     torch.testing.assert_close(agreed[:, 0].sum(), expected, atol=1e-2, rtol=1e-4)
 
 
 def test_real_latents_have_powers_too() -> None:
     first, second = (torch.randn(2, 3, GROUPED.dim, 5) for _ in range(2))
-    places = Places.of(first, second, GROUPED.grouping)
+    places = BandPowers.of(first, second, GROUPED.grouping)
     torch.testing.assert_close(
-        places.shared, GROUPED.grouping.means((first * second).mean(dim=1).transpose(1, 2))
+        places.cross, GROUPED.grouping.means((first * second).mean(dim=1).transpose(1, 2))
     )
 
 
@@ -71,7 +71,7 @@ def test_weighing_is_the_sum_it_says_and_so_is_its_gradient() -> None:
         *slots, bias = (weights.unflatten(-1, (4, 3)) @ bands).unbind(2)
         return bias + sum(slot * plane for slot, plane in zip(slots, planes, strict=True))
 
-    ours, theirs = weigh(weights, planes, bands), obvious(weights, *planes)
+    ours, theirs = banded_linear(weights, planes, bands), obvious(weights, *planes)
     torch.testing.assert_close(ours, theirs)
     back = torch.randn(ours.shape, generator=generator, dtype=torch.float64)
     for gradient, expected in zip(
@@ -86,7 +86,7 @@ def test_voices_that_cancel_each_other_have_a_level() -> None:
     """Rounding must not leave a power below nothing: a recording and itself with its polarity turned, and loud."""
     time = torch.arange(24_000) / 24_000
     loud = GROUPED.encode(20.0 * torch.sin(2 * torch.pi * 97.3 * time)[None])[:, None]
-    places = Places.of(loud, -loud, GROUPED.grouping)
+    places = BandPowers.of(loud, -loud, GROUPED.grouping)
     of_places, _ = random_masks(loud.shape[-1])
     for masks in (of_places, Masks(of_places.input, of_places.input)):
         power = places.mixed(masks, torch.ones(1, 2, 1))
@@ -100,7 +100,7 @@ def test_the_gradient_of_a_mixs_power() -> None:
 
     def power(u: Tensor, v: Tensor, *held: Tensor) -> Tensor:
         masks = Masks(u.transpose(1, 2), v.transpose(1, 2))
-        return Places(held[0], held[1], held[2], grouping).mixed(masks, torch.ones(1, 2, 1))
+        return BandPowers(held[0], held[1], held[2], grouping).mixed(masks, torch.ones(1, 2, 1))
 
     assert torch.autograd.gradcheck(power, planes)
 

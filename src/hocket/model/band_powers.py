@@ -1,7 +1,7 @@
-"""What two sources hold at each place, without their phases: all that the agent hears and the levels weigh.
+"""The powers of two sources and their cross power in bin groups: all that agent, levels and tone need of them.
 
-A place of a mix `u I + v T` with real gains has the power `u² |I|² + v² |T|² + 2 u v Re(I T*)`, so that drafts can be
-heard, and voices balanced, without ever making a complex spectrum of them.
+A bin group of a mix `u I + v T` with real gains has the power `u² |I|² + v² |T|² + 2 u v Re(I T*)`, so that drafts can
+be heard, and voices balanced, without ever making a complex spectrum of them.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from hocket.signal.grouping import Grouping, pair_sums
 
 
 @dataclass(frozen=True)
-class Places:
-    """Powers of `input` and `target` and what they share, `[b, t, places]` each: frames before places.
+class BandPowers:
+    """Powers of `input` and `target` and their cross power, `[b, t, groups]` each: frames before groups.
 
-    A place is a group of latent channels at one frame; powers are means over its channels and those of the recording.
-    Masks that are one for all channels of a place make all sums over channels exact.
+    A bin group is some latent channels at one frame; powers are means over its channels and those of the recording.
+    Masks that are one for all channels of a bin group make all sums over channels exact.
     """
 
     input: Tensor
     target: Tensor
-    shared: Tensor
+    cross: Tensor
     grouping: Grouping
 
     @classmethod
-    def of(cls, input_latent: Tensor, target_latent: Tensor, grouping: Grouping) -> "Places":
+    def of(cls, input_latent: Tensor, target_latent: Tensor, grouping: Grouping) -> "BandPowers":
         """From latents `[b, c, d, t]`, complex or real."""
         input, target = input_latent.transpose(-1, -2), target_latent.transpose(-1, -2)
         return cls(
@@ -38,33 +38,33 @@ class Places:
             grouping,
         )
 
-    def between(self, first: int, last: int) -> "Places":
-        """The places of some frames."""
-        input, target, shared = (plane[:, first:last] for plane in (self.input, self.target, self.shared))
-        return Places(input, target, shared, self.grouping)
+    def between(self, first: int, last: int) -> "BandPowers":
+        """The groups of some frames."""
+        input, target, cross = (plane[:, first:last] for plane in (self.input, self.target, self.cross))
+        return BandPowers(input, target, cross, self.grouping)
 
     def agreement(self, masks: Masks) -> Tensor:
-        """How much more each voice's share agrees with its own source than with the other: `[b, 2, places]`.
+        """How much more each voice's share agrees with its own source than with the other: `[b, 2, groups]`.
 
-        Sums over time and a place's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, places, t]`;
+        Sums over time and a bin group's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, groups, t]`;
         additive over time, so that parts may be added up.
         """
         agreed = [
-            (masks.input.transpose(1, 2) * (self.input - self.shared)).sum(dim=1),
-            (masks.target.transpose(1, 2) * (self.target - self.shared)).sum(dim=1),
+            (masks.input.transpose(1, 2) * (self.input - self.cross)).sum(dim=1),
+            (masks.target.transpose(1, 2) * (self.target - self.cross)).sum(dim=1),
         ]
         return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input)
 
     def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
-        """The power `[b, t, places]` of the masked sources' sum; `gains` `[b, 2, places]` come after the masks."""
+        """The power `[b, t, groups]` of the masked sources' sum; `gains` `[b, 2, groups]` come after the masks."""
         u, v = (
             masks.input.transpose(1, 2) * gains[:, None, 0],
             masks.target.transpose(1, 2) * gains[:, None, 1],
         )
         if torch.jit.is_tracing():
-            to_input, to_target = u * self.input + v * self.shared, v * self.target + u * self.shared
+            to_input, to_target = u * self.input + v * self.cross, v * self.target + u * self.cross
             return (u * to_input + v * to_target).clamp(min=0.0)
-        power: Tensor = _MixedPower.apply(u, v, self.input, self.target, self.shared)
+        power: Tensor = _MixedPower.apply(u, v, self.input, self.target, self.cross)
         return power
 
 
@@ -72,9 +72,9 @@ class _MixedPower(torch.autograd.Function):
     """`u² I + v² T + 2 u v S`; keeps for the way back what is cheaper to keep than to make again."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, v: Tensor, input: Tensor, target: Tensor, shared: Tensor) -> Tensor:
-        to_input = torch.mul(u, input).addcmul_(v, shared)
-        to_target = torch.mul(v, target).addcmul_(u, shared)
+    def forward(ctx: Any, u: Tensor, v: Tensor, input: Tensor, target: Tensor, cross: Tensor) -> Tensor:
+        to_input = torch.mul(u, input).addcmul_(v, cross)
+        to_target = torch.mul(v, target).addcmul_(u, cross)
         ctx.save_for_backward(u, v, to_input, to_target)
         # Where voices cancel each other, rounding may leave less than nothing, which has no level.
         return torch.mul(u, to_input).addcmul_(v, to_target).clamp_(min=0.0)
@@ -93,8 +93,8 @@ class _MixedPower(torch.autograd.Function):
         )
 
 
-def weigh(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
-    """`sum_k weight[k, band(d), t] * plane[k, t, d] + bias[band(d), t]`, as `[b, t, d]`, d places.
+def banded_linear(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
+    """`sum_k weight[k, band(d), t] * plane[k, t, d] + bias[band(d), t]`, as `[b, t, d]`, d groups.
 
     `weights` `[b, t, (k + 1) * n]` has the bands of each plane one after the other and the bias at the end; `bands`
     `[n, d]` spreads them over the bins. No plane of weights is ever kept: the way back makes them again.
@@ -102,16 +102,16 @@ def weigh(weights: Tensor, planes: tuple[Tensor, ...], bands: Tensor) -> Tensor:
     if torch.jit.is_tracing():
         *slots, bias = weights.split(len(bands), dim=-1)
         return sum(((slot @ bands) * plane for slot, plane in zip(slots, planes, strict=True)), bias @ bands)
-    weighed: Tensor = _Weigh.apply(weights.to(bands.dtype), bands, *planes)
+    weighed: Tensor = _BandedLinear.apply(weights.to(bands.dtype), bands, *planes)
     return weighed
 
 
-class _Weigh(torch.autograd.Function):
+class _BandedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, bands: Tensor, *planes: Tensor) -> Tensor:
         ctx.save_for_backward(weights, bands, *planes)
         with torch.autocast(weights.device.type, enabled=False):
-            *slots, bias = _slots(weights, len(bands))
+            *slots, bias = _split_weights(weights, len(bands))
             total = torch.mm(bias, bands)
             spread = torch.empty_like(total)
             for slot, plane in zip(slots, planes, strict=True):
@@ -125,10 +125,10 @@ class _Weigh(torch.autograd.Function):
         weights, bands, *planes = ctx.saved_tensors
         gradient = gradient.reshape(-1, bands.shape[1])
         to_weights, spread = torch.empty_like(weights), torch.empty_like(gradient)
-        *slots, bias = _slots(to_weights, len(bands))
+        *slots, bias = _split_weights(to_weights, len(bands))
         torch.mm(gradient, bands.T, out=bias)
         to_planes: list[Tensor | None] = []
-        *own_weights, _ = _slots(weights, len(bands))
+        *own_weights, _ = _split_weights(weights, len(bands))
         for slot, weight, plane, wanted in zip(
             slots, own_weights, planes, ctx.needs_input_grad[2:], strict=True
         ):
@@ -138,13 +138,13 @@ class _Weigh(torch.autograd.Function):
         return to_weights, None, *to_planes
 
 
-def _slots(weights: Tensor, num_bands: int) -> tuple[Tensor, ...]:
+def _split_weights(weights: Tensor, num_bands: int) -> tuple[Tensor, ...]:
     """Views `[rows, n]` of `[b, t, k * n]`."""
     return weights.view(-1, weights.shape[-1]).split(num_bands, dim=1)
 
 
 def _product(first: Tensor, second: Tensor, grouping: Grouping) -> Tensor:
-    """Inner product at each place, mean over its channels and `c`: `[b, c, t, d]` twice to `[b, t, places]`."""
+    """Inner product at each bin group, mean over its channels and `c`: `[b, c, t, d]` twice to `[b, t, groups]`."""
     if first.is_complex():
         # A complex product would make an imaginary part that nobody asks for.
         product = pair_sums((torch.view_as_real(first) * torch.view_as_real(second)).flatten(-2))
