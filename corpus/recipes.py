@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def _read(path: Path) -> dict[str, Recipe]:
     recipes = {}
     for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
         slots = tuple(Slot(figure, tuple(groups), *rest) for figure, groups, *rest in entry["parts"])
-        style = {
+        style: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in entry["style"].items()
         }
         recipes[name] = Recipe(slots=slots, **style)
