@@ -9,7 +9,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup lock licences demo studio study weights ablations bench test test-slow lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench corpus test test-slow lint clean
 
 setup: .venv/.ready
 
@@ -58,6 +58,11 @@ ablations: setup
 bench: setup
 	$(BIN)/python -m benchmarks -o docs/results/performance.md
 
+# Music to make weights from, played by FluidSynth (apt-get install fluidsynth musescore-general-soundfont-small).
+SOUNDFONT ?= /usr/share/sounds/sf3/MuseScore_General_Lite.sf3
+corpus: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),music-corpus)" --soundfont "$(SOUNDFONT)"
+
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
@@ -67,4 +72,4 @@ test-slow: lint
 	$(TEST_ENV) $(BIN)/python -m pytest
 
 clean:
-	rm -rf .venv demo study ablations weights-run
+	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank

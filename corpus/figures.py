@@ -33,7 +33,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Context:
-    """What a figure is drawn from: `keys` is the instrument's range, `sustained` whether it can hold a note.
+    """All that a figure is drawn from: `keys` is the instrument's range, and a `sustained` one can hold a note.
 
     `change` is when the key changes, and by how many semitones.
     """
@@ -87,7 +87,7 @@ Voicing = Callable[[Chord], tuple[int, ...]]
 
 
 def _draw_voicing(context: Context) -> Voicing:
-    """How this part spreads its chords: close, open, wide, two notes or one, in one octave or another."""
+    """Draws the way a part spreads its chords: close, open, wide, two notes or one, in one octave or another."""
     middle = (context.keys[0] + context.keys[1]) / 2
     shift = 12 * round((middle - 60) / 12 + context.choice(-0.6, 0, 0, 0.6))
     style = str(
@@ -195,7 +195,7 @@ def riff(context: Context) -> list[Note]:
 
 
 def power_riff(context: Context) -> list[Note]:
-    """The same in fifths and octaves: the chords of a driven guitar."""
+    """A riff in fifths and octaves: the chords of a driven guitar."""
     octave = context.rng.random() < 0.5
     return _riff(context, lambda key: (key, key + 7, key + 12) if octave else (key, key + 7))
 

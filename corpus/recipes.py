@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Recipe:
 def _read(path: Path) -> dict[str, Recipe]:
     recipes = {}
     for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        slots = tuple(Slot(figure, tuple(groups), *rest) for figure, groups, *rest in entry.pop("parts"))
-        lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
-        recipes[name] = Recipe(slots=slots, **(entry | lists))
+        slots = tuple(Slot(figure, tuple(groups), *rest) for figure, groups, *rest in entry["parts"])
+        style: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry["style"].items()
+        }
+        recipes[name] = Recipe(slots=slots, **style)
     return recipes
 
 

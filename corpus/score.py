@@ -69,7 +69,7 @@ class Score:
     master: Master
 
     def describe(self) -> dict[str, Any]:
-        """What `corpus.json` says of the song."""
+        """The song's entry in `corpus.json`."""
         pitched = [p for p in self.parts if p.figure not in ("drums", "percussion")]
         timeline = self.harmony.timeline(self.loop_seconds or self.duration_seconds) if pitched else []
         return {

@@ -51,7 +51,7 @@ KIT_PROGRAMS = (0, 8, 16, 24, 25, 32, 40, 48)
 KIT_SECONDS = 2.0
 NUM_OSCILLATOR_KITS = 4
 
-# What plays the voices of hocket's drum patterns: General MIDI's keys, alternatives in turn.
+# The keys of General MIDI that play the voices of hocket's drum patterns; alternatives take turns.
 DRUM_KEYS: dict[str, tuple[int, ...]] = {
     "kick": (36, 35),
     "snare": (38, 40),
@@ -94,17 +94,17 @@ class Sound:
 
     @property
     def is_kit(self) -> bool:
-        """Whether its keys are drums."""
+        """True where its keys are drums."""
         return self.kind in ("kit", "oscillator kit")
 
     @property
     def is_sustained(self) -> bool:
-        """Whether a note sounds as long as it is held."""
+        """True where a note sounds for as long as it is held."""
         return not self.is_kit and GROUPS[self.group].sustained
 
     @property
     def release_seconds(self) -> float:
-        """How long a note fades after its end."""
+        """Time for which a note fades after its end."""
         return self.seconds if self.is_kit else GROUPS[self.group].release_seconds
 
 

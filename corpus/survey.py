@@ -20,6 +20,7 @@ from hocket.errors import DataError, HocketError
 
 RATE = 24_000
 FFT_SIZE, HOP = 2048, 512
+HPSS_FRAMES = 400  # the middle 8.5 s: separating takes longer than everything else
 NUM_MELS = 64
 SILENT_DB = -80.0
 KEY_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -61,7 +62,9 @@ def measure(path: Path) -> Measured:
         raise DataError(f"{path} is silent: leave it out.")
     magnitude = np.abs(librosa.stft(samples, n_fft=FFT_SIZE, hop_length=HOP))
     power = magnitude**2
-    harmonic, percussive = (np.sum(part**2) for part in librosa.decompose.hpss(magnitude))
+    first = max(0, (magnitude.shape[1] - HPSS_FRAMES) // 2)
+    middle = magnitude[:, first : first + HPSS_FRAMES]
+    harmonic, percussive = (np.sum(part**2) for part in librosa.decompose.hpss(middle))
     mel = librosa.feature.melspectrogram(S=power, sr=RATE, n_mels=NUM_MELS)
     strength = librosa.onset.onset_strength(S=librosa.power_to_db(mel), sr=RATE)
     onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=RATE, hop_length=HOP)

@@ -36,8 +36,10 @@ def main() -> None:
         "weights": {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "licence": "Apache-2.0",
         "data": {
-            "what": "rendered by hocket itself; no recording of anybody's was used",
+            "what": "rendered from hocket's own scores; no recording of anybody's music was used",
             "settings": corpus["settings"],
+            # Whose instruments played, and under which licence: only a corpus of `python -m corpus` has this.
+            **({"sound_set": corpus["sound_set"]} if "sound_set" in corpus else {}),
         },
         **facts,
     }

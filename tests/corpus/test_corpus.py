@@ -1,6 +1,7 @@
 """The rendered corpus: notes, chords, tunings and levels are what the score says, and the same each time."""
 
 import json
+import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,19 @@ def test_every_style_is_sound_at_its_level_and_unclipped(bank: Bank, style: str)
     level_db = 10 * np.log10(np.mean(samples**2))
     assert score.master.level_db - 3 < level_db < score.master.level_db + 0.1
     assert any(part.notes for part in score.parts)
+
+
+def test_whole_songs_take_less_than_a_twentieth_of_their_time(bank: Bank) -> None:
+    scores = [
+        make_score(4, number, bank, 24.0, style)
+        for number, style in enumerate(("band", "metal", "orchestra"))
+    ]
+    for number in {score.master.room for score in scores}:
+        room_response(number)
+    started = time.process_time()
+    for score in scores:
+        render(score, bank)
+    assert time.process_time() - started < 24.0 * len(scores) / 20
 
 
 def test_a_song_is_a_function_of_seed_and_number(bank: Bank) -> None:
