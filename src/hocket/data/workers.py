@@ -159,6 +159,10 @@ def signals_kept_from_children() -> Iterator[None]:
     The parent hears them as well, and ends its children. Blocked, because a child that is still importing would
     otherwise end with a traceback.
     """
+    # A child imports the program under its written path, in which `link/..` is cut out and may lead elsewhere.
+    program = sys.modules["__main__"]
+    if path := getattr(program, "__file__", None):
+        program.__file__ = os.path.realpath(path)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
