@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hocket.data.scan import scan_in_child
 
 
@@ -25,7 +27,10 @@ def square(task: dict[str, Any]) -> Any:
         case "print":
             print("a decoder that talks", flush=True)
         case "environment":
-            return {"pid": os.getpid(), "torch": "torch" in __import__("sys").modules}
+            return {"pid": os.getpid()}
+        case "scan":
+            found = scan_in_child({"path": task["path"], "known": None})
+            return {"name": Path(found["result"]["path"]).name, "threads": torch.get_num_threads()}
     return task["x"] ** 2
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,12 +57,10 @@ def test_children_are_gone_when_the_caller_has_had_enough() -> None:
         os.kill(pid, 0)
 
 
-def test_children_load_no_torch() -> None:
-    from hocket.data.scan import scan_in_child
-
-    assert scan_in_child.__module__ == "hocket.data.scan"
-    (found,) = results([{"do": "environment"}])
-    assert found["torch"] is False
+def test_children_that_scan_compute_with_one_thread_each(corpus: Path) -> None:
+    song = sorted((corpus / "music").iterdir())[0]
+    (found,) = results([{"do": "scan", "path": str(song)}])
+    assert found == {"name": song.name, "threads": 1}
 
 
 def test_children_that_cannot_begin_are_an_error_and_not_a_fault_of_the_files() -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import torch
 
 from hocket import audio, files
 from hocket.data.fingerprints import Fingerprint, Fingerprinter
@@ -123,6 +124,8 @@ def _unread(path: Path, error: AudioError | OSError) -> ScanError:
 
 def scan_in_child(task: dict[str, Any]) -> dict[str, Any]:
     """`scan_file` for another process: takes `path` and `known`, gives `result` or `error`, all in plain values."""
+    # There are as many such processes as cores: threads of their own would only be in each other's way.
+    torch.set_num_threads(1)
     known = ScanResult.from_dict(task["known"]) if task["known"] else None
     result = scan_file(Path(task["path"]), known)
     return {"result": result.as_dict()} if isinstance(result, ScanResult) else {"error": asdict(result)}

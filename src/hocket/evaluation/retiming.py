@@ -12,7 +12,7 @@ import numpy as np
 from hocket.evaluation.conventions import at_level
 from hocket.evaluation.rhythm import ONSET_HOP_SAMPLES, beat_times, onset_envelope, onset_times
 
-FFT_SAMPLES, HOP_SAMPLES = 2048, 256
+FFT_SAMPLES, HOP_SAMPLES = 1024, 128
 LEVEL_RMS = 0.1
 LEAST_SEGMENT_SECONDS = 0.04
 MOST_STRETCH = 4.0
