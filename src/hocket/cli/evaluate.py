@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,15 +48,18 @@ def run(argv: list[str]) -> int:
         outputs["outputs"] = _read_outputs(paths)
     else:
         outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, pairs)
-    systems = evaluate_set(
-        pairs=pairs,
-        outputs=outputs,
-        baselines=tuple(BASELINES) if arguments.baselines else (),
-        truths=read_truths(arguments.pairs, pairs) if arguments.truths else None,
-        mixes=None if arguments.mixes is None else Mixes.read(arguments.mixes),
-        jobs=arguments.jobs,
-        on_pair=_progress(len(pairs)),
-    )
+    truths = read_truths(arguments.pairs, pairs) if arguments.truths else None
+    mixes = None if arguments.mixes is None else Mixes.read(arguments.mixes)
+    with _progress(len(pairs)) as on_pair:
+        systems = evaluate_set(
+            pairs=pairs,
+            outputs=outputs,
+            baselines=tuple(BASELINES) if arguments.baselines else (),
+            truths=truths,
+            mixes=mixes,
+            jobs=arguments.jobs,
+            on_pair=on_pair,
+        )
     print(_as_json(systems, len(pairs)) if arguments.json else as_table(systems, num_pairs=len(pairs)))
     return 0
 
@@ -163,21 +167,29 @@ def _attack(fuser: "Fuser") -> dict[str, float]:
     return rises if all(map(math.isfinite, rises.values())) else {}
 
 
-def _progress(num_pairs: int) -> Callable[["Pair"], None]:
-    start = time.monotonic()
-    done = 0
+@contextmanager
+def _progress(num_pairs: int) -> Iterator[Callable[["Pair"], None]]:
+    """A bar where someone watches, a line for each pair elsewhere; both on stderr."""
+    from hocket.cli.progress import bar, rich_console
+
+    start, done = time.monotonic(), 0
+    console = rich_console(stderr=True)
+    live = bar(console)
 
     def report(pair: "Pair") -> None:
         nonlocal done
         done += 1
         left_seconds = (time.monotonic() - start) / done * (num_pairs - done)
-        print(
-            f"pair {pair.name} scored ({done}/{num_pairs}, {left_seconds:.0f} s to go)",
-            file=sys.stderr,
-            flush=True,
-        )
+        if console.is_terminal:
+            live.update(task, completed=done, rate=f"pair {pair.name}")
+        else:
+            console.print(
+                f"pair {pair.name} scored ({done}/{num_pairs}, {left_seconds:.0f} s to go)", markup=False
+            )
 
-    return report
+    task = live.add_task("scoring pairs", total=num_pairs, rate="")
+    with live if console.is_terminal else nullcontext():
+        yield report
 
 
 def _as_json(systems: Mapping[str, "SystemScores"], num_pairs: int) -> str:

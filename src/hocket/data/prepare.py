@@ -106,12 +106,7 @@ def prepare(
         require(manifest)
     elif not manifest.used():
         raise DataError(_nothing(folders, manifest, found))
-    cache.compact(
-        paths=[str(place.path) for place in found.recordings],
-        contents=[recording.content for recording in manifest.recordings if recording.status == "gone"],
-    )
-    files.write_bytes(data / REPORT, _table(manifest))
-    write_manifest(data / NAME, manifest)
+    _keep(data, manifest, cache, found)
     return Prepared(
         manifest,
         len(found.recordings) - num_kept,
@@ -119,6 +114,16 @@ def prepare(
         found.other_files,
         (*found.closed_folders, *notes),
     )
+
+
+def _keep(data: Path, manifest: Manifest, cache: ScanCache, found: Found) -> None:
+    """Writes what was found; the manifest comes last, as the others are nothing without it."""
+    cache.compact(
+        paths=[str(place.path) for place in found.recordings],
+        contents=[recording.content for recording in manifest.recordings if recording.status == "gone"],
+    )
+    files.write_bytes(data / REPORT, _table(manifest))
+    write_manifest(data / NAME, manifest)
 
 
 def find_music(source: Path) -> Found:
