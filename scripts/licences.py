@@ -56,7 +56,8 @@ HEAD = """# Dependencies and their licences
 Written by `make licences` from the metadata of what is installed; not legal advice. Hocket itself is Apache-2.0. Its
 wheel carries wavesurfer.js (BSD-3-Clause,
 [its licence](../src/hocket/studio/page/vendor/LICENSE-wavesurfer.txt)), uPlot (MIT,
-[its licence](../src/hocket/report/plots/LICENSE-uPlot.txt)) and no other work of others: all that follows is installed
+[its licence](../src/hocket/report/plots/LICENSE-uPlot.txt)), the network of basic-pitch (Apache-2.0,
+[its licence](../src/hocket/evaluation/basic_pitch/LICENSE)) and no other work of others: all that follows is installed
 by pip as a package of its own, under its own licence. An extra is installed by `pip install 'hocket[EXTRA]'`; `all` is
 every extra but `formats` and `dev`.
 

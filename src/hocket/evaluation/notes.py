@@ -83,15 +83,13 @@ def _network() -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def score_notes(
-    *, output: Notes, input: Notes, target: Notes, input_onsets: np.ndarray, target_onsets: np.ndarray
-) -> dict[str, float]:
-    """Scores the notes of an output; onset strengths `[n]` are those of input and target, at any frame rate.
+def score_notes(*, output: Notes, input: Notes, target: Notes, input_onsets: np.ndarray) -> dict[str, float]:
+    """Scores the notes of an output; `input_onsets` is the input's onset strength `[n]`, at any frame rate.
 
     `note_recall` and `note_precision` are of the target's notes, each pitch in pools of half a second. The
     `note_margin` is in [-2, 2]. `foreign_notes` is the share of the output's note activity on pitch classes that the
     target does not sound within half a second. `struck_margin` says how much more the output's notes begin where the
-    input is struck than where the target is. What a silent output has no notes for is 0.
+    input is struck than where the target's own notes begin. What a silent output has no notes for is 0.
     """
     heard, wanted = (_pooled(notes.sounding) > SOUNDING for notes in (output, target))
     common = (heard & wanted).sum()
@@ -100,7 +98,7 @@ def score_notes(
         "note_precision": float(common / max(1, heard.sum())),
         "note_margin": _likeness(output, target, target) - _likeness(output, input, target),
         "foreign_notes": _foreign(output, target),
-        "struck_margin": _struck(output, input_onsets) - _struck(output, target_onsets),
+        "struck_margin": _struck(output, input_onsets) - _struck(output, target.beginning.sum(axis=1)),
     }
 
 

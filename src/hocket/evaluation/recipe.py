@@ -74,8 +74,8 @@ RECIPE = {
         f"{notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding above {notes.SOUNDING}; margin: "
         f"cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, weighted by the target's sum, the target's "
         "minus the input's; foreign: share of sounding posteriors of pitch classes that the target does not sound "
-        f"within {notes.POOL_FRAMES} frames; struck: Pearson of the summed onset posteriors and librosa "
-        f"onset_strength, {notes.ONSET_SMOOTHING_FRAMES}-frame means, the input's minus the target's"
+        f"within {notes.POOL_FRAMES} frames; struck: Pearson of the summed onset posteriors and the input's "
+        f"librosa onset_strength, {notes.ONSET_SMOOTHING_FRAMES}-frame means, minus that with the target's posteriors"
     ),
     "mix_distance": (
         f"100 times the unbiased squared MMD of windows of {realism.WINDOW_FRAMES / realism.FRAME_RATE:g} s, Gaussian "

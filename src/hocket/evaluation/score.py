@@ -92,7 +92,6 @@ def _notes(output: Features, input: Features, target: Features) -> dict[str, flo
         input=input.notes,
         target=target.notes,
         input_onsets=input.onset_envelope,
-        target_onsets=target.onset_envelope,
     )
 
 
