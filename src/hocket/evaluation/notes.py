@@ -9,6 +9,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
+import librosa
 import numpy as np
 import soxr
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
@@ -37,10 +38,14 @@ def is_available() -> bool:
 
 @dataclass(frozen=True)
 class Notes:
-    """Posteriors in [0, 1], `[frames, 88]` from A0 up, 86 frames a second: that a note sounds, and that it begins."""
+    """Posteriors in [0, 1], `[frames, 88]` from A0 up, 86 frames a second: that a note sounds, and that it begins.
+
+    `onset_strength` `[frames]` is librosa's, of all that is struck, on the same frames.
+    """
 
     sounding: np.ndarray
     beginning: np.ndarray
+    onset_strength: np.ndarray
 
 
 def hear_notes(waveform: np.ndarray) -> Notes:
@@ -59,9 +64,11 @@ def hear_notes(waveform: np.ndarray) -> Notes:
             kept.append(plane[margin : WINDOW_FRAMES - margin])
     num_frames = len(resampled) // HOP_SAMPLES
     if not waveform.any():
-        return Notes(*np.zeros((2, num_frames, NUM_PITCHES), dtype=np.float32))
+        silence = np.zeros((num_frames, NUM_PITCHES), dtype=np.float32)
+        return Notes(silence, silence, silence[:, 0])
     sounding, beginning = (np.concatenate(planes)[:num_frames] for planes in heard)
-    return Notes(sounding, beginning)
+    strength = librosa.onset.onset_strength(y=resampled, sr=NETWORK_RATE_HZ, hop_length=HOP_SAMPLES)
+    return Notes(sounding, beginning, strength[:num_frames])
 
 
 def _run(window: np.ndarray) -> list[np.ndarray]:
@@ -83,8 +90,8 @@ def _network() -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def score_notes(*, output: Notes, input: Notes, target: Notes, input_onsets: np.ndarray) -> dict[str, float]:
-    """Scores the notes of an output; `input_onsets` is the input's onset strength `[n]`, at any frame rate.
+def score_notes(*, output: Notes, input: Notes, target: Notes) -> dict[str, float]:
+    """Scores the notes of an output.
 
     `note_recall` and `note_precision` are of the target's notes, each pitch in pools of half a second. The
     `note_margin` is in [-2, 2]. `foreign_notes` is the share of the output's note activity on pitch classes that the
@@ -98,7 +105,8 @@ def score_notes(*, output: Notes, input: Notes, target: Notes, input_onsets: np.
         "note_precision": float(common / max(1, heard.sum())),
         "note_margin": _likeness(output, target, target) - _likeness(output, input, target),
         "foreign_notes": _foreign(output, target),
-        "struck_margin": _struck(output, input_onsets) - _struck(output, target.beginning.sum(axis=1)),
+        "struck_margin": _struck(output, input.onset_strength)
+        - _struck(output, target.beginning.sum(axis=1)),
     }
 
 
@@ -140,10 +148,9 @@ def _of_classes(sounding: np.ndarray) -> np.ndarray:
     return np.stack([sounding[:, classes == number].max(axis=1) for number in range(12)], axis=1)
 
 
-def _struck(output: Notes, onsets: np.ndarray) -> float:
-    """Pearson correlation of when notes begin and an onset strength `[n]`, both smoothed over 35 ms."""
+def _struck(output: Notes, struck: np.ndarray) -> float:
+    """Pearson correlation of when notes begin with another series `[frames]`, both smoothed over 35 ms."""
     beginning = output.beginning.sum(axis=1)
-    places = np.linspace(0, len(onsets) - 1, len(beginning))
-    struck = np.interp(places, np.arange(len(onsets)), onsets)
-    smooth = [uniform_filter1d(series, ONSET_SMOOTHING_FRAMES) for series in (beginning, struck)]
+    num_frames = min(len(beginning), len(struck))
+    smooth = [uniform_filter1d(series[:num_frames], ONSET_SMOOTHING_FRAMES) for series in (beginning, struck)]
     return correlation(output=smooth[0], reference=smooth[1])

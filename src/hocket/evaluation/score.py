@@ -87,12 +87,7 @@ def _tonality(output: Features, target: Features) -> dict[str, float]:
 
 
 def _notes(output: Features, input: Features, target: Features) -> dict[str, float]:
-    return notes.score_notes(
-        output=output.notes,
-        input=input.notes,
-        target=target.notes,
-        input_onsets=input.onset_envelope,
-    )
+    return notes.score_notes(output=output.notes, input=input.notes, target=target.notes)
 
 
 def _musical_noise(output: Features, input: Features, target: Features) -> dict[str, float]:
