@@ -36,7 +36,7 @@ class Option:
         return f"{self.words} (default: {self.default})"
 
     def as_json(self) -> dict[str, Any]:
-        """What a page needs to show the option."""
+        """All that a page needs to show the option."""
         return {name: getattr(self, name) for name in ("name", "title", "words", "brief", "default")}
 
 
@@ -95,7 +95,7 @@ class Choice(Option):
 
 @dataclass(frozen=True, kw_only=True)
 class FuseOptions:
-    """How two recordings are brought together, mixed and written; `table` describes each field.
+    """The wishes for a fusion: how sources come together, are mixed and written; `table` describes each field.
 
     Raises:
         ConfigError: a value is out of its range, or both amounts are 0.

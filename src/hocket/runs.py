@@ -145,7 +145,7 @@ _PROBING = threading.Lock()
 
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a process holds the run's lock, without touching it; None where the lock cannot tell."""
+    """Tells whether a process holds the run's lock, without touching it; None where the lock cannot tell."""
     # The layout of the kernel's answer is known for Linux only; a file system without locks leaves the file empty.
     if sys.platform != "linux":
         return None
@@ -165,7 +165,7 @@ def is_locked(path: Path) -> bool | None:
 
 
 def _is_open_here(facts: os.stat_result) -> bool:
-    """Whether this very process has the lock's file open, as only the one that trains in the folder does.
+    """Tells whether this very process has the lock's file open, as only the one that trains in the folder does.
 
     Told from its list of open files: to open and close the file, be it to read who holds it, would let go of the lock.
     """

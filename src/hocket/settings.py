@@ -31,7 +31,7 @@ MAX_AGENT_WEIGHTS = 2**24
 MAX_GAIN = 100.0
 MAX_TERM_WEIGHT = 1e9
 BEFORE = {"place_width": 0.0, "attention_stride": 1}
-"""What was so in configurations that do not know these fields yet."""
+"""Values that hold for configurations written before these fields were there."""
 
 Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
 

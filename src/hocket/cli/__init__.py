@@ -31,7 +31,6 @@ ONE_THREAD = ("fuse", "studio")
 PRINTING = ("check", "evaluate", "slurm")
 """Verbs whose work is what they print; all others go on where nobody reads it."""
 
-EXIT_OK = 0
 EXIT_UNREAD = 141
 
 

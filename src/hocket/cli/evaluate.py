@@ -156,7 +156,7 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
 
 
 def _attack(fuser: "Fuser") -> dict[str, float]:
-    """How quickly a model lets the target's voice in, where it does at all."""
+    """The attack times of a model, see `hocket.evaluation.attack`; nothing where the target's voice never sounds."""
     from hocket.audio import Audio
     from hocket.evaluation.attack import RATE_HZ, probe, rise_times
     from hocket.fusing import FuseOptions

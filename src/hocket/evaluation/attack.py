@@ -1,4 +1,4 @@
-"""How quickly a model lets a voice in: the envelope of the target's voice alone, a held chord under bursts of noise."""
+"""Attack times: a held chord is the target, bursts of noise are the input, and the target's voice is heard alone."""
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d

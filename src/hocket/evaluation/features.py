@@ -77,7 +77,7 @@ class Features:
 
     @cached_property
     def windows(self) -> np.ndarray:
-        """What windows of three seconds are like `[windows, 199]`, for the distance from whole mixes."""
+        """Descriptions of three-second windows `[windows, 199]`, for the distance from whole mixes."""
         return realism.describe_windows(self.waveform)
 
     @cached_property

@@ -53,6 +53,10 @@ def hear_notes(waveform: np.ndarray) -> Notes:
 
     Silence has no notes, whatever the network makes of it.
     """
+    num_frames = len(waveform) * NETWORK_RATE_HZ // SAMPLE_RATE_HZ // HOP_SAMPLES
+    if not waveform.any():
+        silence = np.zeros((num_frames, NUM_PITCHES), dtype=np.float32)
+        return Notes(silence, silence, silence[:, 0])
     resampled = soxr.resample(at_level(waveform, rms=LEVEL_RMS), SAMPLE_RATE_HZ, NETWORK_RATE_HZ)
     step = WINDOW_SAMPLES - OVERLAP_FRAMES * HOP_SAMPLES
     margin = OVERLAP_FRAMES // 2
@@ -62,10 +66,6 @@ def hear_notes(waveform: np.ndarray) -> Notes:
         window = padded[start : start + WINDOW_SAMPLES]
         for kept, plane in zip(heard, _run(window), strict=True):
             kept.append(plane[margin : WINDOW_FRAMES - margin])
-    num_frames = len(resampled) // HOP_SAMPLES
-    if not waveform.any():
-        silence = np.zeros((num_frames, NUM_PITCHES), dtype=np.float32)
-        return Notes(silence, silence, silence[:, 0])
     sounding, beginning = (np.concatenate(planes)[:num_frames] for planes in heard)
     strength = librosa.onset.onset_strength(y=resampled, sr=NETWORK_RATE_HZ, hop_length=HOP_SAMPLES)
     return Notes(sounding, beginning, strength[:num_frames])

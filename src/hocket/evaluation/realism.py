@@ -1,4 +1,4 @@
-"""How far outputs are from real whole mixes: a kernel distance between what windows of three seconds are like."""
+"""The distance of outputs from real whole mixes: a kernel distance between descriptions of three-second windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LEAST_WINDOWS = 16
 
 
 def describe_windows(waveform: np.ndarray) -> np.ndarray:
-    """What each window of 3 s of a waveform `[samples]` at 24 kHz is like, `[windows, 199]`; they overlap by half.
+    """Describes windows of 3 s of a waveform `[samples]` at 24 kHz, `[windows, 199]`; they overlap by half.
 
     Mean, spread and rise of each mel band, how quickly groups of bands beat, how much groups beat together, and how
     finely the spectrum is structured. A recording shorter than a window is one window.

@@ -25,9 +25,7 @@ def retime(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarra
 
     Shapes: `[samples]` each, equal lengths, like the output, at 24 kHz.
     """
-    seconds = len(input) / sample_rate
-    timings = [_Timing(waveform, seconds) for waveform in (input, target)]
-    anchors = _anchors(*timings)
+    anchors = _anchors(_Timing(input, sample_rate), _Timing(target, sample_rate))
     spectrum = librosa.stft(target, n_fft=FFT_SAMPLES, hop_length=HOP_SAMPLES)
     frame_rate = sample_rate / HOP_SAMPLES
     wanted = np.arange(1 + len(input) // HOP_SAMPLES) / frame_rate
@@ -40,12 +38,11 @@ def retime(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarra
 class _Timing:
     """Beats of a recording as spans in seconds, and its onsets with their strengths."""
 
-    def __init__(self, waveform: np.ndarray, seconds: float) -> None:
-        envelope = onset_envelope(waveform)
-        frames = len(waveform) / seconds / ONSET_HOP_SAMPLES
+    def __init__(self, waveform: np.ndarray, sample_rate: int) -> None:
+        envelope, seconds = onset_envelope(waveform), len(waveform) / sample_rate
         self.onsets = onset_times(envelope)
-        places = np.clip(np.round(self.onsets * frames).astype(int), 0, len(envelope) - 1)
-        self.strengths = envelope[places]
+        frames = np.round(self.onsets * sample_rate / ONSET_HOP_SAMPLES).astype(int)
+        self.strengths = envelope[frames.clip(max=len(envelope) - 1)]
         inner = beat_times(envelope)
         edges = [
             0.0,

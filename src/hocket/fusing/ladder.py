@@ -1,8 +1,8 @@
-"""The ladder from two files to their fusion, one function a rung.
+"""The ladder from two files to their fusion, one function a step.
 
 Sources (`open_sources`) -> Aligned (`align`) -> Masks (`decide`) -> Mixed (`mix`) -> Levelled (`level`) -> File
 (`write`). All on the way are recordings that are read span by span, so that an hour takes no more memory than a minute.
-Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two rungs.
+Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ class Fusion:
 
 @dataclass(frozen=True)
 class FusedFacts:
-    """What was written to a file, without the sound of it."""
+    """The facts of a fusion that was written to a file, without its sound."""
 
     path: Path
     sample_rate: int
@@ -203,14 +203,14 @@ def decide(
 
 
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:
-    """What the model hears of a recording, at its own rate."""
+    """A recording at the model's rate, as the model hears it."""
     heard = Resampled(source, sample_rate)
     # A long one is resampled each time it is read: that takes less than to keep it on a disk.
     return workspace.keep(heard) if workspace.holds(heard.num_samples * heard.num_channels) else heard
 
 
 def _onset_gain(input: Recording, masks: MaskTrack, reattack: float) -> torch.Tensor:
-    """What the target is multiplied by at each frame, by the onsets of the input as the model hears it."""
+    """Factors for the target at each frame, from the onsets of the input as the model hears it."""
     rate = frames_a_second(input.sample_rate)
     envelope = onset_envelope(onset_strength_of(folded(input)), frames_a_second=rate)
     return onset_gains(
@@ -269,7 +269,7 @@ def _excerpts(sources: Sequence[Recording], device: torch.device) -> Excerpts:
 
 
 def _readable(samples: np.ndarray) -> np.ndarray:
-    """The same, copied where torch cannot take it as it is."""
+    """Samples that torch can take: copied where they lie in a way that it cannot."""
     return samples if samples.flags.writeable and min(samples.strides) >= 0 else samples.copy()
 
 

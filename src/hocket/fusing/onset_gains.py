@@ -17,7 +17,7 @@ def onset_strength_of(mono: Recording) -> Tensor:
 
 
 def onset_envelope(strength: Tensor, *, frames_a_second: float) -> Tensor:
-    """How recently and how hard it struck, in [0, 1], from onset strength `[b, frames]`.
+    """Onsets that die away, in [0, 1], from onset strength `[b, frames]`.
 
     Jumps up at an onset and halves every 0.1 s; 1 is among the hardest 2 % of moments.
     """
@@ -33,7 +33,7 @@ def onset_envelope(strength: Tensor, *, frames_a_second: float) -> Tensor:
 def onset_gains(
     envelope: Tensor, *, frames_a_second: float, num_frames: int, frame_rate: float, emphasis: float
 ) -> Tensor:
-    """What the target is multiplied by at each of `num_frames` frames of another rate, `[b, num_frames]`."""
+    """Factors for the target at each of `num_frames` frames of another rate, `[b, num_frames]`."""
     frames = torch.arange(num_frames, dtype=torch.float64) / frame_rate
     places = (frames * frames_a_second).round().long().clamp(max=envelope.shape[-1] - 1)
     return 1.0 + emphasis * envelope[:, places]

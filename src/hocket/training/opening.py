@@ -106,7 +106,7 @@ def _prepare(
 
 
 def _last_checkpoint(run: Path) -> dict[str, Any] | None:
-    """What the newest whole checkpoint says of its run; None where there is none."""
+    """The metadata of the newest whole checkpoint; None where there is none."""
     for path in newest_first(run):
         with suppress(CheckpointError):
             return load_checkpoint(path)[1]
@@ -114,7 +114,7 @@ def _last_checkpoint(run: Path) -> dict[str, Any] | None:
 
 
 def _num_new(data: Path, found: Found) -> int | None:
-    """How many recordings were found that the manifest lacks; None where it is not up to date with the others."""
+    """The number of recordings that the manifest lacks; None where it is not up to date with the others."""
     manifest = read_manifest(data)
     paths = {place.path for place in found.recordings}
     known = {manifest.path_of(recording): recording.status for recording in manifest.recordings}
