@@ -1,6 +1,7 @@
 """Children that die, hang, raise or eat memory cost their own task, and nobody else's."""
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 from child_work import square
 
-from hocket.data.workers import Failure, run_in_children
+from hocket.cli.ending import Interrupted, Stopping
+from hocket.data.workers import Failure, run_in_children, start_undisturbed
 from hocket.errors import DataError
 
 
@@ -69,3 +71,16 @@ def test_children_that_cannot_begin_are_an_error_and_not_a_fault_of_the_files() 
     nowhere.__module__, nowhere.__qualname__ = "child_work", "there_is_no_such_function"
     with pytest.raises(DataError, match="ended before it had anything to do"):
         list(run_in_children(nowhere, numbers(2), jobs=1, limit_seconds=60.0))
+
+
+def test_a_signal_while_a_child_is_started_waits_until_that_is_whole() -> None:
+    done: list[str] = []
+
+    def start() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+        done.append("whole")
+
+    with pytest.raises(Interrupted), Stopping():
+        start_undisturbed(start)
+    assert done == ["whole"]

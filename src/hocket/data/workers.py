@@ -13,15 +13,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hocket.errors import DataError
 
 Task = dict[str, Any]
+Started = TypeVar("Started")
 EXTRA_BYTES = 2 << 30
 START_SECONDS = 120.0
 POLL_SECONDS = 0.5
@@ -84,8 +86,7 @@ class _Child:
             target=_serve, args=(theirs, function.__module__, function.__qualname__), daemon=True
         )
         try:
-            with signals_kept_from_children():
-                self._process.start()
+            start_undisturbed(self._process.start)
         except OSError as error:
             raise DataError(
                 f"a child process cannot be started ({error.strerror}): give fewer --jobs."
@@ -152,8 +153,23 @@ class _Child:
         self._process.close()
 
 
+def start_undisturbed(start: Callable[[], Started]) -> Started:
+    """Calls `start`, which starts child processes, in a thread: no signal's handler can cut it in half.
+
+    Handlers run in the main thread only, whatever it blocks. One that raises between the start of a child and the
+    message that tells it what to do would leave the child with half a message, and a traceback of its own.
+    """
+
+    def shielded() -> Started:
+        with _signals_kept_from_children():
+            return start()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(shielded).result()
+
+
 @contextmanager
-def signals_kept_from_children() -> Iterator[None]:
+def _signals_kept_from_children() -> Iterator[None]:
     """While the block runs, children start with those signals blocked that a terminal sends to all its processes.
 
     The parent hears them as well, and ends its children. Blocked, because a child that is still importing would

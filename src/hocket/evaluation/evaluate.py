@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hocket.data.pairs import Pair
-from hocket.data.workers import end_with_parent, signals_kept_from_children
+from hocket.data.workers import end_with_parent, start_undisturbed
 from hocket.errors import DataError
 from hocket.evaluation.baselines import BASELINES
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
@@ -187,8 +188,7 @@ def _map_in_order(tasks: Iterator[PairTask], *, jobs: int) -> Iterator[dict[str,
     pending: deque[Future[dict[str, ScoredRow]]] = deque()
     try:
         for task in tasks:
-            with signals_kept_from_children():
-                pending.append(pool.submit(evaluate_pair, task))
+            pending.append(start_undisturbed(partial(pool.submit, evaluate_pair, task)))
             if len(pending) >= 2 * jobs:
                 yield pending.popleft().result()
         while pending:
