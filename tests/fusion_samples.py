@@ -66,13 +66,12 @@ def track_of(
     *,
     levels: Tensor | None = None,
     tone: Tensor | None = None,
-    onset_gain: Tensor | None = None,
 ) -> MaskTrack:
     """A track of given masks `[1, d, t]`; levels and tone are 1 unless given."""
     store = MaskStore(codec.dim, masks.input.shape[-1], frame_rate=codec.frame_rate, workspace=Workspace())
     store.add(masks)
     levels = torch.ones(1, 2) if levels is None else levels
-    return MaskTrack(store, codec, levels, torch.ones(1, codec.dim) if tone is None else tone, onset_gain)
+    return MaskTrack(store, codec, levels, torch.ones(1, codec.dim) if tone is None else tone)
 
 
 def masks_of(track: MaskTrack) -> Masks:

@@ -51,7 +51,7 @@ def test_values_out_of_range_are_refused_by_name(values: dict) -> None:
 
 def test_what_is_written_next_to_an_output_keeps_its_shape() -> None:
     assert FuseOptions(reattack=1.5, sample_rate=48_000).as_json() == {
-        "controls": {"input_amount": 1.0, "target_amount": 1.0, "reattack": 1.5},
+        "controls": {"blend": 0.5, "input_amount": 1.0, "target_amount": 1.0, "reattack": 1.5},
         "align": "none",
         "length": "input",
         "fit": "loop",

@@ -67,7 +67,12 @@ def dull(waveform: torch.Tensor) -> torch.Tensor:
 
 SMALL = ModelConfig(
     SpectralConfig(
-        fft_size=512, hop=128, features=("tonal", "level"), tonal_bins=5, transient_frames=9, place_width=0.11
+        fft_size=512,
+        hop=128,
+        features=("held", "tonal", "level"),
+        tonal_bins=5,
+        held_frames=21,
+        place_width=0.11,
     ),
     AgentConfig(
         model_dim=16,
@@ -76,9 +81,10 @@ SMALL = ModelConfig(
         num_blocks=1,
         num_attention_layers=2,
         attention_stride=3,
+        attention_reach=31,
         max_gain=1.5,
     ),
-    CascadeConfig(num_stages=3, match_tone=False),
+    CascadeConfig(num_stages=3, match_tone=False, level_ratio=0.7),
 )
 
 

@@ -101,6 +101,15 @@ class FuseOptions:
         ConfigError: a value is out of its range, or both amounts are 0.
     """
 
+    blend: Annotated[
+        float,
+        Number(
+            "Blend",
+            "0 = the target's notes in the input's timing, 1 = more of the input's own sound",
+            brief="blend",
+            maximum=1.0,
+        ),
+    ] = 0.5
     input_amount: Annotated[
         float, Number("Input amount", "Input level: 0 = off, 1 = balanced", brief="input")
     ] = 1.0
@@ -181,6 +190,17 @@ class FuseOptions:
                 raise ConfigError(f"{option.name} is {value}: give {option.values}")
         if self.input_amount == self.target_amount == 0:
             raise ConfigError("input_amount and target_amount are both 0: leave something to hear")
+        if not any(self.amounts):
+            raise ConfigError("blend and target_amount are both 0: leave something to hear")
+
+    @property
+    def amounts(self) -> tuple[float, float]:
+        """How loud input and target are wanted, against how the model balances them: with `blend` 0 no input."""
+        return self.input_amount * 2.0 * self.blend, self.target_amount * min(1.0, 1.5 - self.blend)
+
+    def strike(self, own: float) -> float:
+        """The re-attack of a model that has so much of its `own`: with `blend` 0 twice that, with 1 none."""
+        return own * 2.0 * (1.0 - self.blend) + self.reattack
 
     def as_json(self) -> dict[str, Any]:
         """The values as they are written next to an output; the numbers of the page stand under `controls`."""

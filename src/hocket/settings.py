@@ -19,7 +19,7 @@ DEFAULT_PRESET = "default"
 MAX_COUNT, MAX_SEED = 10**9, 2**32 - 2**16
 """NumPy takes seeds below 2**32; each process adds its number."""
 MAX_BATCH, MAX_EXCERPT_SECONDS = 2**16, 60
-FEATURES = ("level", "transient", "tonal")
+FEATURES = ("level", "transient", "tonal", "held")
 MAX_CODEC_RATE_HZ = 768_000
 """The highest rate of recordings, which a codec can be brought to."""
 MAX_CODEC_FFT_SIZE, MAX_REACH = 2**22, 1001
@@ -30,7 +30,17 @@ MAX_AGENT_WEIGHTS = 2**24
 """About the most weights that an agent may have for each source: 300 times as many as usual."""
 MAX_GAIN = 100.0
 MAX_TERM_WEIGHT = 1e9
-BEFORE = {"place_width": 0.0, "attention_stride": 1}
+BEFORE: dict[str, float] = {
+    "place_width": 0.0,
+    "attention_stride": 1,
+    "attention_reach": 0,
+    "held_frames": 47,
+    "level_ratio": 1.0,
+    "reattack": 0.0,
+    "missing_notes_weight": 0.0,
+    "foreign_notes_weight": 0.0,
+    "output_balance_target_aim": 0.0,
+}
 """Values that hold for configurations written before these fields were there."""
 
 Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
@@ -82,6 +92,7 @@ class SpectralConfig:
         hop: samples from one frame to the next.
         transient_frames: frames of the average along time that a bin group is compared with, an odd number.
         tonal_bins: bin groups of the average along frequency that one is compared with, an odd number.
+        held_frames: frames over which what is tonal is averaged to find what lasts, an odd number.
         place_width: bins are grouped where they span less than this part of their frequency; 0 keeps each bin alone.
         features: planes that the agent sees of each source.
     """
@@ -91,8 +102,9 @@ class SpectralConfig:
     hop: int = 256
     transient_frames: int = 17
     tonal_bins: int = 17
+    held_frames: int = 47
     place_width: float = 1 / 64
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...] = ("level", "transient", "tonal")
 
     def __post_init__(self) -> None:
         # TOML and JSON have lists only.
@@ -107,7 +119,7 @@ class SpectralConfig:
             raise ConfigError(
                 f"hop is {self.hop}: perfect reconstruction needs 1 to fft_size / 4 = {self.fft_size // 4}"
             )
-        for name in ("transient_frames", "tonal_bins"):
+        for name in ("transient_frames", "tonal_bins", "held_frames"):
             check_range(self, 3, MAX_REACH, name)
             if getattr(self, name) % 2 == 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give an odd number")
@@ -133,6 +145,7 @@ class AgentConfig:
         num_blocks: convolution blocks of a source's analyser.
         num_attention_layers: layers in which each source attends to the other.
         attention_stride: frames of the other source that are averaged into one.
+        attention_reach: frames before and after which nothing of the other source is heard; 0 hears all of it.
         expansion: width of the inner layer of a block, in model_dim.
         max_gain: the most by which a mask may amplify.
     """
@@ -143,6 +156,7 @@ class AgentConfig:
     num_blocks: int = 2
     num_attention_layers: int = 1
     attention_stride: int = 4
+    attention_reach: int = 0
     expansion: int = 2
     max_gain: float = 2.0
 
@@ -150,6 +164,7 @@ class AgentConfig:
         check_types(self)
         check_range(self, 1, 4096, "model_dim")
         check_range(self, 1, 1024, "num_heads", "attention_stride")
+        check_range(self, 0, MAX_REACH, "attention_reach")
         # The eighth block of an analyser reaches over a minute.
         check_range(self, 1, 8, "num_blocks", "num_attention_layers")
         check_range(self, 1, 16, "expansion")
@@ -175,16 +190,22 @@ class CascadeConfig:
     Args:
         num_stages: stages; each one after the first corrects the masks of the one before.
         balance_levels: set both voices' levels so that the output agrees as much with one source as with the other.
+        level_ratio: correlation with the input that the levels aim at for each with the target.
         match_tone: bring the mix to a brightness between its sources'.
+        reattack: how much louder the target is struck at the input's onsets when a fusion is made; not in training.
     """
 
     num_stages: int = 2
     balance_levels: bool = True
+    level_ratio: float = 1.0
     match_tone: bool = True
+    reattack: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 1, 8, "num_stages")
+        check_range(self, 0.1, 10, "level_ratio")
+        check_range(self, 0, 4, "reattack")
 
 
 @dataclass(frozen=True)
@@ -215,7 +236,7 @@ class ObjectiveConfig:
         reconstruction_input_weight: spectral distance from the input.
         reconstruction_target_weight: spectral distance from the target.
         balance_weight: both masks' means at 0.50.
-        output_balance_weight: both correlations of the output at output_balance_aim.
+        output_balance_weight: both correlations of the output at their aims.
         mask_reg_weight: multiplies the next three weights.
         complementarity_weight: no overlap of the masks beyond overlap_limit.
         coverage_weight: the masks add up to 1.
@@ -225,12 +246,15 @@ class ObjectiveConfig:
         rhythm_leak_weight: no onsets of the target.
         harmony_weight: chroma like the target's.
         harmony_leak_weight: no chroma of the input.
+        missing_notes_weight: no note of the target lost or covered.
+        foreign_notes_weight: no note that the target does not have.
         articulation_weight: the target's share of the output moves with the input.
         timbre_weight: as bright and as varied as the sources.
         grain_weight: no musical noise.
         adversarial_weight: discriminators take the output for recorded music.
         feature_matching_weight: the discriminators' features have the statistics of recorded music.
-        output_balance_aim: correlation with each source that output_balance aims at.
+        output_balance_aim: correlation with the input that output_balance aims at.
+        output_balance_target_aim: correlation with the target that it aims at; 0 is the same as with the input.
         novelty_limit: similarity that novelty allows.
         overlap_limit: overlap of the masks that complementarity allows.
     """
@@ -248,19 +272,23 @@ class ObjectiveConfig:
     rhythm_leak_weight: float = 1.0
     harmony_weight: float = 2.0
     harmony_leak_weight: float = 1.0
+    missing_notes_weight: float = 0.0
+    foreign_notes_weight: float = 0.0
     articulation_weight: float = 1.0
     timbre_weight: float = 0.0
     grain_weight: float = 0.0
     adversarial_weight: float = 0.0
     feature_matching_weight: float = 0.0
     output_balance_aim: float = 0.5
+    output_balance_target_aim: float = 0.0
     novelty_limit: float = 0.6
     overlap_limit: float = 0.07
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0, MAX_TERM_WEIGHT, *(field.name for field in fields(self)))
-        check_range(self, 0, 1, "output_balance_aim", "novelty_limit", "overlap_limit")
+        check_range(self, 0, 1, "output_balance_aim", "output_balance_target_aim")
+        check_range(self, 0, 1, "novelty_limit", "overlap_limit")
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,12 @@ def test_fuse_needs_no_training_and_takes_a_musicians_wishes(corpus, tmp_path) -
     assert (fused.sample_rate, fused.num_channels) == (48_000, 2) and fused.duration_seconds >= 6.0
     sidecar = json.loads((tmp_path / "new.wav.hocket.json").read_text())
     assert sidecar["checkpoint"]["path"].endswith("weights/default.safetensors")
-    assert sidecar["options"]["controls"] == {"input_amount": 0.5, "target_amount": 1.5, "reattack": 1.0}
+    assert sidecar["options"]["controls"] == {
+        "blend": 0.5,
+        "input_amount": 0.5,
+        "target_amount": 1.5,
+        "reattack": 1.0,
+    }
     assert sidecar["notes"] and all(f"note: {note}" in result.stdout for note in sidecar["notes"])
 
 

@@ -77,7 +77,24 @@ def test_any_span_of_any_transform_is_the_wholes(
     finally:
         mixing.CACHED_SAMPLES = kept
     expected = filtered_whole(sources, gains, fft_size, hop)
-    assert float((torch.cat(parts, dim=-1) - expected).abs().max()) < 2e-5
+    assert float((torch.cat(parts, dim=-1)[0] - expected).abs().max()) < 2e-5
+
+
+def test_voices_apart_are_those_of_each_source_alone() -> None:
+    frames = FrameFilter(3000, fft_size=256, hop=64)
+    sources = [random(1, 2, 3000, seed=k) - 0.5 for k in (1, 2)]
+    gains = [2 * random(1, frames.count, 129, seed=k) for k in (3, 4)]
+
+    def of_both(first: int, last: int) -> list[torch.Tensor]:
+        return [gain[:, None, first:last] for gain in gains]
+
+    voices = frames.filtered(sources, of_both, 0, 3000, apart=True)
+    assert voices.shape == (2, 1, 2, 3000)
+    for voice in (0, 1):
+        alone = frames.filtered(
+            [sources[voice]], lambda *span, voice=voice: of_both(*span)[voice : voice + 1], 0, 3000
+        )
+        torch.testing.assert_close(voices[voice], alone[0])
 
 
 def gains_read_off(track: MaskTrack, codec: SpectralCodec, length: int) -> list[torch.Tensor]:
@@ -101,8 +118,6 @@ def gains_read_off(track: MaskTrack, codec: SpectralCodec, length: int) -> list[
     masks = masks_of(track)
     for voice, mask in enumerate((masks.input, masks.target)):
         values = mask.double().numpy()
-        if voice == 1 and track.onset_gain is not None:
-            values = values * track.onset_gain.double().numpy()[:, None]
         gain = at_bins(along(times, own_times, values).swapaxes(1, 2))
         level = track.levels.double().numpy()[:, voice, None, None]
         both.append(torch.from_numpy(gain * level * tone[:, None]))
@@ -128,7 +143,6 @@ def test_masks_are_read_between_the_nearest_frames_and_bins(
         own,
         levels=0.5 + random(shape[0], 2, seed=3),
         tone=0.5 + random(shape[0], own.dim, seed=4),
-        onset_gain=1.0 + random(shape[0], num_frames, seed=5),
     )
     sources = [random(*shape, length, seed=k) - 0.5 for k in (6, 7)]
     expected = filtered_whole(sources, gains_read_off(track, codec, length), codec.config.fft_size, codec.hop)

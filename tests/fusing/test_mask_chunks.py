@@ -1,30 +1,85 @@
 """Long recordings are listened to in chunks; the masks of all chunks make one track."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_samples import RATE_HZ, agents_of, decided, make_model, masks_of, noise, set_gains, stir
-from hocket.fusing.masks import OVERLAP_SECONDS, MaskTrack, _chunks
-from hocket.model import FusionModel
+from fusion_samples import (
+    RATE_HZ,
+    agents_of,
+    decided,
+    make_model,
+    masks_of,
+    mixed,
+    noise,
+    set_gains,
+    stir,
+)
+from hocket.codec import SpectralConfig
+from hocket.fusing.masks import FADE_SECONDS, MaskTrack, chunks_of
+from hocket.model import AgentConfig, FusionModel
 
 
-@given(data=st.data(), hop=st.sampled_from([1, 3, 8]), fading=st.integers(1, 60))
-def test_chunks_cover_every_frame_with_weights_that_add_up_to_one(
-    data: st.DataObject, hop: int, fading: int
+@given(
+    num_frames=st.integers(1, 6000),
+    seconds=st.floats(0.1, 60.0),
+    stride=st.integers(1, 5),
+    reach=st.sampled_from([0, 5, 40]),
+)
+def test_chunks_count_every_frame_once_and_fade_where_both_hear_enough(
+    num_frames: int, seconds: float, stride: int, reach: int
 ) -> None:
-    overlap = fading * hop
-    chunk = data.draw(st.integers(2 * fading, 400)) * hop
-    length = data.draw(st.integers(chunk + 1, 20 * chunk))
-    weights = torch.zeros(1 + length // hop)
-    stops = []
-    for part, fade in _chunks(length, chunk, overlap, hop, torch.device("cpu")):
-        assert part.start % hop == 0 and overlap < part.stop - part.start <= chunk
-        weights[part.start // hop : part.start // hop + len(fade)] += fade
-        stops.append(part.stop)
-    assert stops[-1] == length and stops == sorted(stops)
-    torch.testing.assert_close(weights, torch.ones_like(weights))
+    model = make_model(
+        agent=AgentConfig(
+            model_dim=8, num_heads=1, num_bands=4, attention_stride=stride, attention_reach=reach
+        )
+    )
+    chunks = chunks_of(num_frames, cascade=model.cascade, codec=model.codec, chunk_seconds=seconds)
+    margin = model.cascade.reach or 0
+    assert (margin > 0) == (reach > 0) and all(chunk.first < chunk.own[1] <= chunk.last for chunk in chunks)
+    assert chunks[0].first == chunks[0].own[0] == 0
+    assert chunks[-1].last == chunks[-1].own[1] == num_frames
+    for chunk, following in pairwise(chunks):
+        assert following.first > chunk.first and following.first % stride == 0
+        assert chunk.own[1] == following.own[0] and chunk.fades[1] == following.fades[0]
+        begin, end = chunk.fades[1]
+        assert following.first + margin <= begin < end <= chunk.last - margin
+        assert begin <= chunk.own[1] <= end
+        assert chunk.fades[0][1] <= begin
+
+
+def test_a_model_of_finite_reach_hears_in_chunks_what_it_hears_in_the_whole() -> None:
+    model = stir(
+        make_model(
+            agent=AgentConfig(model_dim=16, num_heads=2, num_bands=8, attention_reach=20),
+            codec=SpectralConfig(fft_size=1024, hop=256, features=("level", "transient", "tonal", "held")),
+        ),
+        strength=0.5,
+    )
+    sources = [noise(31 * RATE_HZ, seed=seed) for seed in (1, 2)]
+    whole, chunked = (decided(model, *sources, chunk_seconds=seconds) for seconds in (1e3, 6.0))
+    outputs = [mixed(track, *sources, codec=model.codec) for track in (whole, chunked)]
+    difference = (outputs[0] - outputs[1]).square().mean() / outputs[0].square().mean()
+    assert 10 * float(torch.log10(difference)) < -80
+    torch.testing.assert_close(chunked.tone, whole.tone, atol=1e-4, rtol=0.0)
+    torch.testing.assert_close(chunked.levels, whole.levels, atol=1e-4, rtol=0.0)
+
+
+def test_no_frame_hears_further_than_the_reach() -> None:
+    model = stir(make_model(agent=AgentConfig(model_dim=16, num_heads=2, num_bands=8, attention_reach=20)))
+    reach, middle = model.cascade.reach, 400
+    assert reach is not None and reach < 200
+    sources = [noise(800 * model.codec.hop, seed=seed) for seed in (1, 2)]
+    changed = sources[1].clone()
+    changed[..., middle * model.codec.hop] += 1.0
+    masks = [masks_of(decided(model, sources[0], target)).input for target in (sources[1], changed)]
+    moved = (masks[0] - masks[1]).abs().amax(dim=(0, 1)).gt(1e-6).nonzero().flatten()
+    assert (
+        middle - reach <= int(moved.min()) < middle - 20 and middle + 20 < int(moved.max()) <= middle + reach
+    )
 
 
 def _both(model: FusionModel, num_samples: int) -> tuple[MaskTrack, MaskTrack]:
@@ -51,9 +106,9 @@ def test_masks_that_stand_still_are_the_same_in_chunks(num_samples: int) -> None
 def test_a_decided_models_levels_are_those_of_the_whole_recording() -> None:
     whole, chunked = _both(stir(make_model(), strength=0.2), 10 * RATE_HZ)
     assert abs(float(whole.levels[0, 0]) - 1.0) > 0.01
-    torch.testing.assert_close(chunked.levels, whole.levels, atol=5e-3, rtol=0.0)
+    torch.testing.assert_close(chunked.levels, whole.levels, atol=1e-2, rtol=0.0)
     assert float((whole.tone - 1).abs().max()) > 0.001
-    torch.testing.assert_close(chunked.tone, whole.tone, atol=0.05, rtol=0.0)
+    torch.testing.assert_close(chunked.tone, whole.tone, atol=0.02, rtol=0.0)
 
 
 def test_a_voice_that_is_muted_stays_so_across_seams() -> None:
@@ -72,8 +127,8 @@ def test_each_chunk_is_reported_with_the_share_that_is_done() -> None:
     num_samples = 9 * RATE_HZ
     decided(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_progress=shares.append)
     hop = model.codec.hop
-    overlap = round(OVERLAP_SECONDS * RATE_HZ / hop) * hop
-    assert len(lengths) == len(shares) > 1 and max(lengths) <= 2 * overlap + hop
+    fade = round(FADE_SECONDS * RATE_HZ / hop) * hop
+    assert len(lengths) == len(shares) > 1 and max(lengths) <= 2 * fade + 4 * hop
     assert shares == sorted(shares) and shares[-1] == 1.0 and all(0 < share <= 1 for share in shares)
     shares.clear()
     decided(model, noise(), noise(), on_progress=shares.append)

@@ -11,13 +11,10 @@ from hocket.codec import SpectralConfig
 from hocket.fusing.ladder import Aligned, decide, mix
 from hocket.fusing.masks import MaskTrack
 from hocket.fusing.mixing import mix_blocks
-from hocket.fusing.onset_gains import onset_envelope
 from hocket.fusing.sources import Sources
 from hocket.model import FusionModel
 from hocket.model.masks import Masks
 from hocket.options import FuseOptions
-from hocket.signal import onset_strength
-from hocket.signal.rhythm import frames_a_second
 
 RATES = [8000, 11_025, 24_000, 44_100, 48_000, 96_000]
 
@@ -132,7 +129,7 @@ def test_amounts_turn_the_voices_and_nothing_else(model: FusionModel) -> None:
 
 
 @pytest.mark.parametrize("hop", [256, 512])
-def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
+def test_reattack_strikes_the_target_and_nothing_else(hop: int) -> None:
     model = stir(make_model(codec=SpectralConfig(fft_size=4 * hop, hop=hop)), strength=0.5)
     clicks = torch.zeros(1, 2 * RATE_HZ)
     clicks[..., [12_000, 30_000]] = 1.0
@@ -143,32 +140,40 @@ def test_reattack_raises_the_target_where_the_input_strikes(hop: int) -> None:
     plain, wanted = (
         decide(model, pair, FuseOptions(reattack=reattack), Workspace()) for reattack in (0.0, 1.5)
     )
-    assert plain.onset_gain is None
-    assert wanted.onset_gain is not None and wanted.onset_gain.shape == (1, plain.num_frames)
-    gain, frame_rate = wanted.onset_gain[0], model.codec.frame_rate
-
-    def between(first_seconds: float, last_seconds: float) -> torch.Tensor:
-        return gain[round(first_seconds * frame_rate) : round(last_seconds * frame_rate)]
-
-    for second in (0.5, 1.25):
-        assert float(between(second - 0.06, second + 0.03).max()) == pytest.approx(2.5, abs=0.1)
-        assert float(between(second + 0.44, second + 0.48).max()) < 1.15
-    assert float(between(0.0, 0.4).max()) < 1.01 and float(gain.min()) >= 1.0
+    assert plain.strikes is None and wanted.strikes is not None
     assert torch.equal(masks_of(wanted).target, masks_of(plain).target)
-    # Only the target's masks are struck.
-    alone = replace(wanted, levels=torch.tensor([[0.0, 1.0]]))
-    plain_sound, struck = (
-        mixed(replace(alone, onset_gain=gain), target, target, codec=model.codec)
-        for gain in (None, torch.full_like(wanted.onset_gain, 2.5))
-    )
-    torch.testing.assert_close(struck, 2.5 * plain_sound, atol=1e-6, rtol=1e-4)
-    muted = replace(wanted, levels=torch.tensor([[1.0, 0.0]]))
+
+    def heard(track: MaskTrack, levels: tuple[float, float]) -> torch.Tensor:
+        alone = replace(track, levels=torch.tensor([levels]))
+        return mixed(alone, target, target, codec=model.codec, most_at_once=20_000)
+
+    gain = wanted.strikes.between(0, 2 * RATE_HZ, RATE_HZ)
     torch.testing.assert_close(
-        mixed(muted, target, target, codec=model.codec),
-        mixed(replace(muted, onset_gain=None), target, target, codec=model.codec),
+        heard(wanted, (0.0, 1.0)), heard(plain, (0.0, 1.0)) * gain, atol=1e-6, rtol=1e-4
     )
+    torch.testing.assert_close(heard(wanted, (1.0, 0.0)), heard(plain, (1.0, 0.0)), atol=1e-6, rtol=1e-4)
 
 
-def test_silence_strikes_nothing() -> None:
-    strength = onset_strength(torch.zeros(1, RATE_HZ), sample_rate=RATE_HZ)
-    assert float(onset_envelope(strength, frames_a_second=frames_a_second(RATE_HZ)).max()) == 0.0
+@pytest.mark.parametrize(
+    ("blend", "amounts", "strike"),
+    [(0.0, (0.0, 1.0), 1.0), (0.25, (0.5, 1.0), 0.75), (0.5, (1.0, 1.0), 0.5), (1.0, (2.0, 0.5), 0.0)],
+)
+def test_a_blend_turns_from_the_targets_notes_to_the_inputs_sound(
+    model: FusionModel, blend: float, amounts: tuple[float, float], strike: float
+) -> None:
+    options = FuseOptions(blend=blend)
+    assert (options.amounts, options.strike(0.5)) == (amounts, strike)
+    input, target = noise(RATE_HZ, seed=1)[0], noise(RATE_HZ, seed=2)[0]
+    by_hand = fused(model, input, target, input_amount=amounts[0], target_amount=amounts[1])
+    torch.testing.assert_close(fused(model, input, target, blend=blend), by_hand)
+
+
+def test_what_a_model_has_of_its_own_is_added_to_the_dial() -> None:
+    model = make_model()
+    sources = Sources(*(InMemory(noise(seed=k)[0].numpy(), RATE_HZ) for k in (1, 2)), ("input", "target"))
+    amounts = []
+    for own, dial in ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)):
+        model.cascade.config = replace(model.cascade.config, reattack=own)
+        strikes = decide(model, Aligned.of(sources), FuseOptions(reattack=dial), Workspace()).strikes
+        amounts.append(strikes and strikes.amount)
+    assert amounts == [None, 0.5, 1.5]

@@ -1,13 +1,12 @@
 """Where one chunk passes into the next nothing is heard: the masks fade, and what lies under them is the recording."""
 
-import numpy as np
 import pytest
 import torch
 
 from fusion_samples import decided, masks_of, mixed
 from hocket.data.synthetic import make_song, render_song
 from hocket.fusing import Fuser
-from hocket.fusing.masks import OVERLAP_SECONDS, MaskTrack
+from hocket.fusing.masks import MaskTrack, chunks_of
 from hocket.signal import match_rms
 
 SECONDS, CHUNK_SECONDS = 26.0, 8.0
@@ -43,13 +42,15 @@ def both(fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor]) -> tuple[Mask
 
 
 def seams(fuser: Fuser, num_samples: int) -> list[slice]:
-    """Where chunks overlap, in frames: as many chunks of one length as cover the whole with 2 s in common."""
-    hop = fuser.model.codec.hop
-    overlap = round(OVERLAP_SECONDS * fuser.model.sample_rate / hop)
-    frames = num_samples / hop - overlap
-    count = int(np.ceil(frames / (round(CHUNK_SECONDS * fuser.model.sample_rate / hop) - overlap)))
-    step = int(np.ceil(frames / count))
-    return [slice(k * step, k * step + overlap) for k in range(1, count)]
+    """Where chunks are faded into each other, in frames."""
+    model = fuser.model
+    chunks = chunks_of(
+        1 + num_samples // model.codec.hop,
+        cascade=model.cascade,
+        codec=model.codec,
+        chunk_seconds=CHUNK_SECONDS,
+    )
+    return [slice(*chunk.fades[1]) for chunk in chunks[:-1]]
 
 
 def test_chunks_hear_less_and_decide_otherwise_but_no_more_so_at_the_seams(

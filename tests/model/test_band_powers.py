@@ -35,12 +35,20 @@ def test_the_power_of_a_mix_needs_no_phases(channels: int) -> None:
     first, second = latents(channels)
     of_places, of_bins = random_masks(first.shape[-1])
     grouping = GROUPED.grouping
-    gains = torch.rand(1, 2, len(grouping.sizes), generator=torch.Generator().manual_seed(4))
-    spread = grouping.spread(gains)[..., None]
-    mixed = of_bins.input[:, None] * spread[:, :1] * first + of_bins.target[:, None] * spread[:, 1:] * second
+    mixed = of_bins.input[:, None] * first + of_bins.target[:, None] * second
     expected = grouping.means(mixed.abs().square().mean(dim=1).transpose(1, 2))
-    heard = BandPowers.of(first, second, grouping).mixed(of_places, gains)
+    heard = BandPowers.of(first, second, grouping).mixed(of_places)
     torch.testing.assert_close(heard, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_tally_says_what_any_levels_make_of_the_mix() -> None:
+    first, second = latents()
+    of_places, of_bins = random_masks(first.shape[-1])
+    tally = BandPowers.of(first, second, GROUPED.grouping).tally(of_places)
+    mixed = 0.7 * of_bins.input[:, None] * first + 1.9 * of_bins.target[:, None] * second
+    expected = GROUPED.grouping.means(mixed.abs().square().mean(dim=1).sum(dim=-1))
+    found = 0.49 * tally.mixed[:, 0] + 3.61 * tally.mixed[:, 1] + 2 * 0.7 * 1.9 * tally.mixed[:, 2]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_agreement_is_that_of_all_bins() -> None:
@@ -89,7 +97,7 @@ def test_voices_that_cancel_each_other_have_a_level() -> None:
     places = BandPowers.of(loud, -loud, GROUPED.grouping)
     of_places, _ = random_masks(loud.shape[-1])
     for masks in (of_places, Masks(of_places.input, of_places.input)):
-        power = places.mixed(masks, torch.ones(1, 2, 1))
+        power = places.mixed(masks)
         assert float(power.min()) >= 0.0
         assert all(bool(torch.isfinite(plane).all()) for plane in GROUPED.describe(power))
 
@@ -100,7 +108,7 @@ def test_the_gradient_of_a_mixs_power() -> None:
 
     def power(u: Tensor, v: Tensor, *held: Tensor) -> Tensor:
         masks = Masks(u.transpose(1, 2), v.transpose(1, 2))
-        return BandPowers(held[0], held[1], held[2], grouping).mixed(masks, torch.ones(1, 2, 1))
+        return BandPowers(held[0], held[1], held[2], grouping).mixed(masks)
 
     assert torch.autograd.gradcheck(power, planes)
 

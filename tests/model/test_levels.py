@@ -1,5 +1,7 @@
 """Two faders after the masks: the output agrees as much with one source as with the other."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -70,6 +72,18 @@ def test_a_decided_models_output_agrees_equally_with_both_sources(seed: int) -> 
         input.shape[-1],
     )
     assert float((unlevelled - result.output).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.8, 1.5])
+def test_the_levels_aim_at_another_ratio(ratio: float) -> None:
+    model = stir(make_model(), strength=0.1)
+    model.cascade.config = replace(model.cascade.config, level_ratio=ratio)
+    input, target = (source / source.square().mean().sqrt() for source in (noise(seed=1), noise(seed=2)))
+    result = model(input, target)
+    to_input, to_target = (
+        float(pearson(output=result.output[0, 0], reference=source[0, 0])) for source in (input, target)
+    )
+    assert to_input == pytest.approx(ratio * to_target, abs=0.01)
 
 
 def test_no_fader_moves_further_than_its_end_and_nothing_divides_by_zero() -> None:

@@ -7,8 +7,8 @@ from torch import Tensor
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec
 from hocket.model.agent import band_matrix
-from hocket.model.band_powers import BandPowers
-from hocket.model.faders import FLAT_BELOW_HZ, MAX_CHANGE_DB, SourceSpectra
+from hocket.model.band_powers import BandPowers, Tally
+from hocket.model.faders import FLAT_BELOW_HZ, MAX_CHANGE_DB, matched_tone
 
 CODEC = SpectralCodec()
 BANDS = band_matrix(CODEC.band_centres(32), CODEC.grouping.centres)
@@ -23,9 +23,16 @@ def latent(waveform: Tensor, *, treble_db: float = 0.0) -> Tensor:
 
 def tone(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """The gain of each bin, `[d]`."""
-    spectra = SourceSpectra.of(BandPowers.of(first, second, CODEC.grouping), BANDS)
-    power = BandPowers.of(mixed, mixed, CODEC.grouping).input
-    return CODEC.grouping.spread(spectra.matched_tone(power, PLACE_HZ))[0]
+    sources = BandPowers.of(first, second, CODEC.grouping)
+    power = BandPowers.of(mixed, mixed, CODEC.grouping).input.sum(dim=1)
+    nothing = torch.zeros_like(power)
+    tally = Tally(
+        torch.zeros(1, 2, power.shape[1]),
+        torch.stack([sources.input.sum(dim=1), sources.target.sum(dim=1)], dim=1),
+        torch.stack([power, nothing, nothing], dim=1),
+    )
+    gains = matched_tone(tally, torch.ones(1, 2), bands=BANDS, sizes=CODEC.grouping.sizes, group_hz=PLACE_HZ)
+    return CODEC.grouping.spread(gains)[0]
 
 
 def db(gain: Tensor) -> Tensor:

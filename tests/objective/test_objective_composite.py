@@ -15,7 +15,13 @@ from hocket.signal.scene import Scene
 TERM_WEIGHTS = {name: term.weight for name, term in TERMS.items()}
 MASK_TERMS = ("complementarity", "coverage", "temporal_diversity")
 ALL_ON = dict.fromkeys(TERM_WEIGHTS.values(), 0.5)
-NOT_A_WEIGHT = {"output_balance_aim", "novelty_limit", "overlap_limit", "mask_reg_weight"}
+NOT_A_WEIGHT = {
+    "output_balance_aim",
+    "output_balance_target_aim",
+    "novelty_limit",
+    "overlap_limit",
+    "mask_reg_weight",
+}
 
 
 @pytest.fixture(scope="module")

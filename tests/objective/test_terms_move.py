@@ -10,6 +10,7 @@ from toy_fusion import fuse, head_of, look, make_model, only, train
 from hocket.diagnostics import Figures, Level, MaskFigures, Verdict
 from hocket.objective import TERMS
 from hocket.objective.composite import ADVERSARIAL_TERMS
+from hocket.objective.terms import foreign_notes, missing_notes
 from hocket.objective.texture import grain, timbre
 from hocket.signal import chroma_similarity, pearson
 from hocket.signal.scene import Scene
@@ -70,6 +71,8 @@ CASES = {
     "rhythm_leak": Case(lambda look: -_onset_correlation(look[2]), -0.25, -0.15, LIKE_TARGET),
     "harmony": Case(lambda look: look[0].harmony_margin, -0.5, 0.8, LIKE_INPUT),
     "harmony_leak": Case(lambda look: -_chroma_cosine(look[2], look[2].input.chroma), -0.8, -0.3, LIKE_INPUT),
+    "missing_notes": Case(lambda look: -float(missing_notes(look[2]).mean()), -0.3, -0.1, LIKE_INPUT),
+    "foreign_notes": Case(lambda look: -float(foreign_notes(look[2]).mean()), -0.3, -0.1, LIKE_INPUT),
     "articulation": Case(lambda look: look[0].articulation_margin, -0.9, 0.6),
     "timbre": Case(lambda look: -float(timbre(look[2])), -2.0, -1.5),
     "grain": Case(lambda look: -float(grain(look[2]).mean()), -0.6, -0.35, {"stirred": 1.4}),

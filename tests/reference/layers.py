@@ -61,6 +61,7 @@ class PlainAttention(nn.Module):
         super().__init__()
         dim = config.model_dim
         self.num_heads, self.stride = config.num_heads, config.attention_stride
+        self.reach = config.attention_reach
         self.norm_own, self.norm_other, self.norm_out = (
             nn.LayerNorm(dim),
             nn.LayerNorm(dim),
@@ -78,7 +79,12 @@ class PlainAttention(nn.Module):
         query, key, value = (
             part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in (query, key, value)
         )
-        heard = F.scaled_dot_product_attention(rotated(query, 1), rotated(key, self.stride), value)
+        scores = rotated(query, 1) @ rotated(key, self.stride).transpose(-1, -2) / query.shape[-1] ** 0.5
+        if self.reach:
+            middles = torch.arange(key.shape[-2]) * self.stride + (self.stride - 1) / 2
+            distances = (torch.arange(query.shape[-2])[:, None] - middles).abs()
+            scores = scores.masked_fill(distances > max(self.reach, self.stride), -torch.inf)
+        heard = scores.softmax(dim=-1) @ value
         x = x + self.out(heard.transpose(1, 2).flatten(2))
         return x + self.feed_forward(self.norm_out(x))
 

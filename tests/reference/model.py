@@ -87,9 +87,8 @@ class PlainCascade(nn.Module):
             decisions.append(agent(features, self.bands, self.pooling))
             logits, gains = (torch.stack(parts).sum(dim=0) for parts in zip(*decisions, strict=True))
             masks = self.masks(logits, gains)
-            shares = self.shares(masks, input, target)
-            heard = [input, target, shares[0] + shares[1]]
-        return masks, shares
+            heard = [input, target, masks[0] * input + masks[1] * target]
+        return masks, self.shares(masks, input, target)
 
     @property
     def centres(self) -> Tensor:
@@ -139,7 +138,8 @@ class PlainCascade(nn.Module):
         """Gains `[b, 1, 1]`, one the inverse of the other, with which the mix agrees equally with both sources."""
         if not self.config.cascade.balance_levels:
             return [torch.ones_like(input.real[:, :1, :1])] * 2
-        differences = (input - target, target - input)
+        ratio = self.config.cascade.level_ratio
+        differences = (input - ratio * target, ratio * target - input)
         agreed = [
             (tone[..., None] * share * difference.conj()).real.sum(dim=(1, 2))
             for share, difference in zip(masked, differences, strict=True)
@@ -151,7 +151,7 @@ class PlainCascade(nn.Module):
         return [level, 1.0 / level]
 
     def tone(self, mixed: Tensor, input: Tensor, target: Tensor) -> Tensor:
-        """Gains `[b, d]`: the mix's mean log spectrum to the mean of its sources', above 1 kHz, by 12 dB at most."""
+        """Gains `[b, d]`: the mix's spectrum half-way between its sources', above 1 kHz, by 12 dB at most."""
         own, first, second = (self.log_bands(latent) for latent in (mixed, input, target))
         limit = 12.0 * math.log(10) / 20
         change = (((first + second) / 2 - own) / 2).clamp(-limit, limit)
@@ -161,9 +161,9 @@ class PlainCascade(nn.Module):
         return self.spread(torch.exp((change @ self.bands) * reach))
 
     def log_bands(self, latent: Tensor) -> Tensor:
-        """Mean over time of each band's log power against the mean of all bins, `[b, n]`."""
-        mean = latent.abs().square().mean(dim=(1, 2)).clamp_min(1e-20)[:, None, None]
-        return torch.log(self.pooling @ self.power(latent) / mean + 1e-5).mean(dim=-1)
+        """Log of each band's power against the mean of all bins, `[b, n]`."""
+        mean = latent.abs().square().mean(dim=(1, 2)).clamp_min(1e-20)[:, None]
+        return torch.log(self.power(latent).mean(dim=-1) @ self.pooling.T / mean + 1e-5)
 
 
 class PlainAgent(nn.Module):
@@ -199,10 +199,12 @@ class PlainAgent(nn.Module):
 def describe(power: Tensor, codec: SpectralConfig) -> Tensor:
     """Level in units of 20 dB, and its contrast along time and along frequency, `[b, k, places, t]`."""
     level = torch.log10(power / (codec.fft_size / 4) ** 2 + 1e-8) / 2 + 2.0
+    tonal = level - local_mean(level.transpose(1, 2), codec.tonal_bins).transpose(1, 2)
     contrasts = {
         "level": lambda: level,
         "transient": lambda: level - local_mean(level, codec.transient_frames),
-        "tonal": lambda: level - local_mean(level.transpose(1, 2), codec.tonal_bins).transpose(1, 2),
+        "tonal": lambda: tonal,
+        "held": lambda: local_mean(tonal, codec.held_frames),
     }
     return torch.stack([contrasts[name]() for name in codec.features], dim=1)
 

@@ -34,6 +34,10 @@ class PlainScene:
         """Smoothed chroma `[b, 12, frames]`."""
         return self._hear("chroma", voice, smoothed_chroma)
 
+    def salience(self, voice: str) -> Tensor:
+        """How far each note stands out, `[b, notes, frames]`."""
+        return self._hear("salience", voice, note_salience)
+
     def _hear(self, name: str, voice: str, feature: Callable[[Tensor, int], Tensor]) -> Tensor:
         if (name, voice) in self._memory:
             return self._memory[name, voice]
@@ -83,9 +87,10 @@ def coverage(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
 
 def output_balance(scene: PlainScene, config: ObjectiveConfig) -> Tensor:
     """Distance of both waveform correlations from their aim."""
+    aims = config.output_balance_aim, config.output_balance_target_aim or config.output_balance_aim
     distances = [
-        F.relu((pearson(scene.fused.output, source) - config.output_balance_aim).abs() - 0.01)
-        for source in (scene.input, scene.target)
+        F.relu((pearson(scene.fused.output, source) - aim).abs() - 0.01)
+        for source, aim in zip((scene.input, scene.target), aims, strict=True)
     ]
     return distances[0] + distances[1]
 
@@ -110,6 +115,26 @@ def harmony_leak(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
     """And no more the input's than the target's are."""
     own = cosine(scene.chroma("target"), scene.chroma("input"))
     return F.relu(cosine(scene.chroma("output"), scene.chroma("input")) - own)
+
+
+def missing_notes(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
+    """Notes of the target that do not stand out of the output."""
+    return note_excess(scene.salience("target"), scene.salience("output"), scene.sample_rate)
+
+
+def foreign_notes(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
+    """Notes of the output that do not stand out of the target."""
+    return note_excess(scene.salience("output"), scene.salience("target"), scene.sample_rate)
+
+
+def note_excess(notes: Tensor, others: Tensor, sample_rate: int) -> Tensor:
+    """Share of the notes `[b, notes, frames]`, each half second's largest, that others lack."""
+    length = round(0.5 * sample_rate / scaled(2048, sample_rate))
+    first, second = (
+        torch.stack([part.amax(dim=2) for part in pool.split(length, dim=2)], dim=2)
+        for pool in (notes, others)
+    )
+    return F.relu(first - second).sum(dim=(1, 2)) / first.sum(dim=(1, 2)).clamp_min(1.0)
 
 
 def articulation(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
@@ -154,7 +179,8 @@ def grain(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
 
 _KNOWN: tuple[Callable[[PlainScene, ObjectiveConfig], Tensor], ...] = (
     *(balance, complementarity, coverage, output_balance),
-    *(rhythm, rhythm_leak, harmony, harmony_leak, articulation, timbre, grain),
+    *(rhythm, rhythm_leak, harmony, harmony_leak, missing_notes, foreign_notes),
+    *(articulation, timbre, grain),
 )
 TERMS = {term.__name__: term for term in _KNOWN}
 
@@ -171,16 +197,34 @@ def onset_strength(waveform: Tensor, sample_rate: int) -> Tensor:
 def smoothed_chroma(waveform: Tensor, sample_rate: int) -> Tensor:
     """Magnitude in each pitch class over half a second, `[b, 12, frames]`: long windows below C4, short ones above."""
     hop = scaled(2048, sample_rate)
-    classes: Tensor | float = 0.0
-    for window, first, last in ((16_384, 0, 37), (4096, 37, 84)):
-        fft_size = scaled(window, sample_rate)
-        bank, fold, floor = pitch_bank(first, last, fft_size, sample_rate)
-        power = energy(waveform, fft_size, hop) / (fft_size / 4) ** 2
-        classes = classes + fold @ (bank @ power + floor).sqrt()
-    assert isinstance(classes, Tensor)
+    classes = torch.stack(
+        [fold @ (notes + floor).sqrt() for notes, fold, floor in note_energies(waveform, sample_rate)]
+    ).sum(dim=0)
     classes = classes / classes.detach().amax(dim=1, keepdim=True).clamp_min(1e-5)
     length = min(round(0.49 * sample_rate / hop) | 1, classes.shape[-1] | 1)
     return F.avg_pool1d(classes, length, 1, length // 2, count_include_pad=False)
+
+
+def note_energies(waveform: Tensor, sample_rate: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Energies `[b, notes, frames]` of the notes below C4 and above, each with its fold and floor."""
+    found = []
+    for window, first, last in ((16_384, 0, 37), (4096, 37, 84)):
+        fft_size = scaled(window, sample_rate)
+        bank, fold, floor = pitch_bank(first, last, fft_size, sample_rate)
+        power = energy(waveform, fft_size, scaled(2048, sample_rate)) / (fft_size / 4) ** 2
+        found.append((bank @ power, fold, floor))
+    return found
+
+
+def note_salience(waveform: Tensor, sample_rate: int) -> Tensor:
+    """How far each note stands out of its eight neighbours, 0 to 1 for 0 to 20 dB: `[b, notes, frames]`."""
+    energies = torch.cat([notes for notes, _, _ in note_energies(waveform, sample_rate)], dim=1)
+    floor = 2.5e-6 * waveform.square().mean(dim=-1).clamp_min(1e-9)[:, None, None]
+    level = 10.0 * torch.log10(energies + floor)
+    around = torch.stack(
+        [level[:, max(0, note - 4) : note + 5].mean(dim=1) for note in range(level.shape[1])], dim=1
+    )
+    return ((level - around) / 20.0).clamp(0.0, 1.0)
 
 
 @lru_cache

@@ -22,6 +22,9 @@ class Codec(nn.Module, ABC):
     num_features: int
     """Features of each latent bin group that `describe` gives."""
 
+    described_frames: int = 0
+    """How many frames before and after a frame its features depend on."""
+
     @property
     def frame_rate(self) -> float:
         """Latent frames per second."""

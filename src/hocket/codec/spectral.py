@@ -26,6 +26,7 @@ class SpectralCodec(Codec):
         self.hop = self.config.hop
         self.dim = self.config.fft_size // 2 + 1
         self.num_features = len(self.config.features)
+        self.described_frames = self._described_frames()
         self._grouping = Grouping.finer_than(self.config.place_width, self.dim)
 
     def at_rate(self, sample_rate: int) -> "SpectralCodec":
@@ -54,7 +55,8 @@ class SpectralCodec(Codec):
         """The configured features of each bin group, planes `[b, t, groups]` from its power `[b, t, groups]`.
 
         Level is in units of 20 dB about -40 dBFS. *Transient* is the level against its mean along time (high at
-        attacks), *tonal* against its mean along frequency (high at partials).
+        attacks), *tonal* against its mean along frequency (high at partials), *held* the mean of that along time (high
+        at notes that last).
         """
         full_scale = (self.config.fft_size / 4) ** 2
         floor = 10 ** (FLOOR_DB / 10) * full_scale
@@ -67,7 +69,15 @@ class SpectralCodec(Codec):
             return level - local_mean(level, self.config.transient_frames, -2)
         if name == "tonal":
             return level - local_mean(level, self.config.tonal_bins, -1)
+        if name == "held":
+            return local_mean(self._feature("tonal", level), self.config.held_frames, -2)
         return level
+
+    def _described_frames(self) -> int:
+        """Half the longest average along time, and half a window of the transform."""
+        averages = {"transient": self.config.transient_frames, "held": self.config.held_frames}
+        longest = max(averages.get(name, 1) for name in self.config.features)
+        return longest // 2 + -(-self.config.fft_size // (2 * self.config.hop))
 
     @property
     def bin_hz(self) -> Tensor:

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
+import torch
 
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, Workspace, recording
 from hocket.audio.views import Cut, Looped, Resampled, folded
 from hocket.errors import AudioError
-from hocket.fusing.onset_gains import onset_strength_of
 from hocket.fusing.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
 from hocket.options import Align, Fit, Length
 from hocket.signal.beats import MIN_SECONDS, Pulse, find_pulse
-from hocket.signal.rhythm import frames_a_second
+from hocket.signal.rhythm import frames_a_second, streamed_onset_strength
 
 LEAST_RATIO, MOST_RATIO = 0.6, 1.7
 # A change of ratio costs a join, so beats may be off by this much before there is one.
@@ -80,7 +80,8 @@ def pulse_of(sound: Audio | Recording) -> Pulse | None:
     """The most likely beats of a recording of any rate, channels and length; None if it is silent or under 3 s long."""
     if sound.duration_seconds < MIN_SECONDS:
         return None
-    strength = onset_strength_of(Resampled(folded(recording(sound)), RATE_HZ))[0].double().numpy()
+    blocks = Resampled(folded(recording(sound)), RATE_HZ).blocks()
+    strength = streamed_onset_strength(map(torch.tensor, blocks), sample_rate=RATE_HZ)[0].double().numpy()
     return find_pulse(
         strength, frames_a_second=frames_a_second(RATE_HZ), duration_seconds=sound.duration_seconds
     )

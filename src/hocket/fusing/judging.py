@@ -63,8 +63,8 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     """
     voices = fusion.output, fusion.input, fusion.target
     figures = diagnose_heard(listen(*voices, most_minutes=most_minutes, may_be_late=False))
-    asked = fusion.options
-    sources = replace(figures.sources, input_amount=asked.input_amount, target_amount=asked.target_amount)
+    of_input, of_target = fusion.options.amounts
+    sources = replace(figures.sources, input_amount=of_input, target_amount=of_target)
     return replace(figures, sources=sources)
 
 
@@ -130,7 +130,7 @@ def shares(fusion: Fusion, model: FusionModel) -> list[Share]:
         .numpy()
         .swapaxes(1, 2)
     )
-    gains = np.array(fusion.levels) * (fusion.options.input_amount, fusion.options.target_amount)
+    gains = np.array(fusion.levels) * fusion.options.amounts
     energies = [
         _energy(source, model, mask, gain, first=first * codec.hop, length=length)
         for source, mask, gain in zip((fusion.input, fusion.target), masks, gains, strict=True)

@@ -18,13 +18,12 @@ from hocket.audio.streams import Recording, Stored, Workspace, recording
 from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, folded, together
 from hocket.fusing.alignment import align_target, match_lengths
 from hocket.fusing.loudness import finishing
-from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
+from hocket.fusing.masks import Excerpts, MaskTrack, Model, decide_masks
 from hocket.fusing.mixing import mix_blocks, quiet_ends
-from hocket.fusing.onset_gains import onset_envelope, onset_gains, onset_strength_of
 from hocket.fusing.sources import Sources, open_sources, sounding
+from hocket.fusing.strikes import StrikeGain, find_strikes
 from hocket.options import FuseOptions
 from hocket.signal.loudness import TARGET_RMS
-from hocket.signal.rhythm import frames_a_second
 
 # Of the time that fusing takes; the rest is for setting the level.
 SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
@@ -174,7 +173,7 @@ def decide(
     options: FuseOptions,
     workspace: Workspace,
     *,
-    chunk_seconds: float = CHUNK_SECONDS,
+    chunk_seconds: float | None = None,
     on_progress: Progress | None = None,
 ) -> MaskTrack:
     """The masks that the model decides on: it listens to both sources at its own rate and equally loud.
@@ -197,9 +196,11 @@ def decide(
         chunk_seconds=chunk_seconds,
         on_progress=on_progress,
     )
-    if not options.reattack:
+    amount = options.strike(model.cascade.config.reattack)
+    if not amount:
         return masks
-    return replace(masks, onset_gain=_onset_gain(heard.input, masks, options.reattack))
+    strikes = find_strikes(folded(equal[0]))
+    return replace(masks, strikes=StrikeGain.over(strikes, amount, seconds=aligned.input.duration_seconds))
 
 
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:
@@ -207,19 +208,6 @@ def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recordi
     heard = Resampled(source, sample_rate)
     # A long one is resampled each time it is read: that takes less than to keep it on a disk.
     return workspace.keep(heard) if workspace.holds(heard.num_samples * heard.num_channels) else heard
-
-
-def _onset_gain(input: Recording, masks: MaskTrack, reattack: float) -> torch.Tensor:
-    """Factors for the target at each frame, from the onsets of the input as the model hears it."""
-    rate = frames_a_second(input.sample_rate)
-    envelope = onset_envelope(onset_strength_of(folded(input)), frames_a_second=rate)
-    return onset_gains(
-        envelope,
-        frames_a_second=rate,
-        num_frames=masks.num_frames,
-        frame_rate=masks.codec.frame_rate,
-        emphasis=reattack,
-    ).to(masks.levels.device)
 
 
 def mix(
@@ -233,7 +221,7 @@ def mix(
 ) -> Stored:
     """The sources under their masks, at their own rate and in all their channels, with both ends made quiet."""
     report, rate = on_progress or (lambda share: None), aligned.input.sample_rate
-    amounts = masks.levels.new_tensor([options.input_amount, options.target_amount])
+    amounts = masks.levels.new_tensor(options.amounts)
     # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
     gains = masks.levels.new_tensor([TARGET_RMS / rms for rms in aligned.rms])
     wanted = replace(masks, levels=masks.levels * amounts * gains)

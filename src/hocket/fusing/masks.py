@@ -1,7 +1,10 @@
 """The masks of a recording of any length: decided chunk by chunk, kept as they come, read span by span."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -10,12 +13,15 @@ from torch import Tensor
 
 from hocket.audio.streams import Workspace, read_at, write_at
 from hocket.codec import SpectralCodec
+from hocket.fusing.strikes import StrikeGain
 from hocket.model.cascade import Cascade
 from hocket.model.masks import Masks
 from hocket.model.result import FusionResult
 
-CHUNK_SECONDS = 24.0
-OVERLAP_SECONDS = 2.0
+CHUNK_SECONDS = 48.0
+FADE_SECONDS, SHORT_FADE_SECONDS = 2.0, 0.1
+"""Where chunks are joined: of models that hear all of a chunk at every frame, and of those of finite reach."""
+
 HALF_PRECISION_SECONDS = 600.0
 
 Excerpts: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
@@ -104,15 +110,15 @@ class MaskTrack:
     """Masks over a whole recording, on the grid of `codec`, and what comes after them.
 
     The `levels` `[1, 2]` of input and target are what each voice is turned up or down by, so that the output agrees as
-    much with one source as with the other; the `tone` `[1, d]` is one curve for both. The `onset_gain` `[1, t]`, where
-    there is one, is what the target's masks are multiplied by at each frame.
+    much with one source as with the other; the `tone` `[1, d]` is one curve for both. The `strikes`, where there are
+    any, are laid over the target's voice.
     """
 
     store: MaskStore
     codec: SpectralCodec
     levels: Tensor
     tone: Tensor
-    onset_gain: Tensor | None = None
+    strikes: StrikeGain | None = None
 
     @property
     def num_frames(self) -> int:
@@ -136,79 +142,99 @@ def decide_masks(
     length: int,
     *,
     workspace: Workspace,
-    chunk_seconds: float = CHUNK_SECONDS,
+    chunk_seconds: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> MaskTrack:
     """Listens chunk by chunk to `length` samples at the model's rate; `excerpts` gives them equally loud.
 
-    Chunks overlap by 2 s and their masks are cross-faded. The levels are those of the whole, the tone is the chunks'
-    geometric mean. `on_progress` is given the share of the whole that is done, in (0, 1], after each chunk.
+    Chunks overlap, by as much as the model hears before and after a frame, and their masks are cross-faded in the
+    middle of that. The levels and the tone are those of the whole. `on_progress` is given the share of the whole that
+    is done, in (0, 1], after each chunk.
     """
     codec, report = model.codec, on_progress or (lambda share: None)
-    hop, num_frames = codec.hop, 1 + length // codec.hop
+    num_frames = 1 + length // codec.hop
     store = MaskStore(codec.dim, num_frames, frame_rate=codec.frame_rate, workspace=workspace)
-    # Whole hops, so that a chunk's frames lie where those of the whole recording would.
-    overlap = round(OVERLAP_SECONDS * codec.sample_rate / hop) * hop
-    chunk = max(round(chunk_seconds * codec.sample_rate / hop) * hop, 2 * overlap)
-    if length <= chunk:
-        result = model(*excerpts(0, length))
-        store.add(result.masks)
-        report(1.0)
-        return MaskTrack(store, codec, result.levels, result.tone)
-    # Equally long ones: what is left over would be a short chunk that hears little of the music.
-    count = -(-(length - overlap) // (chunk - overlap))
-    chunk = max(2 * overlap, overlap + -(-(length - overlap) // (count * hop)) * hop)
     seam = _Seam(lambda masks: store.add(masks.spread(codec.grouping)))
-    agreed, log_tone = torch.zeros(()), torch.zeros(())
-    for part, fade in _chunks(length, chunk, overlap, hop, model.device):
-        result = model(*excerpts(part.start, part.stop))
-        last, num_faded = result.stages[-1], len(fade)
-        parts = Masks(
-            *(mask[..., :num_faded] * fade for mask in (last.group_masks.input, last.group_masks.target))
+    tallies = []
+    seconds = chunk_seconds or CHUNK_SECONDS
+    for chunk in chunks_of(num_frames, cascade=model.cascade, codec=codec, chunk_seconds=seconds):
+        result = model(*excerpts(chunk.first * codec.hop, min(chunk.last * codec.hop, length)))
+        masks = result.stages[-1].group_masks
+        own = slice(*(frame - chunk.first for frame in chunk.own))
+        counted = Masks(masks.input[..., own], masks.target[..., own])
+        tallies.append(model.cascade.tally(result.powers.between(own.start, own.stop), counted))
+        seam.add(masks, chunk)
+        report(min(1.0, chunk.last / num_frames))
+    levels, tone = model.cascade.faders(reduce(add, tallies))
+    return MaskTrack(store, codec, levels, codec.grouping.spread(tone))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The frames `first` up to `last` of a recording, heard together.
+
+    Counted are its `own`; its masks are faded in and out over the frames of `fades`, each (first, last).
+    """
+
+    first: int
+    last: int
+    own: tuple[int, int]
+    fades: tuple[tuple[int, int], tuple[int, int]]
+
+
+def chunks_of(
+    num_frames: int, *, cascade: Cascade, codec: SpectralCodec, chunk_seconds: float
+) -> list[Chunk]:
+    """Chunks that cover all frames, each of at least `chunk_seconds`.
+
+    A model of finite reach hears at every frame of a chunk that counts what it would hear in the whole.
+    """
+    stride = cascade.stride
+    margin = cascade.reach or 0
+    fade = round((SHORT_FADE_SECONDS if cascade.reach else FADE_SECONDS) * codec.frame_rate)
+    # Whole strides, so that frames are averaged as those of the whole recording would be.
+    overlap = math.ceil((2 * margin + fade) / stride) * stride
+    length = max(round(chunk_seconds * codec.frame_rate), 2 * overlap)
+    if num_frames <= length:
+        return [Chunk(0, num_frames, (0, num_frames), ((0, 0), (num_frames, num_frames)))]
+    # Equally long ones: what is left over would be a short chunk that hears little of the music.
+    count = math.ceil((num_frames - overlap) / (length - overlap))
+    step = max(overlap, math.ceil((num_frames - overlap) / count / stride) * stride)
+    starts = [start for start in range(0, num_frames, step) if start == 0 or start + overlap < num_frames]
+    fades = [(0, 0)]
+    fades += [(start + (overlap - fade) // 2, start + (overlap + fade) // 2) for start in starts[1:]]
+    fades.append((num_frames, num_frames))
+    middles = [sum(fade) // 2 for fade in fades]
+    return [
+        Chunk(
+            start,
+            num_frames if start == starts[-1] else start + step + overlap,
+            (middles[index], middles[index + 1]),
+            (fades[index], fades[index + 1]),
         )
-        agreed = agreed + result.powers.between(0, num_faded).agreement(parts)
-        log_tone = log_tone + last.group_tone.log() * (fade.sum() / num_frames)
-        seam.add(parts, num_open=0 if part.stop == length else overlap // hop)
-        report(part.stop / length)
-    tone = log_tone.exp()
-    return MaskTrack(store, codec, model.cascade.levels(agreed, tone), codec.grouping.spread(tone))
+        for index, start in enumerate(starts)
+    ]
 
 
 class _Seam:
-    """Adds up the masks of one chunk and the next where they overlap, and passes on those that are done."""
+    """Adds up the masks of one chunk and the next where they are faded into each other, and passes on what is done.
+
+    Both sides of a seam are the same recordings under almost the same masks, so a linear fade keeps their level.
+    """
 
     def __init__(self, on_masks: Callable[[Masks], None]) -> None:
         self._on_masks = on_masks
         self._open: Masks | None = None
 
-    def add(self, masks: Masks, *, num_open: int) -> None:
-        """Faded masks `[b, d, t]` of a chunk, of which the last `num_open` frames go on in the next."""
+    def add(self, masks: Masks, chunk: Chunk) -> None:
+        """The masks `[b, groups, t]` of all frames of the next chunk."""
+        (into, begun), (out, done) = (
+            (first - chunk.first, last - chunk.first) for first, last in chunk.fades
+        )
         if self._open is not None:
+            rise = (torch.arange(begun - into, device=masks.input.device) + 0.5) / (begun - into)
             for mask, before in ((masks.input, self._open.input), (masks.target, self._open.target)):
-                mask[..., : before.shape[-1]] += before
-        done = masks.input.shape[-1] - num_open
-        self._on_masks(Masks(masks.input[..., :done], masks.target[..., :done]))
-        self._open = Masks(masks.input[..., done:].clone(), masks.target[..., done:].clone())
-
-
-def _chunks(
-    length: int, chunk: int, overlap: int, hop: int, device: torch.device
-) -> Iterator[tuple[slice, Tensor]]:
-    """Spans in samples that cover `length`, each with the weights of its frames; over all chunks they add up to 1.
-
-    Both sides of a seam are the same recordings under almost the same masks, so a linear fade keeps their level.
-    """
-    num_fading = overlap // hop
-    ramp = (torch.arange(num_fading, device=device) + 0.5) / num_fading
-    starts = list(range(0, length - overlap, chunk - overlap))
-    for start in starts:
-        # The last one may be short; it is never shorter than the fade into it.
-        stop = min(start + chunk, length)
-        last = start == starts[-1]
-        # A chunk's last frame is centred on its end, where the next one hears more.
-        fade = torch.ones((stop - start) // hop + last, device=device)
-        if start > 0:
-            fade[:num_fading] = ramp[: len(fade)]
-        if not last:
-            fade[-num_fading:] = ramp.flip(0)
-        yield slice(start, stop), fade
+                faded = mask[..., into:begun]
+                faded.copy_(before + rise * (faded - before))
+        self._on_masks(Masks(masks.input[..., into:out], masks.target[..., into:out]))
+        self._open = Masks(masks.input[..., out:done].clone(), masks.target[..., out:done].clone())

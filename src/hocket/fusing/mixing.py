@@ -52,30 +52,38 @@ class FrameFilter:
         half = self.fft_size // 2
         return max(0, first * self.hop - half), min(self.length, (last - 1) * self.hop + half)
 
-    def filtered(self, sources: Sequence[Tensor], gains: Gains, start: int, stop: int) -> Tensor:
-        """The samples `start` up to `stop`, `[b, c, stop - start]`, of the sum of all sources under their gains.
+    def filtered(
+        self, sources: Sequence[Tensor], gains: Gains, start: int, stop: int, *, apart: bool = False
+    ) -> Tensor:
+        """The samples `start` up to `stop`, `[1, b, c, stop - start]`, of the sum of all sources under their gains.
 
-        The sources are `[b, c, samples]`, each the span that is `heard` in the frames `reaching` these samples.
+        The sources are `[b, c, samples]`, each the span that is `heard` in the frames `reaching` these samples. If
+        they are wanted `apart`, each stands by itself in the first axis.
         """
         first, last = self.reaching(start, stop)
         padded = [self._padded(source, first, last).unfold(-1, self.fft_size, self.hop) for source in sources]
-        rows = padded[0].new_zeros(*padded[0].shape[:2], last - first + self._num_parts - 1, self.hop)
+        num_voices = len(sources) if apart else 1
+        shape = (num_voices, *padded[0].shape[:2], last - first + self._num_parts - 1, self.hop)
+        rows = padded[0].new_zeros(shape)
         window, synthesis = hann(self.fft_size, rows.device, rows.dtype), self._synthesis.to(rows)
         step = last - first
         if rows.device.type == "cpu":
-            step = max(1, CACHED_SAMPLES // (rows.shape[0] * rows.shape[1] * self.fft_size))
+            step = max(1, CACHED_SAMPLES // (rows.shape[1] * rows.shape[2] * self.fft_size))
         for begin in range(0, last - first, step):
             end = min(begin + step, last - first)
-            mixed: Tensor | None = None
+            mixed: list[Tensor] = []
             for source, gain in zip(padded, gains(first + begin, first + end), strict=True):
                 spectrum = torch.fft.rfft(source[..., begin:end, :] * window).mul_(gain)
-                mixed = spectrum if mixed is None else mixed.add_(spectrum)
-            assert mixed is not None
-            covered = rows[..., begin : end + self._num_parts - 1, :]
-            add_frames(covered, torch.fft.irfft(mixed, n=self.fft_size), synthesis)
+                if len(mixed) == num_voices:
+                    mixed[-1].add_(spectrum)
+                else:
+                    mixed.append(spectrum)
+            for voice, spectrum in enumerate(mixed):
+                covered = rows[voice, ..., begin : end + self._num_parts - 1, :]
+                add_frames(covered, torch.fft.irfft(spectrum, n=self.fft_size), synthesis)
         self._even_out(rows, first)
         skipped = start + self.fft_size // 2 - first * self.hop
-        return rows.flatten(2)[..., skipped : skipped + stop - start]
+        return rows.flatten(3)[..., skipped : skipped + stop - start]
 
     def _padded(self, source: Tensor, first: int, last: int) -> Tensor:
         """With the silence before the beginning and after the end."""
@@ -131,17 +139,14 @@ class MaskInterpolator:
         # From the frame before the first to the one after the last, where there is one.
         first, last = int(places[0]), min(int(places[-1]) + 2, self._track.num_frames)
         masks = self._track.masks_between(first, last)
-        target = masks.target
-        if self._track.onset_gain is not None:
-            target = target * self._track.onset_gain[:, None, first:last]
-        rows = (masks.input[0].T, target[0].T)
-        weights = _between_rows(places - first, last - first).to(target.device)
+        rows = (masks.input[0].T, masks.target[0].T)
+        weights = _between_rows(places - first, last - first).to(rows[0].device)
         lower = (places - first).long().tolist()
 
         def between(begin: int, end: int) -> Iterable[Tensor]:
             here = slice(begin - first_frame, end - first_frame)
             read = slice(lower[here.start], lower[here.stop - 1] + 2)
-            local = target.new_empty(end - begin, 2, target.shape[1])
+            local = rows[0].new_empty(end - begin, 2, rows[0].shape[1])
             for voice, mask in enumerate(rows):
                 torch.mm(weights[here, read], mask[read], out=local[:, voice])
             gains = self._along_frequency(local).mul_(self._gains)
@@ -185,7 +190,10 @@ def mix_blocks(
         stop = min(start + block, length)
         reaching = frames.reaching(start, stop)
         sources = excerpts(*frames.heard(*reaching))
-        yield start, frames.filtered(sources, masks.over(*reaching), start, stop)
+        voices = frames.filtered(sources, masks.over(*reaching), start, stop, apart=track.strikes is not None)
+        if track.strikes is not None:
+            voices[1] *= track.strikes.between(start, stop, codec.sample_rate).to(voices)
+        yield start, voices.sum(dim=0)
 
 
 @torch.no_grad()

@@ -54,7 +54,9 @@ class CreativeAgent(nn.Module):
         )
         self.attention = nn.ModuleList(
             nn.ModuleList(
-                CrossAttention(dim, config.num_heads, config.expansion, config.attention_stride)
+                CrossAttention(
+                    dim, config.num_heads, config.expansion, config.attention_stride, config.attention_reach
+                )
                 for _ in range(num_sources)
             )
             for _ in range(config.num_attention_layers)

@@ -43,29 +43,53 @@ class BandPowers:
         input, target, cross = (plane[:, first:last] for plane in (self.input, self.target, self.cross))
         return BandPowers(input, target, cross, self.grouping)
 
-    def agreement(self, masks: Masks) -> Tensor:
+    def tally(self, masks: Masks, ratio: float = 1.0) -> "Tally":
+        """What the faders are set by, for masks `[b, groups, t]` and the ratio of `agreement`."""
+        with torch.no_grad():
+            u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
+            products = (u.square() * self.input, v.square() * self.target, u * v * self.cross)
+            sources = torch.stack([self.input.sum(dim=1), self.target.sum(dim=1)], dim=1)
+            mixed = torch.stack([product.sum(dim=1) for product in products], dim=1)
+        return Tally(self.agreement(masks, ratio), sources, mixed)
+
+    def agreement(self, masks: Masks, ratio: float = 1.0) -> Tensor:
         """How much more each voice's share agrees with its own source than with the other: `[b, 2, groups]`.
 
-        Sums over time and a bin group's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, groups, t]`;
-        additive over time, so that parts may be added up.
+        Sums over time and a bin group's channels of mask times <I, I - r T> and <T, r T - I>, for masks
+        `[b, groups, t]` and a ratio r of 1 or what one source counts for the other; additive over time, so that parts
+        may be added up.
         """
         agreed = [
-            (masks.input.transpose(1, 2) * (self.input - self.cross)).sum(dim=1),
-            (masks.target.transpose(1, 2) * (self.target - self.cross)).sum(dim=1),
+            (masks.input.transpose(1, 2) * (self.input - ratio * self.cross)).sum(dim=1),
+            (masks.target.transpose(1, 2) * (ratio * self.target - self.cross)).sum(dim=1),
         ]
         return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input)
 
-    def mixed(self, masks: Masks, gains: Tensor) -> Tensor:
-        """The power `[b, t, groups]` of the masked sources' sum; `gains` `[b, 2, groups]` come after the masks."""
-        u, v = (
-            masks.input.transpose(1, 2) * gains[:, None, 0],
-            masks.target.transpose(1, 2) * gains[:, None, 1],
-        )
+    def mixed(self, masks: Masks) -> Tensor:
+        """The power `[b, t, groups]` of the masked sources' sum."""
+        u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
         if torch.jit.is_tracing():
             to_input, to_target = u * self.input + v * self.cross, v * self.target + u * self.cross
             return (u * to_input + v * to_target).clamp(min=0.0)
         power: Tensor = _MixedPower.apply(u, v, self.input, self.target, self.cross)
         return power
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the faders are set by: sums over frames, so that those of parts add up to those of the whole.
+
+    `agreed` `[b, 2, groups]` is `BandPowers.agreement`; `sources` `[b, 2, groups]` are the powers of input and target,
+    `mixed` `[b, 3, groups]` those of both masked and their cross power, without a gradient.
+    """
+
+    agreed: Tensor
+    sources: Tensor
+    mixed: Tensor
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """That of two parts together."""
+        return Tally(self.agreed + other.agreed, self.sources + other.sources, self.mixed + other.mixed)
 
 
 class _MixedPower(torch.autograd.Function):

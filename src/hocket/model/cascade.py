@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from hocket.codec import Codec
 from hocket.model.agent import CreativeAgent, Decision, band_matrix
-from hocket.model.band_powers import BandPowers
-from hocket.model.faders import SourceSpectra, balanced_levels
+from hocket.model.band_powers import BandPowers, Tally
+from hocket.model.faders import balanced_levels, matched_tone
 from hocket.model.masks import Masks
 from hocket.model.result import Stage
 from hocket.settings import AgentConfig, CascadeConfig
@@ -19,8 +19,7 @@ class Cascade(nn.Module):
 
     def __init__(self, config: CascadeConfig, agent: AgentConfig, codec: Codec) -> None:
         super().__init__()
-        self.config = config
-        self.max_gain = agent.max_gain
+        self.config, self._agent = config, agent
         self.codec = codec
         # Made of numbers, so always real, where weights may be shapes only (`load_model`).
         with torch.device("cpu"):
@@ -35,29 +34,54 @@ class Cascade(nn.Module):
         listener = self.agents[0]
         assert isinstance(listener, CreativeAgent)
         sources = [listener.embed(self.codec.describe(power)) for power in (powers.input, powers.target)]
-        spectra = SourceSpectra.of(powers, listener.bands)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
             assert isinstance(agent, CreativeAgent)
             drafts = []
             if stages:
-                draft = powers.mixed(stages[-1].group_masks, stages[-1].group_gains)
-                drafts = [agent.embed(self.codec.describe(draft))]
+                # As the masks leave it: levels and tone depend on the whole recording, and would make reach endless.
+                drafts = [agent.embed(self.codec.describe(powers.mixed(stages[-1].group_masks)))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
-            stages.append(self._mix(self._masks(decision, agent.bands), powers, spectra))
+            masks = self._masks(decision, agent.bands)
+            stages.append(Stage(masks, *self.faders(self.tally(powers, masks)), powers.grouping))
         return tuple(stages)
 
-    def _mix(self, masks: Masks, powers: BandPowers, spectra: SourceSpectra) -> Stage:
-        """Balances the voices, brings the mix to its tone, and balances once more what that changed."""
-        agreed = powers.agreement(masks)
+    @property
+    def reach(self) -> int | None:
+        """How many frames before and after a frame can change its masks; None where that has no end."""
+        agent, describing = self._agent, self.codec.described_frames
+        if not agent.attention_reach:
+            return None
+        listening = agent.attention_reach + agent.attention_stride
+        analysing = 1 + sum(3 * 3**index for index in range(agent.num_blocks))
+        return self.config.num_stages * (describing + analysing + agent.num_attention_layers * listening)
+
+    @property
+    def stride(self) -> int:
+        """How many frames an attention hears as one, counted from the first."""
+        return self._agent.attention_stride
+
+    def tally(self, powers: BandPowers, masks: Masks) -> Tally:
+        """What `faders` needs to know of masks `[b, groups, t]`; additive over time."""
+        return powers.tally(masks, self.config.level_ratio)
+
+    def faders(self, tally: Tally) -> tuple[Tensor, Tensor]:
+        """Levels `[b, 2]` and tone `[b, groups]`: balances the voices, and once more after the tone changed them."""
+        agreed = tally.agreed
         tone = agreed.new_ones(agreed.shape[0], agreed.shape[-1])
         if self.config.match_tone and self.codec.bin_hz is not None:
-            with torch.no_grad():
-                mixed = powers.mixed(masks, self.levels(agreed, tone)[..., None])
-                tone = spectra.matched_tone(mixed, self.group_hz)
-        return Stage(masks, self.levels(agreed, tone), tone, powers.grouping)
+            listener = self.agents[0]
+            assert isinstance(listener, CreativeAgent)
+            tone = matched_tone(
+                tally,
+                self._levels(agreed, tone),
+                bands=listener.bands,
+                sizes=self.codec.grouping.sizes.to(agreed),
+                group_hz=self.group_hz,
+            )
+        return self._levels(agreed, tone), tone
 
     @property
     def group_hz(self) -> Tensor:
@@ -65,16 +89,15 @@ class Cascade(nn.Module):
         assert self.codec.bin_hz is not None
         return self.codec.bin_hz[1] * self.codec.grouping.centres
 
-    def levels(self, agreed: Tensor, tone: Tensor) -> Tensor:
-        """Both voices' levels `[b, 2]` for an agreement `[b, 2, groups]` and a tone `[b, groups]`."""
+    def _levels(self, agreed: Tensor, tone: Tensor) -> Tensor:
         if self.config.balance_levels:
             return balanced_levels(agreed, tone)
         return agreed.new_ones(agreed.shape[0], 2)
 
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
         """Who has a bin group, times how loud that voice is in its band just now; both are 1 where undecided is 0."""
-        offset = -math.log(self.max_gain - 1.0)
-        gains = self.max_gain * torch.sigmoid(decision.gains.float() + offset)
+        offset = -math.log(self._agent.max_gain - 1.0)
+        gains = self._agent.max_gain * torch.sigmoid(decision.gains.float() + offset)
         share = torch.sigmoid(decision.share)
         masks = (gains[:, :, 0] @ bands) * share, (gains[:, :, 1] @ bands) * (1.0 - share)
         return Masks(*(mask.transpose(1, 2) for mask in masks))

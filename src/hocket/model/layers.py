@@ -57,12 +57,12 @@ class CrossAttention(nn.Module):
 
     Positions enter by rotating queries and keys (Su et al. 2021), so that only distances in time count and any length
     works. With a `stride` above 1 the other source is heard as means of so many frames: context is slow, and what is
-    quick reaches each frame by other ways.
+    quick reaches each frame by other ways. With a `reach` above 0 no frame hears what is more frames away than that.
     """
 
-    def __init__(self, dim: int, num_heads: int, expansion: int, stride: int = 1) -> None:
+    def __init__(self, dim: int, num_heads: int, expansion: int, stride: int = 1, reach: int = 0) -> None:
         super().__init__()
-        self.num_heads, self.stride = num_heads, stride
+        self.num_heads, self.stride, self.reach = num_heads, stride, reach
         self.norm_own, self.norm_other, self.norm_out = (
             nn.LayerNorm(dim),
             nn.LayerNorm(dim),
@@ -78,9 +78,19 @@ class CrossAttention(nn.Module):
         query = self._heads(self.query(self.norm_own(x)))
         other = _thinned(other, self.stride)
         key, value = map(self._heads, self.key_value(self.norm_other(other)).chunk(2, dim=-1))
-        heard = F.scaled_dot_product_attention(rotate(query), rotate(key, stride=self.stride), value)
+        near = self._near(query, key) if self.reach else None
+        heard = F.scaled_dot_product_attention(
+            rotate(query), rotate(key, stride=self.stride), value, attn_mask=near
+        )
         x = x + self.out(heard.transpose(1, 2).flatten(2))
         return x + self.feed_forward(self.norm_out(x))
+
+    def _near(self, query: Tensor, key: Tensor) -> Tensor:
+        """Which of the other's frames each frame hears: `[t, t / stride]`, true for those within reach."""
+        frames = torch.arange(query.shape[-2], device=query.device)
+        heard = frames_of(key, self.stride)
+        # The nearest is always heard, so that no frame is left with nothing.
+        return (frames[:, None] - heard).abs() <= max(self.reach, self.stride)
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[0], x.shape[1], self.num_heads, -1).transpose(1, 2)
@@ -93,11 +103,15 @@ def rotate(x: Tensor, *, stride: int = 1, base: float = 10_000.0) -> Tensor:
     """
     half = x.shape[-1] // 2
     frequencies = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    frames = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32) * stride + (stride - 1) / 2
-    angles = frames[:, None] * frequencies
+    angles = frames_of(x, stride)[:, None] * frequencies
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x[..., :half], x[..., half:]
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+def frames_of(x: Tensor, stride: int) -> Tensor:
+    """The numbers of the frames of `[..., t, dim]`: of the middle ones where each stands for `stride` of them."""
+    return torch.arange(x.shape[-2], device=x.device, dtype=torch.float32) * stride + (stride - 1) / 2
 
 
 def _thinned(x: Tensor, stride: int) -> Tensor:

@@ -40,13 +40,20 @@ def _reconstruction(batch: Judged, source: Voice) -> Tensor:
     return terms.reconstruction(output=batch.scene.output.waveform, reference=source.waveform)
 
 
+def _output_balance(batch: Judged) -> Tensor:
+    config = batch.config
+    return terms.output_balance(
+        batch.scene, aim=config.output_balance_aim, target_aim=config.output_balance_target_aim
+    )
+
+
 TERMS = {
     term.name: term
     for term in (
         Term("reconstruction_input", lambda b: _reconstruction(b, b.scene.input)),
         Term("reconstruction_target", lambda b: _reconstruction(b, b.scene.target)),
         Term("balance", lambda b: terms.balance(b.masks)),
-        Term("output_balance", lambda b: terms.output_balance(b.scene, aim=b.config.output_balance_aim)),
+        Term("output_balance", _output_balance),
         Term("complementarity", lambda b: terms.complementarity(b.masks, limit=b.config.overlap_limit), True),
         Term("coverage", lambda b: terms.coverage(b.masks), True),
         Term("temporal_diversity", lambda b: terms.temporal_diversity(b.masks), True),
@@ -55,6 +62,8 @@ TERMS = {
         Term("rhythm_leak", lambda b: terms.rhythm_leak(b.scene)),
         Term("harmony", lambda b: terms.harmony(b.scene)),
         Term("harmony_leak", lambda b: terms.harmony_leak(b.scene)),
+        Term("missing_notes", lambda b: terms.missing_notes(b.scene)),
+        Term("foreign_notes", lambda b: terms.foreign_notes(b.scene)),
         Term("articulation", lambda b: terms.articulation(b.scene)),
         Term("timbre", lambda b: texture.timbre(b.scene, add_up=b.add_up)),
         Term("grain", lambda b: texture.grain(b.scene)),

@@ -8,15 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hocket.model.masks import Masks
-from hocket.signal.harmony import chroma_similarity
+from hocket.signal.harmony import HOP, chroma_similarity
 from hocket.signal.scene import Scene
 from hocket.signal.similarity import pearson
-from hocket.signal.spectrum import power, stft
+from hocket.signal.spectrum import power, stft, window_length
 
 CORRELATION_TOLERANCE = 0.01
 FLAT_OVERLAP = 0.25
 RESOLUTIONS = (512, 1024, 2048)
 TEMPORAL_DEVIATION = 0.2
+NOTE_SECONDS = 0.5
 
 
 def rhythm(scene: Scene) -> Tensor:
@@ -39,6 +40,26 @@ def harmony_leak(scene: Scene) -> Tensor:
     """Chroma cosine with the input beyond what the target has with it: `[b]`, in [0, 2]."""
     own = _chroma(scene, scene.target.chroma, scene.input.chroma)
     return F.relu(_chroma(scene, scene.output.chroma, scene.input.chroma) - own)
+
+
+def missing_notes(scene: Scene) -> Tensor:
+    """The share of the target's notes that the output lacks: `[b]`, in [0, 1]. See `_note_excess`."""
+    return _note_excess(scene, scene.target.salience, scene.output.salience)
+
+
+def foreign_notes(scene: Scene) -> Tensor:
+    """The share of the output's notes that the target does not have: `[b]`, in [0, 1]. See `_note_excess`."""
+    return _note_excess(scene, scene.output.salience, scene.target.salience)
+
+
+def _note_excess(scene: Scene, notes: Tensor, others: Tensor) -> Tensor:
+    """By how much notes stand out more than the others do, as a share of them: `[b]`.
+
+    Of saliences `[b, frames, 84]`, each note's largest in half a second: struck at another time it is still there.
+    """
+    length = round(NOTE_SECONDS * scene.sample_rate / window_length(HOP, scene.sample_rate))
+    pooled, other = (F.max_pool1d(part.transpose(1, 2), length, ceil_mode=True) for part in (notes, others))
+    return F.relu(pooled - other).sum(dim=(1, 2)) / pooled.sum(dim=(1, 2)).clamp_min(1.0)
 
 
 def articulation(scene: Scene) -> Tensor:
@@ -86,12 +107,15 @@ def temporal_diversity(masks: Masks) -> Tensor:
     return (shortfalls[0] + shortfalls[1]) / 2
 
 
-def output_balance(scene: Scene, *, aim: float = 0.5) -> Tensor:
-    """How far both waveform correlations are from the aim, beyond 0.01: `[b]`, in [0, 4]; 0 where both are there."""
+def output_balance(scene: Scene, *, aim: float = 0.5, target_aim: float = 0.0) -> Tensor:
+    """How far the waveform correlations are from their aims, beyond 0.01: `[b]`, in [0, 4]; 0 where both are there.
+
+    `aim` is that of the correlation with the input; `target_aim` that with the target, 0 for the same.
+    """
     output = scene.output.waveform
     excesses = [
-        F.relu((pearson(output=output, reference=source.waveform) - aim).abs() - CORRELATION_TOLERANCE)
-        for source in (scene.input, scene.target)
+        F.relu((pearson(output=output, reference=source.waveform) - wanted).abs() - CORRELATION_TOLERANCE)
+        for source, wanted in ((scene.input, aim), (scene.target, target_aim or aim))
     ]
     return excesses[0] + excesses[1]
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,28 +25,71 @@ SMOOTHING_SECONDS = 0.49
 WIDTH_SEMITONES = 0.3
 STOPBAND_DB = 100.0
 
+NEIGHBOURS = 4
+SALIENCE_DB = 20.0
+SALIENCE_FLOOR = 2.5e-6
+
 PART_SECONDS = 60.0
 QUIET_DB = 40.0
 # White noise has a spread of 0.05, drums 0.06 to 0.12, music with chords 0.16 to 0.30, a chord of three sines 0.36.
 LEAST_SPREAD, MOST_SPREAD = 0.06, 0.36
 
 
-def chroma(waveform: Tensor, *, sample_rate: int) -> Tensor:
-    """Magnitude in each pitch class (C first), each frame's largest 1: `[b, samples]` to `[b, 12, frames]`.
+@dataclass(frozen=True)
+class PitchEnergies:
+    """The energy of each semitone below and above the split, `[b, frames, notes]` each: C1 (32.7 Hz) to B7 in A440.
 
-    Covers C1 (32.7 Hz) to B7 in A440 tuning, with windows of 0.68 s below C4 and 0.17 s above, hop 85 ms. Lower notes
-    weigh more (with 1 / sqrt(frequency)), as they do in a constant-Q transform of unit-energy atoms.
+    Windows of 0.68 s below C4 and of 0.17 s above, hop 85 ms. The `folds` `[notes, 12]` are their shares in the pitch
+    classes, the `floors` `[notes]` are added before a root is taken.
     """
-    hop, window = window_length(HOP, sample_rate), window_length(TREBLE_WINDOW, sample_rate)
-    bank, fold, floor = _pitch_bank(window, sample_rate, False, waveform.device)
-    (treble,) = band_energies(waveform, [bank], fft_size=window, hop=hop)
-    pitches = (treble + floor).sqrt() @ fold + _bass(waveform, hop, sample_rate)
-    # Divided before it is turned: the other way round the classes of a frame lie far apart.
-    return (pitches / pitches.amax(dim=-1, keepdim=True).detach().clamp_min(1e-5)).transpose(-1, -2)
+
+    bass: Tensor
+    treble: Tensor
+    folds: tuple[Tensor, Tensor]
+    floors: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, waveform: Tensor, *, sample_rate: int) -> "PitchEnergies":
+        """From `[b, samples]`."""
+        hop, window = window_length(HOP, sample_rate), window_length(TREBLE_WINDOW, sample_rate)
+        bank, fold, floor = _pitch_bank(window, sample_rate, False, waveform.device)
+        (treble,) = band_energies(waveform, [bank], fft_size=window, hop=hop)
+        bass, bass_fold, bass_floor = _bass(waveform, hop, sample_rate)
+        return cls(bass, treble, (bass_fold, fold), (bass_floor, floor))
+
+    def chroma(self) -> Tensor:
+        """Magnitude in each pitch class (C first), each frame's largest 1: `[b, 12, frames]`.
+
+        Lower notes weigh more (with 1 / sqrt(frequency)), as they do in a constant-Q transform of unit-energy atoms.
+        """
+        bass, treble = (
+            (energies + floor).sqrt() @ fold
+            for energies, floor, fold in zip((self.bass, self.treble), self.floors, self.folds, strict=True)
+        )
+        pitches = treble + bass
+        # Divided before it is turned: the other way round the classes of a frame lie far apart.
+        return (pitches / pitches.amax(dim=-1, keepdim=True).detach().clamp_min(1e-5)).transpose(-1, -2)
+
+    def salience(self, power: Tensor) -> Tensor:
+        """How far each note stands out of the eight semitones around it, `[b, frames, 84]`, in [0, 1] for 0 to 20 dB.
+
+        A note and its overtones stand out, noise and hits do not, and cover what they are as loud as. Levels are in
+        decibels above a floor 56 dB below the `power` `[b]` of the waveform.
+        """
+        energies = torch.cat([self.bass, self.treble], dim=-1)
+        floor = SALIENCE_FLOOR * power.clamp_min(1e-9)[:, None, None]
+        level = torch.log10(energies + floor) * 10.0
+        around = F.avg_pool1d(level, 2 * NEIGHBOURS + 1, 1, NEIGHBOURS, count_include_pad=False)
+        return ((level - around) / SALIENCE_DB).clamp(0.0, 1.0)
 
 
-def _bass(waveform: Tensor, hop: int, sample_rate: int) -> Tensor:
-    """What the notes below the split give to the classes, `[b, frames, 12]`, at a rate that is enough for them.
+def chroma(waveform: Tensor, *, sample_rate: int) -> Tensor:
+    """Chroma `[b, 12, frames]` of `[b, samples]`; see `PitchEnergies.chroma`."""
+    return PitchEnergies.of(waveform, sample_rate=sample_rate).chroma()
+
+
+def _bass(waveform: Tensor, hop: int, sample_rate: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The notes below the split, `[b, frames, notes]`, at a rate that is enough for them; their fold and floor.
 
     A long window of all samples would be nine tenths treble that nobody asks for.
     """
@@ -57,7 +101,7 @@ def _bass(waveform: Tensor, hop: int, sample_rate: int) -> Tensor:
         waveform = decimate(waveform, factor, sample_rate=sample_rate, top_hz=SPLIT_HZ, margin=margin)
     bank, fold, floor = _pitch_bank(window, rate, True, waveform.device)
     (energies,) = band_energies(waveform, [bank], fft_size=window, hop=hop, centred=factor == 1)
-    return (energies + floor).sqrt() @ fold
+    return energies, fold, floor
 
 
 def smooth(features: Tensor, *, sample_rate: int) -> Tensor:

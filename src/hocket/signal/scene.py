@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hocket.signal.filterbanks import band_energies
-from hocket.signal.harmony import chroma
+from hocket.signal.harmony import PitchEnergies
 from hocket.signal.loudness import TARGET_RMS, rms
 from hocket.signal.rhythm import HOP, NUM_BANDS, WINDOW, flux, harmonic_part, mel_bank, onset_strength
 from hocket.signal.spectrum import window_length
@@ -19,7 +19,7 @@ POWER_FLOOR = 1e-4
 
 @dataclass(frozen=True)
 class Voice:
-    """One waveform `[b, samples]` with its onset strength, timbre and chroma, computed when first asked for."""
+    """One waveform `[b, samples]` with its onset strength, timbre, chroma and notes, computed when first asked for."""
 
     waveform: Tensor
     sample_rate: int
@@ -37,7 +37,12 @@ class Voice:
     @cached_property
     def chroma(self) -> Tensor:
         """Chroma, `[b, 12, frames]`."""
-        return chroma(self.waveform, sample_rate=self.sample_rate)
+        return self._pitches.chroma()
+
+    @cached_property
+    def salience(self) -> Tensor:
+        """How far each note from C1 to B7 stands out of its neighbours, `[b, frames, 84]`, in [0, 1]."""
+        return self._pitches.salience(self.waveform.square().mean(dim=-1))
 
     @cached_property
     def harmonic_onsets(self) -> Tensor:
@@ -45,6 +50,10 @@ class Voice:
         with torch.no_grad():
             steady = harmonic_part(self.waveform, sample_rate=self.sample_rate)
             return onset_strength(steady, sample_rate=self.sample_rate)
+
+    @cached_property
+    def _pitches(self) -> PitchEnergies:
+        return PitchEnergies.of(self.waveform, sample_rate=self.sample_rate)
 
     @cached_property
     def _energies(self) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,133 @@
+"""When and how hard the input strikes, and the target struck again there: a gain that is quicker than any mask.
+
+A mask rises and falls with the window of the transform, which takes tens of milliseconds. This gain is laid over the
+target's voice as a waveform and rises in four.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hocket.audio.streams import Recording
+from hocket.signal.filterbanks import band_energies
+from hocket.signal.grouping import local_mean
+from hocket.signal.loudness import TARGET_RMS
+from hocket.signal.rhythm import mel_bank
+from hocket.signal.spectrum import window_length
+
+WINDOW, HOP, NUM_BANDS = 256, 64, 20
+FLOOR_DB = 30.0
+"""Under a source's loudness, over its whole spectrum: what rises below it does not strike."""
+FRAMES_AFTER, FRAMES_BEFORE, FRAMES_BETWEEN = 3, 5, 2
+CONTEXT_FRAMES = 16
+APART_SECONDS = 0.04
+LEAST_DB = 2.0
+"""By how much bands rise in the mean where there is a strike; steady noise rises by half a decibel."""
+HARD = 0.75
+
+HALVING_SECONDS = 0.06
+RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
+DIP = 0.3
+"""How far the target falls before the hardest strikes, for a re-attack of 1 or more."""
+COARSE_RATE_HZ = 1000
+
+
+@dataclass(frozen=True)
+class Strikes:
+    """The onsets of a recording: `seconds` `[n]`, in order, and how hard they are, `strengths` `[n]` in (0, 1].
+
+    1 is as hard as the hardest quarter of them.
+    """
+
+    seconds: Tensor
+    strengths: Tensor
+
+
+def find_strikes(mono: Recording) -> Strikes:
+    """The strikes of one channel that has the usual loudness, read part by part."""
+    hop = window_length(HOP, mono.sample_rate)
+    rising = torch.cat([_rising_between(mono, start, stop, hop) for start, stop in _spans(mono, hop)])
+    # A window that reaches beyond the end hears the sound break off there.
+    rising[-(WINDOW // (2 * HOP) + FRAMES_AFTER) :] = 0.0
+    reach = round(APART_SECONDS * mono.sample_rate / hop)
+    largest = F.max_pool1d(rising[None], 2 * reach + 1, 1, reach)[0]
+    frames = ((rising == largest) & (rising > LEAST_DB)).nonzero().flatten()
+    rises = rising[frames]
+    hard = rises.quantile(HARD) if len(rises) else 1.0
+    return Strikes(frames.double() * hop / mono.sample_rate, (rises / hard).clamp(max=1.0).double())
+
+
+def _spans(mono: Recording, hop: int) -> list[tuple[int, int]]:
+    """Parts of about 10 s that begin with a frame."""
+    step = hop * round(10.0 * mono.sample_rate / hop)
+    return [(start, min(start + step, mono.num_samples)) for start in range(0, mono.num_samples, step)]
+
+
+def _rising_between(mono: Recording, start: int, stop: int, hop: int) -> Tensor:
+    """By how many decibels the bands rise in the mean at each frame from `start` up to `stop`, `[frames]`."""
+    margin = CONTEXT_FRAMES * hop
+    begin, end = max(0, start - margin), min(stop + margin, mono.num_samples)
+    samples = torch.tensor(mono.read(begin, end)[:1])
+    fft_size = window_length(WINDOW, mono.sample_rate)
+    bank = mel_bank(NUM_BANDS, fft_size, mono.sample_rate, device=samples.device)
+    (mel,) = band_energies(samples, [bank], fft_size=fft_size, hop=hop)
+    # What white noise of the usual loudness has in each bin under a Hann window.
+    usual = 3 / 8 * fft_size * TARGET_RMS**2
+    level = 10.0 * torch.log10(mel[0].T + usual * 10 ** (-FLOOR_DB / 10))
+    # A window that is centred on the onset holds some of it already, so the neighbours on either side do not count.
+    around = F.pad(level, (FRAMES_BETWEEN + FRAMES_BEFORE, FRAMES_AFTER), mode="replicate")
+    before = F.max_pool1d(around, FRAMES_BEFORE, 1)[:, : level.shape[1]]
+    after = F.avg_pool1d(around[:, FRAMES_BETWEEN + FRAMES_BEFORE + 1 :], FRAMES_AFTER, 1)
+    rising = F.relu(after - before).mean(dim=0)
+    first = (start - begin) // hop
+    return rising[first : first + -(-(stop - start) // hop)]
+
+
+@dataclass(frozen=True)
+class StrikeGain:
+    """What the target's voice is multiplied by at each moment, so that it is struck where the input is.
+
+    Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms.
+    All of it is times `scale`, which leaves the mean power over the whole recording about as it is.
+    """
+
+    strikes: Strikes
+    amount: float
+    scale: float = 1.0
+
+    @classmethod
+    def over(cls, strikes: Strikes, amount: float, *, seconds: float) -> "StrikeGain":
+        """The gain for a recording of so many seconds."""
+        unscaled = cls(strikes, amount)
+        whole = unscaled.between(0, max(1, round(seconds * COARSE_RATE_HZ)), COARSE_RATE_HZ)
+        return cls(strikes, amount, float(whole.square().mean().rsqrt()))
+
+    def between(self, start: int, stop: int, sample_rate: int) -> Tensor:
+        """The gain of the samples `start` up to `stop`: `[stop - start]`."""
+        reach = round(RISE_SECONDS / 2 * sample_rate)
+        seconds = torch.arange(start - reach, stop + reach, dtype=torch.float64) / sample_rate
+        gain = (1.0 + self.amount * self._ringing(seconds)) * (1.0 - self._dip(seconds))
+        return self.scale * local_mean(gain[None].float(), 2 * reach + 1, -1)[0, reach : reach + stop - start]
+
+    def _ringing(self, seconds: Tensor) -> Tensor:
+        """The hardest of all strikes so far, each halved every 60 ms: `[n]`, in [0, 1]."""
+        # In halvings since the beginning, where each strike dies away equally fast, so that the hardest stays so.
+        levels = torch.log2(self.strikes.strengths) + self.strikes.seconds / HALVING_SECONDS
+        never = levels.new_full((1,), -torch.inf)
+        hardest = torch.cat([never, levels.cummax(dim=0).values])
+        since = torch.searchsorted(self.strikes.seconds, seconds, right=True)
+        return torch.exp2(hardest[since] - seconds / HALVING_SECONDS)
+
+    def _dip(self, seconds: Tensor) -> Tensor:
+        """By which share the target falls just before the next strike: `[n]`, in [0, 1]."""
+        ahead, strengths = (
+            torch.cat([values, values.new_full((1,), end)])
+            for values, end in ((self.strikes.seconds, torch.inf), (self.strikes.strengths, 0.0))
+        )
+        following = torch.searchsorted(self.strikes.seconds, seconds, right=False)
+        left = (ahead[following] - seconds) / FALL_SECONDS
+        # Down in the first two thirds of the time, and still until the strike.
+        fallen = 0.5 - 0.5 * torch.cos(torch.pi * ((1.0 - left) * 1.5).clamp(0.0, 1.0))
+        return DIP * min(self.amount, 1.0) * strengths[following] * fallen
