@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# make weights: the weights that come with hocket, from nothing: music that hocket renders, the preset `default`, packed.
-# About an hour on two free cores. Continues where it was interrupted.
+# make weights: the weights that come with hocket, from nothing: music played on sampled instruments, the preset `default`, packed.
+# Needs FluidSynth and a sound font (docs/results/corpus.md). About two and a half hours on two free cores. Continues where it was interrupted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin="${BIN:-.venv/bin}"
 out="${OUT:-weights-run}"
+soundfont="${SOUNDFONT:-/usr/share/sounds/sf3/MuseScore_General_Lite.sf3}"
 
-[ -f "$out/corpus/corpus.json" ] || "$bin/hocket" render "$out/corpus" --num-songs 240 --num-pairs 0 --seed 2026
-"$bin/hocket" train "$out/corpus/music" --run "$out/run" --preset default \
-    --num-epochs 28 --steps-per-epoch 40 --num-threads "${THREADS:-2}"
+"$bin/python" -m corpus "$out/corpus" --soundfont "$soundfont" --num-songs "${SONGS:-2000}" --seed 2026
+"$bin/hocket" prepare "$out/corpus/music" -o "$out/data"
+"$bin/hocket" train "$out/data" --run "$out/run" --preset default --pairing suitable --ema_decay 0.998 --seed "${SEED:-0}" \
+    --num-epochs "${EPOCHS:-40}" --steps-per-epoch "${STEPS:-100}" --num-threads "${THREADS:-2}" --cache-megabytes 4000
 "$bin/python" scripts/pack_weights.py "$out/run" --corpus "$out/corpus/corpus.json"

@@ -47,6 +47,12 @@ SHAPES = {
         agent=replace(SMALL.agent, num_blocks=3, expansion=3, attention_stride=7, max_gain=1.5),
         cascade=CascadeConfig(3, match_tone=False),
     ),
+    "what is held, heard nearby, levels with room": replace(
+        SMALL,
+        codec=replace(SMALL.codec, features=("level", "held"), held_frames=9),
+        agent=replace(SMALL.agent, attention_reach=6),
+        cascade=CascadeConfig(2, level_ratio=0.7),
+    ),
     "levels as they are": replace(SMALL, cascade=CascadeConfig(2, balance_levels=False)),
 }
 

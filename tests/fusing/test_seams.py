@@ -9,7 +9,7 @@ from hocket.fusing import Fuser
 from hocket.fusing.masks import MaskTrack, chunks_of
 from hocket.signal import match_rms
 
-SECONDS, CHUNK_SECONDS = 26.0, 8.0
+SECONDS, CHUNK_SECONDS = 36.0, 8.0
 
 
 def decibels(part: torch.Tensor, whole: torch.Tensor) -> float:
@@ -53,22 +53,13 @@ def seams(fuser: Fuser, num_samples: int) -> list[slice]:
     return [slice(*chunk.fades[1]) for chunk in chunks[:-1]]
 
 
-def test_chunks_hear_less_and_decide_otherwise_but_no_more_so_at_the_seams(
+def test_chunks_are_what_the_whole_would_be(
     fuser: Fuser, sources: tuple[torch.Tensor, torch.Tensor], both: tuple[MaskTrack, MaskTrack]
 ) -> None:
-    """The attention hears all of a chunk, so a chunk's masks are not the whole's; the seams add nothing to that."""
     codec = fuser.model.codec
+    assert seams(fuser, sources[0].shape[-1])
     whole, chunked = (mixed(track, *sources, codec=codec) for track in both)
-    near = torch.zeros(whole.shape[-1], dtype=torch.bool)
-    found = seams(fuser, whole.shape[-1])
-    assert len(found) == 4
-    for seam in found:
-        near[seam.start * codec.hop : seam.stop * codec.hop] = True
-    at_seams, elsewhere = (
-        decibels((chunked - whole)[..., place], whole[..., place]) for place in (near, ~near)
-    )
-    print(f"against the whole: {at_seams:.1f} dB at the seams, {elsewhere:.1f} dB elsewhere")
-    assert at_seams < elsewhere + 1.0 and elsewhere < -6.0
+    assert decibels(chunked - whole, whole) < -80
 
 
 def test_masks_make_no_step_at_a_seam(fuser: Fuser, both: tuple[MaskTrack, MaskTrack]) -> None:

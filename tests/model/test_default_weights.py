@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def test_they_are_of_the_preset_that_is_default_today() -> None:
 
 def test_the_command_that_makes_them_says_what_they_say() -> None:
     script = (ROOT / "scripts" / "train_default_weights.sh").read_text()
+    # What is taken where the environment says nothing.
+    script = re.sub(r'"\$\{\w+:-(\w+)\}"', r"\1", script)
     settings, config = provenance()["data"]["settings"], provenance()["config"]
     for flag, value in (
         ("--num-songs", settings["num_songs"]),

@@ -86,6 +86,19 @@ def test_the_levels_aim_at_another_ratio(ratio: float) -> None:
     assert to_input == pytest.approx(ratio * to_target, abs=0.01)
 
 
+def test_sources_that_are_alike_are_not_forced_apart() -> None:
+    model = stir(make_model(), strength=0.1)
+    equal, leaning = model.cascade.config, replace(model.cascade.config, level_ratio=0.7)
+    input = noise(seed=1)
+    model.cascade.config = leaning
+    assert model(input, input).levels.tolist() == [[1.0, 1.0]]
+    for share in (0.001, 0.1):
+        levels = []
+        for model.cascade.config in (equal, leaning):
+            levels.append(float(model(input, input + share * noise(seed=2)).levels[0, 0]))
+        assert levels[1] == pytest.approx(levels[0], rel=0.4)
+
+
 def test_no_fader_moves_further_than_its_end_and_nothing_divides_by_zero() -> None:
     first, second = latents(noise(seed=1), noise(seed=2))
     told = places_of(first, second)

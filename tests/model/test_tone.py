@@ -28,7 +28,8 @@ def tone(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
     nothing = torch.zeros_like(power)
     tally = Tally(
         torch.zeros(1, 2, power.shape[1]),
-        torch.stack([sources.input.sum(dim=1), sources.target.sum(dim=1)], dim=1),
+        torch.zeros(1, 2, power.shape[1]),
+        torch.stack([plane.sum(dim=1) for plane in (sources.input, sources.target, sources.cross)], dim=1),
         torch.stack([power, nothing, nothing], dim=1),
     )
     gains = matched_tone(tally, torch.ones(1, 2), bands=BANDS, sizes=CODEC.grouping.sizes, group_hz=PLACE_HZ)

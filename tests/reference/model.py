@@ -138,7 +138,12 @@ class PlainCascade(nn.Module):
         """Gains `[b, 1, 1]`, one the inverse of the other, with which the mix agrees equally with both sources."""
         if not self.config.cascade.balance_levels:
             return [torch.ones_like(input.real[:, :1, :1])] * 2
-        ratio = self.config.cascade.level_ratio
+        energies = [
+            self.energy(first, second)
+            for first, second in ((input, input), (target, target), (input, target))
+        ]
+        alike = energies[2] / (energies[0] * energies[1]).sqrt().clamp_min(1e-20)
+        ratio = 1.0 - (1.0 - self.config.cascade.level_ratio) * (1.0 - (alike + 1e-4).clamp(0.0, 1.0))
         differences = (input - ratio * target, ratio * target - input)
         agreed = [
             (tone[..., None] * share * difference.conj()).real.sum(dim=(1, 2))
@@ -149,6 +154,10 @@ class PlainCascade(nn.Module):
         heard = heard.maximum(floor)
         level = (heard[:, 1] / heard[:, 0]).clamp(1 / 9, 9.0).sqrt()[:, None, None]
         return [level, 1.0 / level]
+
+    def energy(self, first: Tensor, second: Tensor) -> Tensor:
+        """Inner product of two latents, `[b, 1, 1]`."""
+        return (first * second.conj()).real.sum(dim=(1, 2), keepdim=True)
 
     def tone(self, mixed: Tensor, input: Tensor, target: Tensor) -> Tensor:
         """Gains `[b, d]`: the mix's spectrum half-way between its sources', above 1 kHz, by 12 dB at most."""

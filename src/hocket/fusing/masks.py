@@ -162,7 +162,7 @@ def decide_masks(
         masks = result.stages[-1].group_masks
         own = slice(*(frame - chunk.first for frame in chunk.own))
         counted = Masks(masks.input[..., own], masks.target[..., own])
-        tallies.append(model.cascade.tally(result.powers.between(own.start, own.stop), counted))
+        tallies.append(result.powers.between(own.start, own.stop).tally(counted))
         seam.add(masks, chunk)
         report(min(1.0, chunk.last / num_frames))
     levels, tone = model.cascade.faders(reduce(add, tallies))

@@ -43,25 +43,31 @@ class BandPowers:
         input, target, cross = (plane[:, first:last] for plane in (self.input, self.target, self.cross))
         return BandPowers(input, target, cross, self.grouping)
 
-    def tally(self, masks: Masks, ratio: float = 1.0) -> "Tally":
-        """What the faders are set by, for masks `[b, groups, t]` and the ratio of `agreement`."""
+    def tally(self, masks: Masks) -> "Tally":
+        """What the faders are set by, for masks `[b, groups, t]`."""
+        u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
         with torch.no_grad():
-            u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
             products = (u.square() * self.input, v.square() * self.target, u * v * self.cross)
-            sources = torch.stack([self.input.sum(dim=1), self.target.sum(dim=1)], dim=1)
-            mixed = torch.stack([product.sum(dim=1) for product in products], dim=1)
-        return Tally(self.agreement(masks, ratio), sources, mixed)
+            sources = [plane.sum(dim=1) for plane in (self.input, self.target, self.cross)]
+            mixed = [product.sum(dim=1) for product in products]
+        towards = [(u * self.cross).sum(dim=1), (v * self.target).sum(dim=1)]
+        sizes = self.grouping.sizes.to(self.input)
+        return Tally(
+            self.agreement(masks),
+            torch.stack(towards, dim=1) * sizes,
+            torch.stack(sources, dim=1),
+            torch.stack(mixed, dim=1),
+        )
 
-    def agreement(self, masks: Masks, ratio: float = 1.0) -> Tensor:
+    def agreement(self, masks: Masks) -> Tensor:
         """How much more each voice's share agrees with its own source than with the other: `[b, 2, groups]`.
 
-        Sums over time and a bin group's channels of mask times <I, I - r T> and <T, r T - I>, for masks
-        `[b, groups, t]` and a ratio r of 1 or what one source counts for the other; additive over time, so that parts
-        may be added up.
+        Sums over time and a bin group's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, groups, t]`;
+        additive over time, so that parts may be added up.
         """
         agreed = [
-            (masks.input.transpose(1, 2) * (self.input - ratio * self.cross)).sum(dim=1),
-            (masks.target.transpose(1, 2) * (ratio * self.target - self.cross)).sum(dim=1),
+            (masks.input.transpose(1, 2) * (self.input - self.cross)).sum(dim=1),
+            (masks.target.transpose(1, 2) * (self.target - self.cross)).sum(dim=1),
         ]
         return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input)
 
@@ -79,17 +85,31 @@ class BandPowers:
 class Tally:
     """What the faders are set by: sums over frames, so that those of parts add up to those of the whole.
 
-    `agreed` `[b, 2, groups]` is `BandPowers.agreement`; `sources` `[b, 2, groups]` are the powers of input and target,
-    `mixed` `[b, 3, groups]` those of both masked and their cross power, without a gradient.
+    `agreed` `[b, 2, groups]` is `BandPowers.agreement`, `towards_target` `[b, 2, groups]` how much both voices' shares
+    agree with the target. `sources` `[b, 3, groups]` are the powers of input and target and their cross power, `mixed`
+    `[b, 3, groups]` those of both masked; these have no gradient.
     """
 
     agreed: Tensor
+    towards_target: Tensor
     sources: Tensor
     mixed: Tensor
 
     def __add__(self, other: "Tally") -> "Tally":
         """That of two parts together."""
-        return Tally(self.agreed + other.agreed, self.sources + other.sources, self.mixed + other.mixed)
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
+
+    def leaning(self, ratio: float, sizes: Tensor) -> Tensor:
+        """The agreement for a wanted ratio r of both correlations: of <I, I - r T> and <T, r T - I>, `[b, 2, groups]`.
+
+        Sources that are alike cannot be kept apart, so for them r comes nearer to 1, as near as they are alike.
+        """
+        if ratio == 1.0:
+            return self.agreed
+        input, target, cross = (self.sources @ sizes).unbind(dim=1)
+        alike = (cross / (input * target).sqrt().clamp_min(1e-20) + 1e-4).clamp(0.0, 1.0)
+        change = (1.0 - ratio) * (1.0 - alike)[:, None] * self.towards_target.new_tensor([1.0, -1.0])
+        return self.agreed + change[..., None] * self.towards_target
 
 
 class _MixedPower(torch.autograd.Function):

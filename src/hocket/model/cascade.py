@@ -45,7 +45,7 @@ class Cascade(nn.Module):
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)
-            stages.append(Stage(masks, *self.faders(self.tally(powers, masks)), powers.grouping))
+            stages.append(Stage(masks, *self.faders(powers.tally(masks)), powers.grouping))
         return tuple(stages)
 
     @property
@@ -63,13 +63,10 @@ class Cascade(nn.Module):
         """How many frames an attention hears as one, counted from the first."""
         return self._agent.attention_stride
 
-    def tally(self, powers: BandPowers, masks: Masks) -> Tally:
-        """What `faders` needs to know of masks `[b, groups, t]`; additive over time."""
-        return powers.tally(masks, self.config.level_ratio)
-
     def faders(self, tally: Tally) -> tuple[Tensor, Tensor]:
         """Levels `[b, 2]` and tone `[b, groups]`: balances the voices, and once more after the tone changed them."""
-        agreed = tally.agreed
+        sizes = self.codec.grouping.sizes.to(tally.agreed)
+        agreed = tally.leaning(self.config.level_ratio, sizes)
         tone = agreed.new_ones(agreed.shape[0], agreed.shape[-1])
         if self.config.match_tone and self.codec.bin_hz is not None:
             listener = self.agents[0]
@@ -78,7 +75,7 @@ class Cascade(nn.Module):
                 tally,
                 self._levels(agreed, tone),
                 bands=listener.bands,
-                sizes=self.codec.grouping.sizes.to(agreed),
+                sizes=sizes,
                 group_hz=self.group_hz,
             )
         return self._levels(agreed, tone), tone

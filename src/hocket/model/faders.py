@@ -28,7 +28,7 @@ FLOOR = 1e-5
 def balanced_levels(agreement: Tensor, tone: Tensor) -> Tensor:
     """Levels `[b, 2]` of input and target, each in [1/3, 3] and one the inverse of the other.
 
-    `agreement` `[b, 2, d]` is that of `BandPowers.agreement`; `tone` `[b, d]` is what each channel of both voices
+    `agreement` `[b, 2, d]` is that of `Tally.leaning`; `tone` `[b, d]` is what each channel of both voices
     is turned up or down by.
 
     With shares A and B of equally loud sources I and T, the mix g A + h B correlates r times as much with the input as
@@ -53,7 +53,7 @@ def matched_tone(tally: Tally, levels: Tensor, *, bands: Tensor, sizes: Tensor, 
     u, v = levels[:, 0, None], levels[:, 1, None]
     to_input, to_target, both = tally.mixed.unbind(dim=1)
     mixed = u.square() * to_input + v.square() * to_target + 2.0 * u * v * both
-    spectra = torch.cat([tally.sources, mixed[:, None].clamp_min(0.0)], dim=1)
+    spectra = torch.cat([tally.sources[:, :2], mixed[:, None].clamp_min(0.0)], dim=1)
     pooling = bands * sizes / (bands * sizes).sum(dim=1, keepdim=True).clamp_min(1e-6)
     mean = (spectra @ (sizes / sizes.sum())).clamp_min(1e-20)[..., None]
     input, target, own = torch.log((spectra @ pooling.T) / mean + FLOOR).unbind(dim=1)
