@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from hocket.errors import DataError
@@ -159,13 +161,25 @@ def start_undisturbed(start: Callable[[], Started]) -> Started:
     Handlers run in the main thread only, whatever it blocks. One that raises between the start of a child and the
     message that tells it what to do would leave the child with half a message, and a traceback of its own.
     """
+    orders: SimpleQueue[None] = SimpleQueue()
+    outcome: Future[Started] = Future()
 
-    def shielded() -> Started:
-        with _signals_kept_from_children():
-            return start()
+    def obey() -> None:
+        orders.get()
+        try:
+            with _signals_kept_from_children():
+                outcome.set_result(start())
+        except BaseException as error:
+            outcome.set_exception(error)
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(shielded).result()
+    threading.Thread(target=obey, name="start", daemon=True).start()
+    try:
+        orders.put(None)
+        return outcome.result()
+    finally:
+        # Once more, where a handler came before the first; only one is taken. Then all of it is waited for.
+        orders.put(None)
+        wait_for([outcome])
 
 
 @contextmanager
