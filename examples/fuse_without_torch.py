@@ -3,7 +3,7 @@
     hocket export -o model.onnx
     python fuse_without_torch.py model.onnx drums.wav chords.wav fused.wav
 
-Recordings that are not at the model's rate, 24 kHz, need soxr as well. Of longer ones it fuses the first 48 s, the
+Recordings that are not at the model's rate, 24 kHz, need soxr as well. Of longer ones it fuses the first 24 s, the
 longest that the model is meant to hear at once. The re-attack of `hocket fuse`, which the model
 has no part in, is left out.
 """
@@ -20,7 +20,7 @@ import soundfile
 
 onnxruntime.disable_telemetry_events()
 
-MOST_SECONDS = 48.0
+MOST_SECONDS = 24.0
 END_SECONDS = 0.003
 MAX_PEAK = 0.98
 

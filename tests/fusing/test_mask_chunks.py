@@ -39,15 +39,15 @@ def test_chunks_count_every_frame_once_and_fade_where_both_hear_enough(
     )
     chunks = chunks_of(num_frames, cascade=model.cascade, codec=model.codec, chunk_seconds=seconds)
     margin = model.cascade.reach or 0
-    assert (margin > 0) == (reach > 0) and all(chunk.first < chunk.own[1] <= chunk.last for chunk in chunks)
-    assert chunks[0].first == chunks[0].own[0] == 0
-    assert chunks[-1].last == chunks[-1].own[1] == num_frames
+    assert (margin > 0) == (reach > 0)
+    assert chunks[0].first == chunks[0].settled[0] == 0
+    assert chunks[-1].last == chunks[-1].first + chunks[-1].settled[1] == num_frames
     for chunk, following in pairwise(chunks):
-        assert following.first > chunk.first and following.first % stride == 0
-        assert chunk.own[1] == following.own[0] and chunk.fades[1] == following.fades[0]
+        assert following.first > chunk.first and (margin == 0 or following.first % stride == 0)
+        assert chunk.first + chunk.settled[1] == following.first + following.settled[0]
+        assert chunk.fades[1] == following.fades[0]
         begin, end = chunk.fades[1]
         assert following.first + margin <= begin < end <= chunk.last - margin
-        assert begin <= chunk.own[1] <= end
         assert chunk.fades[0][1] <= begin
 
 
@@ -106,7 +106,7 @@ def test_masks_that_stand_still_are_the_same_in_chunks(num_samples: int) -> None
 def test_a_decided_models_levels_are_those_of_the_whole_recording() -> None:
     whole, chunked = _both(stir(make_model(), strength=0.2), 10 * RATE_HZ)
     assert abs(float(whole.levels[0, 0]) - 1.0) > 0.01
-    torch.testing.assert_close(chunked.levels, whole.levels, atol=1e-2, rtol=0.0)
+    torch.testing.assert_close(chunked.levels, whole.levels, atol=5e-3, rtol=0.0)
     assert float((whole.tone - 1).abs().max()) > 0.001
     torch.testing.assert_close(chunked.tone, whole.tone, atol=0.02, rtol=0.0)
 
@@ -128,7 +128,7 @@ def test_each_chunk_is_reported_with_the_share_that_is_done() -> None:
     decided(model, noise(num_samples), noise(num_samples), chunk_seconds=4.0, on_progress=shares.append)
     hop = model.codec.hop
     fade = round(FADE_SECONDS * RATE_HZ / hop) * hop
-    assert len(lengths) == len(shares) > 1 and max(lengths) <= 2 * fade + 4 * hop
+    assert len(lengths) == len(shares) > 1 and max(lengths) <= 2 * fade + hop
     assert shares == sorted(shares) and shares[-1] == 1.0 and all(0 < share <= 1 for share in shares)
     shares.clear()
     decided(model, noise(), noise(), on_progress=shares.append)

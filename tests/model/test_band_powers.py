@@ -35,9 +35,11 @@ def test_the_power_of_a_mix_needs_no_phases(channels: int) -> None:
     first, second = latents(channels)
     of_places, of_bins = random_masks(first.shape[-1])
     grouping = GROUPED.grouping
-    mixed = of_bins.input[:, None] * first + of_bins.target[:, None] * second
+    gains = torch.rand(1, 2, len(grouping.sizes), generator=torch.Generator().manual_seed(4))
+    spread = grouping.spread(gains)[..., None]
+    mixed = of_bins.input[:, None] * spread[:, :1] * first + of_bins.target[:, None] * spread[:, 1:] * second
     expected = grouping.means(mixed.abs().square().mean(dim=1).transpose(1, 2))
-    heard = BandPowers.of(first, second, grouping).mixed(of_places)
+    heard = BandPowers.of(first, second, grouping).mixed(of_places, gains)
     torch.testing.assert_close(heard, expected, atol=1e-5, rtol=1e-4)
 
 

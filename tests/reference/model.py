@@ -87,8 +87,10 @@ class PlainCascade(nn.Module):
             decisions.append(agent(features, self.bands, self.pooling))
             logits, gains = (torch.stack(parts).sum(dim=0) for parts in zip(*decisions, strict=True))
             masks = self.masks(logits, gains)
-            heard = [input, target, masks[0] * input + masks[1] * target]
-        return masks, self.shares(masks, input, target)
+            shares = self.shares(masks, input, target)
+            drafts = [masks[0] * input, masks[1] * target] if self.config.agent.attention_reach else shares
+            heard = [input, target, drafts[0] + drafts[1]]
+        return masks, shares
 
     @property
     def centres(self) -> Tensor:

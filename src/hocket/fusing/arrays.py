@@ -7,7 +7,7 @@ from torch import Tensor
 from hocket.audio.streams import InMemory, Workspace
 from hocket.errors import AudioError
 from hocket.fusing.ladder import Aligned, decide, mix
-from hocket.fusing.masks import Model
+from hocket.fusing.masks import CHUNK_SECONDS, Model
 from hocket.fusing.sources import Sources
 from hocket.hearing import MINIMUM_SECONDS, SILENCE_RMS, audible
 from hocket.model.result import Waveform
@@ -33,7 +33,7 @@ def fuse_arrays(
     for example in zip(match_rms(input), match_rms(target), strict=True):
         first, second = (InMemory(samples.numpy(), sample_rate) for samples in example)
         aligned, options, workspace = Aligned.of(Sources(first, second, NAMES)), FuseOptions(), Workspace()
-        masks = decide(model, aligned, options, workspace, chunk_seconds=chunk_seconds)
+        masks = decide(model, aligned, options, workspace, chunk_seconds=chunk_seconds or CHUNK_SECONDS)
         fused.append(torch.from_numpy(mix(model, aligned, masks, options, workspace).samples))
     # At the input's loudness, and never above a peak of 0.98.
     output = match_rms(torch.stack(fused), 1.0) * rms(input)

@@ -18,7 +18,7 @@ from hocket.audio.streams import Recording, Stored, Workspace, recording
 from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, folded, together
 from hocket.fusing.alignment import align_target, match_lengths
 from hocket.fusing.loudness import finishing
-from hocket.fusing.masks import Excerpts, MaskTrack, Model, decide_masks
+from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
 from hocket.fusing.mixing import mix_blocks, quiet_ends
 from hocket.fusing.sources import Sources, open_sources, sounding
 from hocket.fusing.strikes import StrikeGain, find_strikes
@@ -173,7 +173,7 @@ def decide(
     options: FuseOptions,
     workspace: Workspace,
     *,
-    chunk_seconds: float | None = None,
+    chunk_seconds: float = CHUNK_SECONDS,
     on_progress: Progress | None = None,
 ) -> MaskTrack:
     """The masks that the model decides on: it listens to both sources at its own rate and equally loud.

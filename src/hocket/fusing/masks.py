@@ -18,7 +18,7 @@ from hocket.model.cascade import Cascade
 from hocket.model.masks import Masks
 from hocket.model.result import FusionResult
 
-CHUNK_SECONDS = 48.0
+CHUNK_SECONDS = 24.0
 FADE_SECONDS, SHORT_FADE_SECONDS = 2.0, 0.1
 """Where chunks are joined: of models that hear all of a chunk at every frame, and of those of finite reach."""
 
@@ -142,7 +142,7 @@ def decide_masks(
     length: int,
     *,
     workspace: Workspace,
-    chunk_seconds: float | None = None,
+    chunk_seconds: float = CHUNK_SECONDS,
     on_progress: Callable[[float], None] | None = None,
 ) -> MaskTrack:
     """Listens chunk by chunk to `length` samples at the model's rate; `excerpts` gives them equally loud.
@@ -154,16 +154,12 @@ def decide_masks(
     codec, report = model.codec, on_progress or (lambda share: None)
     num_frames = 1 + length // codec.hop
     store = MaskStore(codec.dim, num_frames, frame_rate=codec.frame_rate, workspace=workspace)
-    seam = _Seam(lambda masks: store.add(masks.spread(codec.grouping)))
-    tallies = []
-    seconds = chunk_seconds or CHUNK_SECONDS
-    for chunk in chunks_of(num_frames, cascade=model.cascade, codec=codec, chunk_seconds=seconds):
+    seam, tallies = _Seam(), []
+    for chunk in chunks_of(num_frames, cascade=model.cascade, codec=codec, chunk_seconds=chunk_seconds):
         result = model(*excerpts(chunk.first * codec.hop, min(chunk.last * codec.hop, length)))
-        masks = result.stages[-1].group_masks
-        own = slice(*(frame - chunk.first for frame in chunk.own))
-        counted = Masks(masks.input[..., own], masks.target[..., own])
-        tallies.append(result.powers.between(own.start, own.stop).tally(counted))
-        seam.add(masks, chunk)
+        done = seam.join(result.stages[-1].group_masks, chunk)
+        tallies.append(result.powers.between(*chunk.settled).tally(done))
+        store.add(done.spread(codec.grouping))
         report(min(1.0, chunk.last / num_frames))
     levels, tone = model.cascade.faders(reduce(add, tallies))
     return MaskTrack(store, codec, levels, codec.grouping.spread(tone))
@@ -173,30 +169,34 @@ def decide_masks(
 class Chunk:
     """The frames `first` up to `last` of a recording, heard together.
 
-    Counted are its `own`; its masks are faded in and out over the frames of `fades`, each (first, last).
+    Its masks are faded in and out over the frames of `fades`, each (first, last).
     """
 
     first: int
     last: int
-    own: tuple[int, int]
     fades: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def settled(self) -> tuple[int, int]:
+        """From which up to which of its own frames the masks are known with it: the next chunk fades into the rest."""
+        return self.fades[0][0] - self.first, self.fades[1][0] - self.first
 
 
 def chunks_of(
     num_frames: int, *, cascade: Cascade, codec: SpectralCodec, chunk_seconds: float
 ) -> list[Chunk]:
-    """Chunks that cover all frames, each of at least `chunk_seconds`.
+    """Chunks that cover all frames, each of at most `chunk_seconds` and what the model's reach adds at both ends.
 
     A model of finite reach hears at every frame of a chunk that counts what it would hear in the whole.
     """
-    stride = cascade.stride
     margin = cascade.reach or 0
-    fade = round((SHORT_FADE_SECONDS if cascade.reach else FADE_SECONDS) * codec.frame_rate)
+    fade = round((SHORT_FADE_SECONDS if margin else FADE_SECONDS) * codec.frame_rate)
     # Whole strides, so that frames are averaged as those of the whole recording would be.
+    stride = cascade.stride if margin else 1
     overlap = math.ceil((2 * margin + fade) / stride) * stride
-    length = max(round(chunk_seconds * codec.frame_rate), 2 * overlap)
+    length = max(round(chunk_seconds * codec.frame_rate) + 2 * margin, 2 * overlap)
     if num_frames <= length:
-        return [Chunk(0, num_frames, (0, num_frames), ((0, 0), (num_frames, num_frames)))]
+        return [Chunk(0, num_frames, ((0, 0), (num_frames, num_frames)))]
     # Equally long ones: what is left over would be a short chunk that hears little of the music.
     count = math.ceil((num_frames - overlap) / (length - overlap))
     step = max(overlap, math.ceil((num_frames - overlap) / count / stride) * stride)
@@ -204,37 +204,30 @@ def chunks_of(
     fades = [(0, 0)]
     fades += [(start + (overlap - fade) // 2, start + (overlap + fade) // 2) for start in starts[1:]]
     fades.append((num_frames, num_frames))
-    middles = [sum(fade) // 2 for fade in fades]
     return [
-        Chunk(
-            start,
-            num_frames if start == starts[-1] else start + step + overlap,
-            (middles[index], middles[index + 1]),
-            (fades[index], fades[index + 1]),
-        )
-        for index, start in enumerate(starts)
+        Chunk(start, num_frames if start == starts[-1] else start + step + overlap, (fades[k], fades[k + 1]))
+        for k, start in enumerate(starts)
     ]
 
 
 class _Seam:
-    """Adds up the masks of one chunk and the next where they are faded into each other, and passes on what is done.
+    """Fades the masks of one chunk into the next.
 
     Both sides of a seam are the same recordings under almost the same masks, so a linear fade keeps their level.
     """
 
-    def __init__(self, on_masks: Callable[[Masks], None]) -> None:
-        self._on_masks = on_masks
+    def __init__(self) -> None:
         self._open: Masks | None = None
 
-    def add(self, masks: Masks, chunk: Chunk) -> None:
-        """The masks `[b, groups, t]` of all frames of the next chunk."""
-        (into, begun), (out, done) = (
-            (first - chunk.first, last - chunk.first) for first, last in chunk.fades
-        )
+    def join(self, masks: Masks, chunk: Chunk) -> Masks:
+        """Takes the masks `[b, groups, t]` of all frames of the next chunk; returns those that are settled by it."""
+        first, last = chunk.settled
         if self._open is not None:
-            rise = (torch.arange(begun - into, device=masks.input.device) + 0.5) / (begun - into)
+            length = self._open.input.shape[-1]
+            rise = (torch.arange(length, device=masks.input.device) + 0.5) / length
             for mask, before in ((masks.input, self._open.input), (masks.target, self._open.target)):
-                faded = mask[..., into:begun]
+                faded = mask[..., first : first + length]
                 faded.copy_(before + rise * (faded - before))
-        self._on_masks(Masks(masks.input[..., into:out], masks.target[..., into:out]))
-        self._open = Masks(masks.input[..., out:done].clone(), masks.target[..., out:done].clone())
+        end = chunk.fades[1][1] - chunk.first
+        self._open = Masks(masks.input[..., last:end].clone(), masks.target[..., last:end].clone())
+        return Masks(masks.input[..., first:last], masks.target[..., first:last])

@@ -6,6 +6,7 @@ target's voice as a waveform and rises in four.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,7 +32,7 @@ HALVING_SECONDS = 0.06
 RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
 DIP = 0.3
 """How far the target falls before the hardest strikes, for a re-attack of 1 or more."""
-COARSE_RATE_HZ = 1000
+GRID_RATE_HZ = 2000
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,18 @@ class StrikeGain:
     def over(cls, strikes: Strikes, amount: float, *, seconds: float) -> "StrikeGain":
         """The gain for a recording of so many seconds."""
         unscaled = cls(strikes, amount)
-        whole = unscaled.between(0, max(1, round(seconds * COARSE_RATE_HZ)), COARSE_RATE_HZ)
+        whole = unscaled.between(0, max(1, round(seconds * GRID_RATE_HZ)), GRID_RATE_HZ)
         return cls(strikes, amount, float(whole.square().mean().rsqrt()))
 
     def between(self, start: int, stop: int, sample_rate: int) -> Tensor:
-        """The gain of the samples `start` up to `stop`: `[stop - start]`."""
-        reach = round(RISE_SECONDS / 2 * sample_rate)
-        seconds = torch.arange(start - reach, stop + reach, dtype=torch.float64) / sample_rate
+        """The gain of the samples `start` up to `stop`: `[stop - start]`; read between points of a grid of 0.5 ms."""
+        points = np.arange(start, stop) * (GRID_RATE_HZ / sample_rate)
+        first, last = int(points[0]), int(points[-1]) + 2
+        reach = round(RISE_SECONDS / 2 * GRID_RATE_HZ)
+        seconds = torch.arange(first - reach, last + reach, dtype=torch.float64) / GRID_RATE_HZ
         gain = (1.0 + self.amount * self._ringing(seconds)) * (1.0 - self._dip(seconds))
-        return self.scale * local_mean(gain[None].float(), 2 * reach + 1, -1)[0, reach : reach + stop - start]
+        grid = self.scale * local_mean(gain[None], 2 * reach + 1, -1)[0, reach:-reach]
+        return torch.from_numpy(np.interp(points, np.arange(first, last), grid.numpy())).float()
 
     def _ringing(self, seconds: Tensor) -> Tensor:
         """The hardest of all strikes so far, each halved every 60 ms: `[n]`, in [0, 1]."""

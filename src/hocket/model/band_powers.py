@@ -71,9 +71,11 @@ class BandPowers:
         ]
         return torch.stack(agreed, dim=1) * self.grouping.sizes.to(self.input)
 
-    def mixed(self, masks: Masks) -> Tensor:
-        """The power `[b, t, groups]` of the masked sources' sum."""
+    def mixed(self, masks: Masks, gains: Tensor | None = None) -> Tensor:
+        """The power `[b, t, groups]` of the masked sources' sum; `gains` `[b, 2, groups]` come after the masks."""
         u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
+        if gains is not None:
+            u, v = u * gains[:, None, 0], v * gains[:, None, 1]
         if torch.jit.is_tracing():
             to_input, to_target = u * self.input + v * self.cross, v * self.target + u * self.cross
             return (u * to_input + v * to_target).clamp(min=0.0)

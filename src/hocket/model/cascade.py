@@ -1,6 +1,7 @@
 """The cascade: the first stage drafts the output, each later stage hears the draft too and corrects the masks."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -40,12 +41,13 @@ class Cascade(nn.Module):
             assert isinstance(agent, CreativeAgent)
             drafts = []
             if stages:
-                # As the masks leave it: levels and tone depend on the whole recording, and would make reach endless.
-                drafts = [agent.embed(self.codec.describe(powers.mixed(stages[-1].group_masks)))]
+                # Levels and tone depend on the whole recording, so a model of finite reach hears drafts without them.
+                gains = stages[-1].group_gains if self.reach is None else None
+                drafts = [agent.embed(self.codec.describe(powers.mixed(stages[-1].group_masks, gains)))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)
-            stages.append(Stage(masks, *self.faders(powers.tally(masks)), powers.grouping))
+            stages.append(Stage(masks, powers.grouping, partial(self._faders_of, powers, masks)))
         return tuple(stages)
 
     @property
@@ -62,6 +64,9 @@ class Cascade(nn.Module):
     def stride(self) -> int:
         """How many frames an attention hears as one, counted from the first."""
         return self._agent.attention_stride
+
+    def _faders_of(self, powers: BandPowers, masks: Masks) -> tuple[Tensor, Tensor]:
+        return self.faders(powers.tally(masks))
 
     def faders(self, tally: Tally) -> tuple[Tensor, Tensor]:
         """Levels `[b, 2]` and tone `[b, groups]`: balances the voices, and once more after the tone changed them."""

@@ -45,7 +45,7 @@ class FusionModel(nn.Module):
 
         Takes `[samples]`, `[channels, samples]` or `[batch, channels, samples]`, tensors or arrays; mono meets stereo
         as two equal channels, the longer recording is cut to the shorter. Sources are first brought to the same
-        loudness; the output has that of the input. Long recordings are fused in chunks of 48 s that overlap.
+        loudness; the output has that of the input. Long recordings are fused in chunks of 24 s that overlap.
 
         Raises:
             AudioError: a source is shorter than 0.1 s, silent, not finite, or of a shape that does not fit the other.

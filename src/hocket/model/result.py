@@ -20,13 +20,26 @@ Waveform: TypeAlias = Tensor | np.ndarray
 class Stage:
     """One stage of the cascade: its masks over groups `[b, groups, t]`, and what comes after them.
 
-    Two faders, `levels` `[b, 2]` of input and target, and a tone control, `group_tone` `[b, groups]`.
+    `faders` sets the levels and the tone, which is done when they are first asked for: of a draft nobody asks.
     """
 
     group_masks: Masks
-    levels: Tensor
-    group_tone: Tensor
     grouping: Grouping
+    faders: Callable[[], tuple[Tensor, Tensor]]
+
+    @property
+    def levels(self) -> Tensor:
+        """How loud input and target are: `[b, 2]`."""
+        return self._set[0]
+
+    @property
+    def group_tone(self) -> Tensor:
+        """The gain of each bin group, for both voices: `[b, groups]`."""
+        return self._set[1]
+
+    @cached_property
+    def _set(self) -> tuple[Tensor, Tensor]:
+        return self.faders()
 
     @cached_property
     def masks(self) -> Masks:
