@@ -189,10 +189,10 @@ class CascadeConfig:
 
     Args:
         num_stages: stages; each one after the first corrects the masks of the one before.
-        balance_levels: set both voices' levels so that the output agrees as much with one source as with the other.
-        level_ratio: correlation with the input that the levels aim at for each with the target.
+        balance_levels: set both voices' levels so that both correlations are in level_ratio.
+        level_ratio: correlation with the input over correlation with the target; 1 is equal.
         match_tone: bring the mix to a brightness between its sources'.
-        reattack: how much louder the target is struck at the input's onsets when a fusion is made; not in training.
+        reattack: boost of the target at the input's onsets in every fusion; training leaves it out.
     """
 
     num_stages: int = 2

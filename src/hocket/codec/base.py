@@ -23,7 +23,7 @@ class Codec(nn.Module, ABC):
     """Features of each latent bin group that `describe` gives."""
 
     described_frames: int = 0
-    """How many frames before and after a frame its features depend on."""
+    """Frames before and after a frame that its features depend on."""
 
     @property
     def frame_rate(self) -> float:

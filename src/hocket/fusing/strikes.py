@@ -1,4 +1,4 @@
-"""When and how hard the input strikes, and the target struck again there: a gain that is quicker than any mask.
+"""Strikes: onsets of the input to a few milliseconds, and a gain that strikes the target there.
 
 A mask rises and falls with the window of the transform, which takes tens of milliseconds. This gain is laid over the
 target's voice as a waveform and rises in four.
@@ -67,7 +67,7 @@ def _spans(mono: Recording, hop: int) -> list[tuple[int, int]]:
 
 
 def _rising_between(mono: Recording, start: int, stop: int, hop: int) -> Tensor:
-    """By how many decibels the bands rise in the mean at each frame from `start` up to `stop`, `[frames]`."""
+    """Mean rise of the bands in decibels, at each frame from `start` up to `stop`: `[frames]`."""
     margin = CONTEXT_FRAMES * hop
     begin, end = max(0, start - margin), min(stop + margin, mono.num_samples)
     samples = torch.tensor(mono.read(begin, end)[:1])
@@ -88,7 +88,7 @@ def _rising_between(mono: Recording, start: int, stop: int, hop: int) -> Tensor:
 
 @dataclass(frozen=True)
 class StrikeGain:
-    """What the target's voice is multiplied by at each moment, so that it is struck where the input is.
+    """The gain of the target's voice at each moment, which strikes it where the input is struck.
 
     Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms.
     All of it is times `scale`, which leaves the mean power over the whole recording about as it is.
@@ -125,7 +125,7 @@ class StrikeGain:
         return torch.exp2(hardest[since] - seconds / HALVING_SECONDS)
 
     def _dip(self, seconds: Tensor) -> Tensor:
-        """By which share the target falls just before the next strike: `[n]`, in [0, 1]."""
+        """The dip just before the next strike, as a share of the gain: `[n]`, in [0, 1]."""
         ahead, strengths = (
             torch.cat([values, values.new_full((1,), end)])
             for values, end in ((self.strikes.seconds, torch.inf), (self.strikes.strengths, 0.0))

@@ -44,7 +44,7 @@ class BandPowers:
         return BandPowers(input, target, cross, self.grouping)
 
     def tally(self, masks: Masks) -> "Tally":
-        """What the faders are set by, for masks `[b, groups, t]`."""
+        """The sums that levels and tone are set by, for masks `[b, groups, t]`."""
         u, v = masks.input.transpose(1, 2), masks.target.transpose(1, 2)
         with torch.no_grad():
             products = (u.square() * self.input, v.square() * self.target, u * v * self.cross)
@@ -85,7 +85,7 @@ class BandPowers:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the faders are set by: sums over frames, so that those of parts add up to those of the whole.
+    """Sums over frames that levels and tone are set by; those of parts add up to those of the whole.
 
     `agreed` `[b, 2, groups]` is `BandPowers.agreement`, `towards_target` `[b, 2, groups]` how much both voices' shares
     agree with the target. `sources` `[b, 3, groups]` are the powers of input and target and their cross power, `mixed`

@@ -52,7 +52,7 @@ class Cascade(nn.Module):
 
     @property
     def reach(self) -> int | None:
-        """How many frames before and after a frame can change its masks; None where that has no end."""
+        """Frames before and after a frame that can change its masks; None where there is no limit."""
         agent, describing = self._agent, self.codec.described_frames
         if not agent.attention_reach:
             return None
@@ -62,7 +62,7 @@ class Cascade(nn.Module):
 
     @property
     def stride(self) -> int:
-        """How many frames an attention hears as one, counted from the first."""
+        """Frames that an attention hears as one, counted from the first."""
         return self._agent.attention_stride
 
     def _faders_of(self, powers: BandPowers, masks: Masks) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ class CrossAttention(nn.Module):
         return x + self.feed_forward(self.norm_out(x))
 
     def _near(self, query: Tensor, key: Tensor) -> Tensor:
-        """Which of the other's frames each frame hears: `[t, t / stride]`, true for those within reach."""
+        """True for the other's frames within reach of each frame: `[t, t / stride]`."""
         frames = torch.arange(query.shape[-2], device=query.device)
         heard = frames_of(key, self.stride)
         # The nearest is always heard, so that no frame is left with nothing.

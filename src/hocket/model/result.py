@@ -29,12 +29,12 @@ class Stage:
 
     @property
     def levels(self) -> Tensor:
-        """How loud input and target are: `[b, 2]`."""
+        """Levels of input and target, `[b, 2]`."""
         return self._set[0]
 
     @property
     def group_tone(self) -> Tensor:
-        """The gain of each bin group, for both voices: `[b, groups]`."""
+        """Gain of each bin group, for both voices: `[b, groups]`."""
         return self._set[1]
 
     @cached_property

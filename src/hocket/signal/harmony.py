@@ -71,7 +71,7 @@ class PitchEnergies:
         return (pitches / pitches.amax(dim=-1, keepdim=True).detach().clamp_min(1e-5)).transpose(-1, -2)
 
     def salience(self, power: Tensor) -> Tensor:
-        """How far each note stands out of the eight semitones around it, `[b, frames, 84]`, in [0, 1] for 0 to 20 dB.
+        """Height of each note above the eight semitones around it, `[b, frames, 84]`, in [0, 1] for 0 to 20 dB.
 
         A note and its overtones stand out, noise and hits do not, and cover what they are as loud as. Levels are in
         decibels above a floor 56 dB below the `power` `[b]` of the waveform.

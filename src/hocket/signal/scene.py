@@ -41,7 +41,7 @@ class Voice:
 
     @cached_property
     def salience(self) -> Tensor:
-        """How far each note from C1 to B7 stands out of its neighbours, `[b, frames, 84]`, in [0, 1]."""
+        """Height of each note from C1 to B7 above its neighbours, `[b, frames, 84]`, in [0, 1]."""
         return self._pitches.salience(self.waveform.square().mean(dim=-1))
 
     @cached_property
