@@ -18,7 +18,8 @@ Fit = Literal["loop", "stretch"]
 class Option:
     """A row of the table: `title` and `words` for people, `brief` for a list of what differs from the defaults.
 
-    `name` and `default` are the field's own; `flag` is the command line's name where that is another.
+    `name` and `default` are the field's own; `flag` is the command line's name where that is another. What is `live`
+    can be changed while a fusion plays: it only turns the two voices up or down.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Option:
     brief: str = ""
     flag: str = ""
     on_page: bool = True
+    live: bool = False
     name: str = ""
     default: Any = None
 
@@ -37,7 +39,8 @@ class Option:
 
     def as_json(self) -> dict[str, Any]:
         """All that a page needs to show the option."""
-        return {name: getattr(self, name) for name in ("name", "title", "words", "brief", "default")}
+        told = {name: getattr(self, name) for name in ("name", "title", "words", "brief", "default")}
+        return told | ({"live": True} if self.live else {})
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,14 @@ class FuseOptions:
             "0 = the target's notes in the input's timing, 1 = more of the input's own sound",
             brief="blend",
             maximum=1.0,
+            live=True,
         ),
     ] = 0.5
     input_amount: Annotated[
-        float, Number("Input amount", "Input level: 0 = off, 1 = balanced", brief="input")
+        float, Number("Input amount", "Input level: 0 = off, 1 = balanced", brief="input", live=True)
     ] = 1.0
     target_amount: Annotated[
-        float, Number("Target amount", "Target level: 0 = off, 1 = balanced", brief="target")
+        float, Number("Target amount", "Target level: 0 = off, 1 = balanced", brief="target", live=True)
     ] = 1.0
     reattack: Annotated[
         float,

@@ -1,6 +1,7 @@
 """Plans of what will be written, looked at before the first file is: nobody's file is taken from its owner."""
 
 import errno
+import itertools
 import os
 import re
 import tempfile
@@ -14,6 +15,9 @@ from hocket.files import TEMPORARY_PREFIX, Failure, open_regular, write_failure
 MARK = f"hocket {__version__}"
 """Pictures, pages and models state this as the program that made them."""
 
+MOST_NAME_BYTES = 80
+"""Of each source in the name of a fusion: with numbers and endings it stays below the 255 that systems allow."""
+
 MARKED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html", ".htm", ".onnx")
 
 # PNG, EXIF (after the end of its directory), SVG, PDF, HTML; ONNX has its maker and version in two fields.
@@ -26,6 +30,25 @@ _BEGINNINGS = re.compile(
     rb'|\[\s*\{\s*"name": "[^"]*",\s*"input": "|name,input,target,output'
     rb'|file,status,split,reason,duration_seconds|\s*\{"version": \d+, "path": "'
 )
+
+
+def fusion_name(input: Path, target: Path) -> str:
+    """Names a fusion after its sources: `drums x strings`; long names are cut."""
+    return " x ".join(_cut(path.stem) for path in (input, target))
+
+
+def _cut(name: str) -> str:
+    content = os.fsencode(name)
+    if len(content) <= MOST_NAME_BYTES:
+        return name
+    # What is left of a letter that was cut in two is dropped.
+    return content[:MOST_NAME_BYTES].decode(errors="ignore").strip()
+
+
+def unused(path: Path) -> Path:
+    """Returns the path, or `NAME (2).wav`, `NAME (3).wav`, ...: the first at which nothing lies."""
+    numbered = (path.with_name(f"{path.stem} ({number}){path.suffix}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], numbered) if not existing([name]))
 
 
 def require_place(path: str | Path, *, failure: Failure = DataError) -> None:

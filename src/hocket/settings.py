@@ -48,19 +48,19 @@ Pairing: TypeAlias = Literal["random", "suitable", "next_segment"]
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Excerpts, batches and the split.
+    """Music, excerpts and batches.
 
     Args:
-        music: a folder, a CSV of pairs or prepared data; the first word of the command says the same.
-        excerpt_seconds: length of an excerpt.
-        batch_size: examples of a step, in all processes together.
-        validation_fraction: share of the songs to validate on.
-        num_validation_examples: pairs that every validation judges.
-        max_speed_change: an excerpt is played faster or slower by at most this share.
-        num_workers: processes that read music; 0 reads in the training process.
-        cache_megabytes: how much decoded music may stay in memory.
-        pairing: how an input finds its target: any two songs; rhythmic songs rather as inputs and tonal ones rather as
-            targets (suitable); or the next segment of the same song.
+        music: folder of music, CSV of pairs or prepared data; the same as MUSIC_DIR.
+        excerpt_seconds: length of an excerpt in seconds.
+        batch_size: examples per step, over all processes together.
+        validation_fraction: share of songs used for validation.
+        num_validation_examples: pairs in each validation.
+        max_speed_change: excerpts are randomly sped up or slowed down by up to this share.
+        num_workers: processes that load music; 0 = the training process loads it.
+        cache_megabytes: decoded music is kept in memory if it fits into this many megabytes.
+        pairing: how inputs and targets are paired: random = any two songs; suitable = mostly rhythmic inputs with tonal
+            targets; next_segment = two segments in a row of one song.
     """
 
     music: str = ""
@@ -84,17 +84,17 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """The transform, and what the agent is shown of it.
+    """Spectral transform, and the features that the agent receives.
 
     Args:
-        sample_rate: the model's rate in Hz.
-        fft_size: samples of a window.
+        sample_rate: sample rate of the model in Hz.
+        fft_size: samples per analysis window.
         hop: samples from one frame to the next.
-        transient_frames: frames of the average along time that a bin group is compared with, an odd number.
-        tonal_bins: bin groups of the average along frequency that one is compared with, an odd number.
-        held_frames: frames over which what is tonal is averaged to find what lasts, an odd number.
-        place_width: bins are grouped where they span less than this part of their frequency; 0 keeps each bin alone.
-        features: planes that the agent sees of each source.
+        transient_frames: frames averaged over time to find transients, an odd number.
+        tonal_bins: bin groups averaged over frequency to find tones, an odd number.
+        held_frames: frames over which tones are averaged to find held notes, an odd number.
+        place_width: bins are grouped if they span less than this share of their frequency; 0 = no groups.
+        features: features that the agent receives from each source.
     """
 
     sample_rate: int = 24_000
@@ -136,18 +136,18 @@ class SpectralConfig:
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Sizes of the agent.
+    """Size of the agent network.
 
     Args:
-        model_dim: channels of a frame inside the agent.
-        num_heads: heads of an attention.
-        num_bands: bands of a frame that are weighted apart.
-        num_blocks: convolution blocks of a source's analyser.
+        model_dim: channels per frame inside the agent.
+        num_heads: attention heads.
+        num_bands: frequency bands per frame that are weighted separately.
+        num_blocks: convolution blocks that analyse each source.
         num_attention_layers: layers in which each source attends to the other.
-        attention_stride: frames of the other source that are averaged into one.
-        attention_reach: frames before and after which nothing of the other source is heard; 0 hears all of it.
-        expansion: width of the inner layer of a block, in model_dim.
-        max_gain: the most by which a mask may amplify.
+        attention_stride: frames of the other source that are averaged into one for attention.
+        attention_reach: frames before and after that attention can see in the other source; 0 = all frames.
+        expansion: width of a block's inner layer, as a multiple of model_dim.
+        max_gain: highest gain of a mask.
     """
 
     model_dim: int = 96
@@ -185,14 +185,14 @@ class AgentConfig:
 
 @dataclass(frozen=True)
 class CascadeConfig:
-    """The stages (two are a draft and a refinement), and what comes after the masks.
+    """Stages of the model (two are a draft and a refinement), and the steps after the masks.
 
     Args:
-        num_stages: stages; each one after the first corrects the masks of the one before.
-        balance_levels: set both voices' levels so that both correlations are in level_ratio.
-        level_ratio: correlation with the input over correlation with the target; 1 is equal.
-        match_tone: bring the mix to a brightness between its sources'.
-        reattack: boost of the target at the input's onsets in every fusion; training leaves it out.
+        num_stages: number of stages; each one after the first corrects the masks of the one before.
+        balance_levels: set the levels of both voices so that the correlations have the ratio level_ratio.
+        level_ratio: correlation with the input divided by correlation with the target; 1 = equal.
+        match_tone: bring the brightness of the mix between those of its sources.
+        reattack: boost of the target at the input's onsets when fusing; not used in training.
     """
 
     num_stages: int = 2
@@ -230,33 +230,34 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """One weight for each term, at least 0; 0 switches a term off. docs/objective.md has the formulas.
+    """Weights of the loss terms, each at least 0; 0 = off. docs/objective.md has the formulas.
 
     Args:
-        reconstruction_input_weight: spectral distance from the input.
-        reconstruction_target_weight: spectral distance from the target.
-        balance_weight: both masks' means at 0.50.
-        output_balance_weight: both correlations of the output at their aims.
+        reconstruction_input_weight: penalises spectral distance from the input.
+        reconstruction_target_weight: penalises spectral distance from the target.
+        balance_weight: keeps the mean of each mask near 0.50.
+        output_balance_weight: keeps the output's correlations with both sources near their aims.
         mask_reg_weight: multiplies the next three weights.
-        complementarity_weight: no overlap of the masks beyond overlap_limit.
-        coverage_weight: the masks add up to 1.
-        temporal_diversity_weight: masks that change over time.
-        novelty_weight: no similarity with either source beyond novelty_limit.
-        rhythm_weight: onsets like the input's.
-        rhythm_leak_weight: no onsets of the target.
-        harmony_weight: chroma like the target's.
-        harmony_leak_weight: no chroma of the input.
-        missing_notes_weight: no note of the target lost or covered.
-        foreign_notes_weight: no note that the target does not have.
-        articulation_weight: the target's share of the output moves with the input.
-        timbre_weight: as bright and as varied as the sources.
-        grain_weight: no musical noise.
-        adversarial_weight: discriminators take the output for recorded music.
-        feature_matching_weight: the discriminators' features have the statistics of recorded music.
-        output_balance_aim: correlation with the input that output_balance aims at.
-        output_balance_target_aim: correlation with the target that it aims at; 0 is the same as with the input.
-        novelty_limit: similarity that novelty allows.
-        overlap_limit: overlap of the masks that complementarity allows.
+        complementarity_weight: penalises masks that overlap by more than overlap_limit.
+        coverage_weight: keeps the sum of the two masks near 1.
+        temporal_diversity_weight: rewards masks that change over time.
+        novelty_weight: penalises similarity with either source above novelty_limit.
+        rhythm_weight: rewards onsets like the input's.
+        rhythm_leak_weight: penalises onsets of the target.
+        harmony_weight: rewards chroma like the target's.
+        harmony_leak_weight: penalises chroma of the input.
+        missing_notes_weight: penalises notes of the target that are lost or covered.
+        foreign_notes_weight: penalises notes that the target does not have.
+        articulation_weight: rewards a target whose share of the output moves with the input.
+        timbre_weight: keeps the output as bright and as varied as its sources.
+        grain_weight: penalises musical noise.
+        adversarial_weight: rewards output that the discriminators take for recorded music.
+        feature_matching_weight: matches the statistics of the discriminators' features to those of recorded music.
+        output_balance_aim: correlation with the input that output_balance_weight aims at.
+        output_balance_target_aim: correlation with the target that output_balance_weight aims at; 0 = the same as for
+            the input.
+        novelty_limit: similarity with a source that novelty_weight allows.
+        overlap_limit: overlap of the masks that complementarity_weight allows.
     """
 
     reconstruction_input_weight: float = 0.0
@@ -293,14 +294,14 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class AdversaryConfig:
-    """The adversary, which takes part where one of its two weights is not 0.
+    """Adversarial training, which runs if adversarial_weight or feature_matching_weight is above 0.
 
     Args:
-        gan_loss: form of the loss.
-        gan_start: fraction of the planned steps after which the adversary joins in.
-        gan_channels: channels of a discriminator's first layer.
+        gan_loss: form of the adversarial loss.
+        gan_start: fraction of the planned steps after which adversarial training begins.
+        gan_channels: channels in the first layer of each discriminator.
         gan_learning_rate: learning rate of the discriminators.
-        gan_fft_sizes: windows of the spectra that are judged, one discriminator each.
+        gan_fft_sizes: window sizes of the spectra that are judged, one for each discriminator.
     """
 
     gan_loss: Literal["hinge", "least_squares"] = "hinge"
@@ -327,29 +328,29 @@ class AdversaryConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Length, steps and care of a run.
+    """Length, optimisation and checkpoints of a run.
 
     Args:
-        num_epochs: planned epochs; each ends with a validation.
-        steps_per_epoch: steps of an epoch.
-        learning_rate: the highest rate, after the warm-up; it falls to 5 % along a cosine.
-        warmup_steps: steps over which the rate rises.
-        weight_decay: of AdamW.
-        gradient_clip: the largest norm of a gradient.
-        accumulation_steps: parts that each process cuts its share of a batch into, to need less memory.
-        ema_decay: decay of the running average of the weights, which is validated and kept as best; 0 is none.
-        patience: epochs without gain after which a run ends; 0 never ends it.
-        seed: another seed gives other weights and other excerpts.
+        num_epochs: number of epochs; each ends with a validation.
+        steps_per_epoch: training steps per epoch.
+        learning_rate: highest learning rate, reached after the warm-up; it then falls to 5 % along a cosine.
+        warmup_steps: steps over which the learning rate rises.
+        weight_decay: weight decay of AdamW.
+        gradient_clip: largest norm of a gradient; longer gradients are scaled down.
+        accumulation_steps: parts into which each process splits its share of a batch, to need less memory.
+        ema_decay: decay of the running average of the weights, which is validated and kept as best; 0 = no average.
+        patience: epochs without improvement after which a run stops; 0 = never.
+        seed: random seed of weights and excerpts.
         remedies: what to do when the output copies a source.
         on_nonfinite: what to do after three losses or gradients in a row that are not finite.
-        spike_sigma: a loss this many standard deviations above the last 128 updates nothing; 0 allows any loss.
-        checkpoint_every_steps: steps between checkpoints; 0 saves at the end of each epoch only.
-        keep_checkpoints: latest checkpoints that are kept, beside the best weights.
-        num_examples: validation pairs whose sound and masks are kept in RUN/examples; 0 keeps none.
-        device: where to train; auto takes a GPU where there is one.
-        precision: of the model's forward pass; losses are always in 32 bits.
-        compile: let torch.compile fuse the model's operations: minutes at the start, for long runs on a GPU.
-        num_threads: threads of each process; 0 is one, or what OMP_NUM_THREADS says.
+        spike_sigma: skip the update if the loss is this many standard deviations above the last 128; 0 = never skip.
+        checkpoint_every_steps: steps between checkpoints; 0 = only at the end of each epoch.
+        keep_checkpoints: number of latest checkpoints to keep, besides the best weights.
+        num_examples: validation pairs whose sound and masks are saved in RUN/examples; 0 = none.
+        device: where to train; auto uses a GPU if there is one.
+        precision: number format of the model's forward pass; losses always use 32 bits.
+        compile: speed up long runs on a GPU with torch.compile, which takes minutes at the start.
+        num_threads: threads per process; 0 = one, or the value of OMP_NUM_THREADS.
     """
 
     num_epochs: int = 50
@@ -461,7 +462,7 @@ def check_names(names: Iterable[str], *, where: str = "") -> None:
     for name in names:
         if name not in FIELDS:
             close = difflib.get_close_matches(name, FIELDS, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "see 'hocket train --help'."
+            hint = f"did you mean '{close[0]}'?" if close else "see 'hocket train --help-all'."
             raise ConfigError(f"{where}there is no field '{name}': {hint}")
 
 

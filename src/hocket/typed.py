@@ -1,22 +1,24 @@
 """Dataclasses of plain values that come from files or flags, checked field by field."""
 
+import difflib
 import inspect
 import json
 import math
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hocket.errors import ConfigError
 
 LARGEST_INTEGER = 2**63 - 1
-_WORDS: dict[object, str] = {
+KINDS: dict[object, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     str: "a text",
 }
+"""The kinds of value in words."""
 
 
 def field_help(kind: type) -> dict[str, str]:
@@ -24,6 +26,22 @@ def field_help(kind: type) -> dict[str, str]:
     described = inspect.cleandoc(kind.__doc__ or "").partition("\nArgs:\n")[2]
     found = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", described, re.MULTILINE)
     return {name: " ".join(words.split()) for name, words in found}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Returns the known name that a mistyped or shortened one most likely means, or None."""
+    names = sorted(known)
+    longer = [name for name in names if name.startswith(word)]
+    return next(
+        iter(longer if len(longer) == 1 else difflib.get_close_matches(word, names, n=1, cutoff=0.7)), None
+    )
+
+
+def one_of(value: object, choices: Iterable[str]) -> str:
+    """Returns the advice for a value that is none of the choices, with the nearest one first."""
+    choices = list(choices)
+    close, listed = nearest(str(value), choices), ", ".join(choices)
+    return f"did you mean {close}? Give one of {listed}" if close else f"give one of {listed}"
 
 
 def read_value(text: str, kind: Any) -> Any:
@@ -48,10 +66,10 @@ def check_types(values: Any, *, finite: bool = True) -> None:
         value = getattr(values, name)
         if not _is_a(value, kind) or (finite and isinstance(value, float) and not math.isfinite(value)):
             shown = repr(value)
-            wanted = _WORDS.get(kind, f"a value of type {kind}")
+            wanted = f"give {KINDS.get(kind, f'a value of type {kind}')}"
             if get_origin(kind) is Literal:
-                wanted = f"one of {', '.join(map(str, get_args(kind)))}"
-            raise ConfigError(f"{name} is {shown[:60]}{'…' * (len(shown) > 60)}: give {wanted}")
+                wanted = one_of(value, get_args(kind))
+            raise ConfigError(f"{name} is {shown[:60]}{'…' * (len(shown) > 60)}: {wanted}")
 
 
 def check_range(values: Any, least: float, most: float, *names: str) -> None:

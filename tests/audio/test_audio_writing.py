@@ -81,7 +81,7 @@ def test_equal_samples_give_equal_bytes_at_any_time(tmp_path: Path, monkeypatch:
     data = (tmp_path / "a.wav").read_bytes()
     stamp = data.index(b"PEAK") + 12
     assert data[stamp : stamp + 4] == bytes(4)
-    monkeypatch.setattr(writing, "_remove_time_stamp", lambda handle: None)
+    monkeypatch.setattr(writing, "_remove_time_stamp", lambda *_: None)
     save(tmp_path / "b.wav", noise(), encoding="float32")
     other = (tmp_path / "b.wav").read_bytes()
     assert other[stamp : stamp + 4] != bytes(4)
@@ -108,8 +108,8 @@ def test_float_files_keep_what_is_over_full_scale(tmp_path: Path) -> None:
     ("name", "encoding", "said"),
     [
         ("a.flac", "float32", "FLAC has integers only"),
-        ("a.mp3", "pcm16", r"does not end in \.wav or \.flac"),
-        ("a", "pcm16", r"does not end in \.wav or \.flac"),
+        ("a.ogg", "pcm16", r"does not end in \.wav, \.flac, \.mp3 or \.m4a: "),
+        ("a", "pcm16", r"does not end in \.wav, \.flac, \.mp3 or \.m4a: "),
         ("missing/a.wav", "pcm16", "missing is not a folder"),
         ("file.txt/a.wav", "pcm16", r"file\.txt is not a folder"),
         ("folder.wav", "pcm16", "is a folder"),

@@ -7,9 +7,9 @@ from typing import Any
 PATIENCE_SECONDS = 30.0
 
 HEARD = """
-async () => {
+async (roles) => {
   const { player, fuse } = hocketStudio;
-  const { master } = player.backend;
+  const { master } = player.graph;
   const audio = master.context;
   const tap = audio.createAnalyser();
   tap.fftSize = 8192;
@@ -20,7 +20,7 @@ async () => {
   const position = player.position();
   master.disconnect(tap);
   const found = { position };
-  for (const role of ["input", "target", "output"]) {
+  for (const role of roles ?? ["input", "target", "output"]) {
     const answer = await fetch(`/api/results/${fuse.view.result.id}/audio/${role}`);
     const buffer = await audio.decodeAudioData(await answer.arrayBuffer());
     const mono = new Float32Array(buffer.length);
@@ -45,7 +45,60 @@ async () => {
   return found;
 }
 """
-"""What sounds at this moment, compared with each voice's own file: how alike, and which second of the file it is."""
+"""What sounds at this moment, compared with each sound's own file: how alike, and which second of the file it is."""
+
+RESIDUAL = """
+async (amounts) => {
+  const { player, fuse } = hocketStudio;
+  const audio = player.graph.master.context;
+  const tap = audio.createAnalyser();
+  tap.fftSize = 8192;
+  player.graph.master.connect(tap);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const heard = new Float32Array(8192);
+  tap.getFloatTimeDomainData(heard);
+  const end = Math.round(player.position() * player.rate);
+  player.graph.master.disconnect(tap);
+  let wanted = null;
+  for (const [voice, amount] of Object.entries(amounts)) {
+    const answer = await fetch(`/api/results/${fuse.view.result.id}/audio/${voice}`);
+    const buffer = await audio.decodeAudioData(await answer.arrayBuffer());
+    wanted ||= new Float32Array(buffer.length);
+    for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
+      buffer.getChannelData(channel).forEach((sample, place) => {
+        wanted[place] += (amount * sample) / buffer.numberOfChannels;
+      });
+    }
+  }
+  let best = Infinity;
+  for (let first = Math.max(0, end - 20000); first <= Math.min(end, wanted.length - 8192); first += 1) {
+    let off = 0, all = 0;
+    for (let place = 0; place < 8192; place += 1) {
+      off += (heard[place] - wanted[first + place]) ** 2;
+      all += wanted[first + place] ** 2;
+      if (off > 1e3 * all + 1) break;
+    }
+    best = Math.min(best, off / (all + 1e-9));
+  }
+  return Math.sqrt(best);
+}
+"""
+"""How far what sounds is from the sum of the voices with these amounts, sample by sample, relative to the sum."""
+
+LOUDNESS = """
+async () => {
+  const { player } = hocketStudio;
+  const tap = player.graph.master.context.createAnalyser();
+  tap.fftSize = 16384;
+  player.graph.master.connect(tap);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const heard = new Float32Array(16384);
+  tap.getFloatTimeDomainData(heard);
+  player.graph.master.disconnect(tap);
+  return Math.sqrt(heard.reduce((sum, sample) => sum + sample * sample, 0) / heard.length);
+}
+"""
+"""Root mean square of what has sounded in the last third of a second."""
 
 KEPT = """
 async (voice) => {
@@ -74,7 +127,8 @@ def give(page: Any, role: str, path: Path) -> None:
 
 
 def fuse(page: Any) -> str:
-    """Presses Fuse, waits for the result to be shown in full, and returns its id."""
+    """Presses Fuse, waits for the result to be shown in full and silent, and returns its id."""
+    page.set_checked("#play-when-ready", False)
     before = page.evaluate("hocketStudio.fuse.view?.result?.id ?? null")
     page.click("#fuse")
     until(page, "(before) => (hocketStudio.fuse.view?.result?.id ?? before) !== before", before)
@@ -83,6 +137,18 @@ def fuse(page: Any) -> str:
     until(page, "hocketStudio.player.ready")
     found: str = page.evaluate("hocketStudio.fuse.view.result.id")
     return found
+
+
+def move(page: Any, name: str, value: float) -> None:
+    """Moves a slider of the mixer to a place from 0 to 1, as a hand would."""
+    page.evaluate(
+        """([name, value]) => {
+          const slider = document.querySelector(`.mixer input[aria-label="${name}"]`);
+          slider.value = value;
+          slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }""",
+        [name, value],
+    )
 
 
 def position(page: Any) -> float:

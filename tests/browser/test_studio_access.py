@@ -82,6 +82,9 @@ def test_all_the_way_with_the_keyboard_alone(page: Any, pair: Any) -> None:
     options = page.evaluate("hocketStudio.fuse.view.result.options")
     assert (options["reattack"], options["align"]) == (0.05, "tempo")
     assert page.evaluate("document.activeElement.id") == "result"
+    assert page.evaluate("hocketStudio.player.playing"), "it plays when it is ready"
+    page.keyboard.press("Space")
+    page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert position(page) == pytest.approx(2.0, abs=0.01)
@@ -98,6 +101,14 @@ def test_all_the_way_with_the_keyboard_alone(page: Any, pair: Any) -> None:
     tab_to(page, "#result .seek")
     page.keyboard.press("End")
     assert position(page) > 5.9
+    tab_to(page, "#result [aria-label='Mute rhythm']")
+    page.keyboard.press("Space")
+    tab_to(page, "#result [aria-label='Harmony level']")
+    page.keyboard.press("End")
+    assert page.evaluate("hocketStudio.fuse.view.mixer.amounts()") == {"rhythm": 0, "harmony": 4}
+    page.keyboard.press("[")
+    page.keyboard.press("Escape")
+    assert page.evaluate("hocketStudio.player.section") is None
 
 
 def test_keys_in_a_field_belong_to_the_field(page: Any, pair: Any) -> None:

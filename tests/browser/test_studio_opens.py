@@ -17,7 +17,7 @@ def test_the_page_is_interactive_within_two_seconds(page: Any) -> None:
 def test_first_use_says_what_to_do_and_lets_nothing_be_fused_yet(page: Any) -> None:
     assert page.is_visible("#welcome")
     assert page.is_disabled("#fuse")
-    assert page.inner_text("#fuse-hint") == "Choose an input and a target first."
+    assert page.inner_text("#fuse-hint") == "Choose a rhythm and a harmony first."
     assert [page.is_visible(f".source[data-role={role}] .drop") for role in ("input", "target")] == [
         True,
         True,

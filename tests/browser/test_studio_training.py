@@ -38,9 +38,9 @@ def test_a_run_is_told_drawn_and_heard(following: tuple[Any, Path]) -> None:
     page.click("#panel-training .voice.target")
     assert page.evaluate("hocketStudio.player.voice") == "target"
     # Two rounds of news later it still plays: the loop of a second has gone round, and nothing was loaded anew.
-    page.evaluate("() => { window.before = hocketStudio.player.backend; }")
+    page.evaluate("() => { window.before = hocketStudio.player.tracks; }")
     page.wait_for_timeout(7000)
-    assert page.evaluate("hocketStudio.player.playing && hocketStudio.player.backend === before")
+    assert page.evaluate("hocketStudio.player.playing && hocketStudio.player.tracks === before")
 
 
 def test_news_of_a_run_appear_without_a_reload(following: tuple[Any, Path]) -> None:

@@ -45,7 +45,9 @@ def test_a_list_goes_on_when_nobody_reads(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("input,target\na.wav,b.wav\nb.wav,a.wav\n")
     done = run(tmp_path, f"{HOCKET} fuse --pairs pairs.csv -o out | head -1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert {"000.wav", "001.wav", "results.csv"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"000 a x b.wav", "001 b x a.wav", "results.csv"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
 
 
 def test_a_mistake_keeps_its_exit_code_where_nobody_can_be_told(tmp_path: Path) -> None:

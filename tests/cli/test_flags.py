@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hocket.cli import main
-from hocket.cli.flags import with_sign
+from hocket.cli.flags import with_hyphens
 from hocket.cli.train import read_flags
 from hocket.errors import ConfigError
 from hocket.runs import RENAMED
@@ -19,7 +19,7 @@ from hocket.typed import field_help
 
 def test_flags_with_either_sign_are_one_and_values_stay() -> None:
     words = ["a_b-c", "--job_name=a_b-c", "--gan-weight", "x_y-z", "-o", "--flag_with-both"]
-    assert with_sign(words, "-") == [
+    assert with_hyphens(words) == [
         "a_b-c",
         "--job-name=a_b-c",
         "--gan-weight",
@@ -27,19 +27,10 @@ def test_flags_with_either_sign_are_one_and_values_stay() -> None:
         "-o",
         "--flag-with-both",
     ]
-    assert with_sign(words, "_") == [
-        "a_b-c",
-        "--job_name=a_b-c",
-        "--gan_weight",
-        "x_y-z",
-        "-o",
-        "--flag_with_both",
-    ]
 
 
 def test_all_behind_a_double_hyphen_stays() -> None:
-    assert with_sign(["--a-b", "--", "--a-b"], "_") == ["--a_b", "--", "--a-b"]
-    assert with_sign(["--a_b", "--", "--a_b"], "-") == ["--a-b", "--", "--a_b"]
+    assert with_hyphens(["--a_b", "--", "--a_b"]) == ["--a-b", "--", "--a_b"]
 
 
 @pytest.mark.parametrize("verb", ["prepare", "render", "slurm", "check", "progress"])
@@ -88,6 +79,7 @@ def test_two_names_of_one_field_are_one_too_many(tmp_path: Path) -> None:
     [
         (["--rhythm_weight", "many"], "rhythm_weight is 'many': give a number"),
         (["--device", "tpu"], "device is 'tpu': give one of auto, cpu, cuda"),
+        (["--pairing", "suitabel"], "did you mean suitable. Give one of random, suitable, next_segment"),
         (["--match_tone", "yes"], "match_tone is 'yes': give true or false"),
         (["--seed", "1.5"], "seed is '1.5': give a whole number"),
     ],

@@ -56,7 +56,7 @@ def fused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 def test_the_verdict_comes_first_and_is_good_for_drums_and_chords(fused) -> None:
     said, _ = fused("drums", "chords")
-    assert said[0] in ("  ✓ Fusion", "  ◐ Layering")
+    assert said[0] in ("  ✓ Fusion: the rhythm of drums, the harmony of chords", "  ◐ Layering")
     assert not any("⚠" in line for line in said) and sum(line.count("✓") for line in said) <= 1
 
 

@@ -15,6 +15,8 @@ from hocket.cli import main
 
 RATE_HZ = 8_000
 LETTERS = "abcdefghij" * 30
+FIRST = "000 000 x 001.wav"
+"""The output of the first pair of the list."""
 
 
 def put_sources(folder: Path, *names: str, seconds: float = 1.5) -> list[Path]:
@@ -63,6 +65,8 @@ def test_a_list_never_replaces_its_own_sources(
     folder: Path, capsys: pytest.CaptureFixture[str], spelling: str, flags: list[str]
 ) -> None:
     (folder / "link").symlink_to(folder)
+    put_sources(folder, FIRST)
+    (folder / "pairs.csv").write_text(f"input,target\n000.wav,001.wav\n{FIRST},000.wav\n")
     output = spelling.format(folder.name)
     said = refused(capsys, folder, "fuse", "--pairs", "pairs.csv", "-o", output, *flags)
     assert "is also read" in said
@@ -73,8 +77,8 @@ def test_a_list_never_replaces_a_source_of_another_name(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (folder / "out").mkdir()
-    os.link(folder / "001.wav", folder / "out" / "000.wav")
-    (folder / "out" / "001.wav").symlink_to(folder / "000.wav")
+    os.link(folder / "001.wav", folder / "out" / FIRST)
+    (folder / "out" / "001 001 x 000.wav").symlink_to(folder / "000.wav")
     said = refused(capsys, folder, "fuse", "--pairs", "pairs.csv", "-o", "out", "--overwrite")
     assert "is also read" in said
 
@@ -97,7 +101,7 @@ def test_strangers_files_stay_even_with_overwrite(
     assert f"{name} exists already and was not written by Hocket" in refused(capsys, folder, *words)
 
 
-@pytest.mark.parametrize("name", ["results.csv", "results.json", "000.wav.hocket.json"])
+@pytest.mark.parametrize("name", ["results.csv", "results.json", f"{FIRST}.hocket.json"])
 def test_strangers_tables_stay(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (folder / "out").mkdir()
     (folder / "out" / name).write_text("name,points\nme,3\n")

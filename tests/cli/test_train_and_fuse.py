@@ -102,7 +102,7 @@ def test_fuse_one_pair(run, corpus, tmp_path) -> None:
     out = tmp_path / "new.wav"
     result = hocket("fuse", songs[0], songs[1], "-o", out, "--checkpoint", run / "best")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"writing {out}")
+    assert result.stdout.startswith(f"Saved {out} (0:06, mono, 24 kHz)\n")
     fused = audio.load(out)
     assert (fused.sample_rate, fused.num_channels, fused.num_samples) == (24_000, 1, 144_000)
     sidecar = json.loads((tmp_path / "new.wav.hocket.json").read_text())
@@ -186,9 +186,10 @@ def test_fuse_pairs_goes_on_after_a_bad_row(run, corpus, tmp_path) -> None:
     assert result.returncode == 1
     assert "silent.wav" in result.stderr
     assert "2 fused, 1 failed" in result.stdout
-    assert sorted(path.name for path in (tmp_path / "out").glob("*.wav")) == ["000.wav", "002.wav"]
+    named = [f"{place:03d} {input.stem} x {target.stem}.wav" for place, (input, target) in enumerate(rows)]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.wav")) == [named[0], named[2]]
     table = list(csv.DictReader((tmp_path / "out" / "results.csv").read_text().splitlines()))
-    assert [row["output"] for row in table] == ["000.wav", "", "002.wav"]
+    assert [row["output"] for row in table] == [named[0], "", named[2]]
     assert "silent" in table[1]["error"]
     assert len(json.loads((tmp_path / "out" / "results.json").read_text())) == 3
 
@@ -196,10 +197,13 @@ def test_fuse_pairs_goes_on_after_a_bad_row(run, corpus, tmp_path) -> None:
 def test_fuse_samples_of_the_validation_split(run, tmp_path) -> None:
     result = hocket("fuse", "--checkpoint", run / "best", "--num_samples", 2, "-o", tmp_path)
     assert result.returncode == 0, result.stderr
-    pictures = ("000.wav.hocket.png", "000.wav.hocket.masks.png")
-    for name in ("000.wav", "000_input.wav", "000_target.wav", *pictures, "001.wav"):
+    rows = json.loads((tmp_path / "results.json").read_text())
+    (first, input, target), (second, *_) = ((row["output"], row["input"], row["target"]) for row in rows)
+    assert first == f"000 {Path(input).stem} x {Path(target).stem}.wav" and second.startswith("001 ")
+    excerpts = (f"{first[:-4]}_input.wav", f"{first[:-4]}_target.wav")
+    for name in (first, *excerpts, f"{first}.hocket.png", f"{first}.hocket.masks.png", second):
         assert (tmp_path / name).stat().st_size > 1000
-    held_out = json.loads((tmp_path / "000.wav.hocket.json").read_text())["input"]["path"]
+    held_out = json.loads((tmp_path / f"{first}.hocket.json").read_text())["input"]["path"]
     start = json.loads((run / "log.jsonl").read_text().splitlines()[0])
     assert held_out in start["validation_songs"]
 
@@ -207,7 +211,7 @@ def test_fuse_samples_of_the_validation_split(run, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("flags", "parts"),
     [
-        (["--harmony_wieght", "2"], ["harmony_wieght", "--harmony_weight"]),
+        (["--harmony_wieght", "2"], ["--harmony_wieght", "--harmony-weight"]),
         (["--preset", "fixd"], ["fixd", "fixed"]),
         (["--rhythm-weight", "-1"], ["rhythm_weight", "at least 0"]),
         (["--rhythm-weight", "nan"], ["rhythm_weight"]),

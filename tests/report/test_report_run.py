@@ -99,7 +99,7 @@ def test_the_collapse_is_explained_and_its_remedies_can_be_typed(tmp_path: Path)
     assert "reconstruction_target_weight is 1 and reconstruction_input_weight 0" in text
     commands = [item["command"] for item in told["advice"]]
     assert "--preset default" in commands[0]
-    assert commands[1].endswith("--reconstruction_input_weight 0.5 --reconstruction_target_weight 0.5")
+    assert commands[1].endswith("--reconstruction-input-weight 0.5 --reconstruction-target-weight 0.5")
     assert [item["state"] for item in told["milestones"]] == ["missed"] * 3
 
 
@@ -131,7 +131,7 @@ def test_a_remedy_that_was_applied_is_not_called_for_again(tmp_path: Path) -> No
         "reconstruction_input_weight",
         "reconstruction_target_weight",
     }
-    assert not any("--reconstruction_input_weight" in item.command for item in advice(run))
+    assert not any("--reconstruction-input-weight" in item.command for item in advice(run))
     assert [item.state for item in milestones_of(run)] == ["missed", "not due", "not due"]
 
 

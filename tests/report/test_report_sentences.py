@@ -40,7 +40,7 @@ def test_validations_without_finite_figures_are_not_called_missing(tmp_path: Pat
     assert found["state"] == "ended" and found["verdict"] is None
     assert "3 validations were made, none has finite figures" in found["sentences"][0]
     command = found["advice"][0]["command"]
-    assert command.endswith("--learning_rate 0.001 --on_nonfinite rollback")
+    assert command.endswith("--learning-rate 0.001 --on-nonfinite rollback")
     assert LATE not in render([folder])
 
 
@@ -96,12 +96,12 @@ def test_a_copy_of_the_input_has_its_own_advice(tmp_path: Path) -> None:
     cured = folders.start(loss_weight_input=0.2, loss_weight_target=0.8, **ASKED)
     found = told(tmp_path / "a", cured, folders.end(own))["advice"]
     assert len(found) == 1 and not found[0]["text"].startswith("Or")
-    assert found[0]["command"].endswith("--harmony_weight 6 --output_balance_weight 6")
+    assert found[0]["command"].endswith("--harmony-weight 6 --output-balance-weight 6")
     open_ = folders.start(loss_weight_input=0.5, loss_weight_target=0.5, **ASKED)
     found = told(tmp_path / "b", open_, folders.end(own))["advice"]
     assert [item["text"].startswith("Or") for item in found] == [False, True]
     assert (
-        "0.3 and 0.7" not in found[1]["text"] and "--reconstruction_input_weight 0.2" in found[1]["command"]
+        "0.3 and 0.7" not in found[1]["text"] and "--reconstruction-input-weight 0.2" in found[1]["command"]
     )
 
 

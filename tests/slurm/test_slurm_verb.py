@@ -49,8 +49,8 @@ def test_paths_are_made_absolute_and_the_rest_is_kept(place, capfdbinary) -> Non
     )  # fmt: skip
     assert code == 0
     assert command_of(out) == [
-        "train", f"{place}/music", f"--run={place}/runs/a b", f"--config={place}/c.toml", "--num_epochs=7",
-        "--adversarial_weight=0.1", "--fresh",
+        "train", f"{place}/music", f"--run={place}/runs/a b", f"--config={place}/c.toml", "--num-epochs=7",
+        "--adversarial-weight=0.1", "--fresh",
     ]  # fmt: skip
     assert f"python={sys.executable}" in out
     assert f'--output="{place}/%x-%j.log"' in out
@@ -74,7 +74,7 @@ def test_runs_of_one_name_in_two_places_are_two_jobs(place, capfdbinary) -> None
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--", "train", "music", "--run", "runs/a", "--num_epoch=3"], "did you mean --num_epochs?"),
+        (["--", "train", "music", "--run", "runs/a", "--num_epoch=3"], "did you mean --num-epochs?"),
         (["--", "train", "music", "--run", "runs/a", "--num_epochs=0"], "num_epochs is 0"),
         (["--", "train", "music", "--run", "runs/a", "--preset", "fixd"], "did you mean 'fixed'?"),
         (["--", "train", "music"], "give the music and a run folder"),

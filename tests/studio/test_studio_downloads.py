@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from visiting import drums
+from visiting import FACTS, drums
 
 from hocket import audio
-from hocket.studio.intake import EXACT
+from hocket.studio.fusing import VOICES, sound_name
 from hocket.studio.results import _opened
 from hocket.studio.sources import served
 from hocket.studio.store import GoneError, Kept, Store
@@ -72,8 +72,9 @@ class Hurried(Store):
 
 def _result(store: Store) -> Kept:
     draft = store.draft()
-    audio.save(draft.folder / EXACT, drums(seconds=0.5), encoding="float32")
-    return store.add("result", draft.folder, {})
+    for voice in VOICES:
+        audio.save(draft.folder / sound_name(voice), drums(seconds=0.5), encoding="float32")
+    return store.add("result", draft.folder, FACTS)
 
 
 @pytest.mark.parametrize("format", ["wav", "flac"])

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from visiting import drums
+from visiting import FACTS, drums
 
 from hocket import audio
 from hocket.studio import state
+from hocket.studio.fusing import sound_name
 from hocket.studio.intake import EXACT
 from hocket.studio.results import _borrow, _encoded
 from hocket.studio.state import PrivateFolder, remove_stale
@@ -187,7 +188,8 @@ def test_what_is_written_beside_a_result_later_counts(tmp_path: Path) -> None:
     kept = store.get("source", _keep(store, 400))
     store.claim(600)
     store.release(600)
-    store.grow(kept, 200)
+    (kept.folder / "more").write_bytes(bytes(200))
+    store.recount(kept)
     with pytest.raises(FullError):
         store.claim(500)
     store.remove("source", kept.id)
@@ -208,10 +210,10 @@ def test_what_a_job_borrows_and_what_is_made_for_a_download_count(tmp_path: Path
             store.claim(10**6 - 2 * size + 1)
         with pytest.raises(GoneError, match="choose the file again"):
             _borrow(job, [kept, kept])
-        (job.folder / "input.wav").rename(job.folder / EXACT)
-        (job.folder / "target.wav").unlink()
-        result = job.keep("result", {})
+        (job.folder / "input.wav").rename(job.folder / sound_name("rhythm"))
+        (job.folder / "target.wav").rename(job.folder / sound_name("harmony"))
+        result = job.keep("result", FACTS)
     made = _encoded(store, result, "flac")
-    assert result.num_bytes == size + made.stat().st_size
-    assert _encoded(store, result, "flac") == made and result.num_bytes == size + made.stat().st_size
+    assert result.num_bytes == 2 * size + made.stat().st_size
+    assert _encoded(store, result, "flac") == made and result.num_bytes == 2 * size + made.stat().st_size
     store.claim(10**6 - result.num_bytes)

@@ -90,7 +90,8 @@ def test_the_download_is_what_inference_makes_of_the_same_cut(
 ) -> None:
     for format, suffix in (("wav", ".wav"), ("flac", ".flac")):
         answer = visitor.get(f"/api/results/{fused['id']}/download", params={"format": format})
-        assert answer.headers["content-disposition"] == f'attachment; filename="drums_x_pads{suffix}"'
+        name = f"drums_x_pads_re-attack-0.5{suffix}"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
         output = _decoded(answer, tmp_path, suffix)
         assert output.sample_rate == 44_100
         assert np.array_equal(output.samples, expected["output"].samples)
@@ -145,17 +146,18 @@ def test_equal_loudness_is_equal(fused: dict[str, Any], expected: dict[str, audi
     assert max(fused["gains"].values()) == 1.0
 
 
-def test_the_picture_has_both_colours(visitor: httpx.Client, fused: dict[str, Any]) -> None:
-    answer = visitor.get(f"/api/results/{fused['id']}/sources.png")
+def test_the_picture_has_both_voices(visitor: httpx.Client, fused: dict[str, Any]) -> None:
+    answer = visitor.get(f"/api/results/{fused['id']}/voices.png")
     assert answer.headers["content-type"] == "image/png"
     pixels = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")).astype(int)
     assert pixels.shape[0] == 480 and pixels.shape[1] > 200
-    red_minus_blue = pixels[..., 0] - pixels[..., 2]
-    # Orange is the target and blue the input: both gave something.
-    assert (red_minus_blue > 60).mean() > 0.01 and (red_minus_blue < -60).mean() > 0.01
+    # Red is what the input gave and green what the target gave; 60 steps are some 20 dB.
+    red_minus_green = pixels[..., 0] - pixels[..., 1]
+    assert (red_minus_green > 60).mean() > 0.01 and (red_minus_green < -60).mean() > 0.01
     # Higher frequencies are further up: the pads' partials are in the lower half.
-    orange = (red_minus_blue > 60).mean(axis=1)
-    assert orange[240:].sum() > orange[:240].sum()
+    green = (red_minus_green < -60).mean(axis=1)
+    assert green[240:].sum() > green[:240].sum()
+    assert fused["spectrogram"]["highest_hz"] == 22_050 and fused["spectrogram"]["range_db"] > 60
 
 
 def test_the_same_wish_gives_the_same_bytes(visitor: Any, fused: dict[str, Any]) -> None:
@@ -189,7 +191,7 @@ def test_what_is_taken_away_is_gone(visitor: Any, drums_wav: Path, pads_flac: Pa
     result = visitor.follow(job)["result"]
     assert result is not None
     assert visitor.delete(f"/api/results/{result}").status_code == 204
-    for path in ("", "/audio/output", "/sources.png", "/download"):
+    for path in ("", "/audio/output", "/audio/rhythm", "/voices.png", "/download", "/stems"):
         answer = visitor.get(f"/api/results/{result}{path}")
         assert answer.status_code == 404 and "fuse again" in answer.json()["error"]
     assert visitor.delete(f"/api/results/{result}").status_code == 404

@@ -18,8 +18,18 @@ import numpy as np
 
 from hocket.audio import Audio
 from hocket.studio.app import create_app
+from hocket.studio.requests import page_options
 from hocket.studio.server import address, bound, make_server
 from hocket.studio.settings import Settings
+
+FACTS = {
+    "amounts": [0.5, 0.5],
+    "wanted_lufs": -20.0,
+    "input_name": "drums.wav",
+    "target_name": "pads.flac",
+    "options": {option.name: option.default for option in page_options()},
+}
+"""What is known of a result, as far as a download of it needs that."""
 
 START_SECONDS = 30.0
 

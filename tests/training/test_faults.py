@@ -62,7 +62,7 @@ def test_three_in_a_row_end_the_run_with_all_that_is_known(tmp_path, corpus, sma
         HocketError, match=r"3 times in a row, at step 6 \(not finite: .*rhythm.*song_"
     ) as caught:
         train(tmp_path, corpus, small)
-    assert "--on_nonfinite rollback" in str(caught.value)
+    assert "--on-nonfinite rollback" in str(caught.value)
     # The last good checkpoint is whole: that of the first epoch.
     assert load_checkpoint(newest_first(tmp_path)[0])[1]["progress"]["step"] == 3
 

@@ -109,7 +109,8 @@ class Mpeg4Reader:
         if near > 0 and not self._is_counted and self._ratio.denominator == 1:
             self._file.seek(int(near / self._ratio), stream=self._stream, backward=True, any_frame=False)
         else:
-            self._file.seek(0)
+            # Before the first frame, which may lie before the time 0: its decoder has to be filled.
+            self._file.seek(0 if self._is_counted else -(10**9))
         self._stream.codec_context.flush_buffers()
         self._decoded = self._decode(from_frame=near if self._is_counted else 0)
         first, values = self._next() or (frame, self._pending[:0])

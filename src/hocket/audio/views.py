@@ -164,6 +164,19 @@ class Scaled(Recording):
         return self._source.read(start, stop) * self._gain
 
 
+class Sum(Recording):
+    """The sum of recordings of one shape, each turned up or down."""
+
+    def __init__(self, parts: Sequence[Recording], gains: Sequence[float]) -> None:
+        self._parts = [Scaled(part, gain) for part, gain in zip(parts, gains, strict=True)]
+        self.sample_rate, self.num_channels = parts[0].sample_rate, parts[0].num_channels
+        self.num_samples = parts[0].num_samples
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `Recording`."""
+        return np.sum([part.read(start, stop) for part in self._parts], axis=0)
+
+
 class Watched(Recording):
     """A recording that says whenever it is read, so that who reads it can be stopped."""
 

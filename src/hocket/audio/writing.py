@@ -4,6 +4,7 @@ import io
 import math
 import os
 import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 import soundfile
 
 from hocket import files
+from hocket.audio.lossy import RATES_HZ, encode_m4a, id3, mp3_rate, mp3_settings, readable, require_pyav
 from hocket.audio.resampling import resample
 from hocket.audio.sound import MAX_SAMPLES, Audio, peak
 from hocket.audio.streams import Recording, recording
@@ -18,9 +20,13 @@ from hocket.errors import AudioError
 
 Encoding = Literal["pcm16", "pcm24", "float32"]
 
-_CONTAINERS = {".wav": "WAV", ".flac": "FLAC"}
+_CONTAINERS = {".wav": "WAV", ".flac": "FLAC", ".mp3": "MP3", ".m4a": "M4A"}
+WRITABLE = tuple(_CONTAINERS)
+"""The endings of the files that can be written."""
+
 _CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
-_MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_BITS = {"pcm16": 16, "pcm24": 24}
+_MP3_QUALITY = 0.85
 _BLOCK_FRAMES = 65_536
 # libsndfile hands over 8 kB at a time: a third of the time went into writing each by itself.
 _KEPT_BYTES = 2**18
@@ -30,13 +36,14 @@ _CLIP_TOLERANCE = 2.0**-15
 
 
 class _Sink:
-    """A file that keeps what went wrong first: libsndfile, which calls this back, passes on neither what nor whether.
+    """A file, from its current position on, that keeps the first error of those who call it back.
 
-    Its FLAC writer tells nobody of failed writes at the end, and an interruption raised in here would be lost.
+    libsndfile and FFmpeg pass on neither what went wrong nor, at the end of a FLAC, that anything did; and FFmpeg does
+    not notice when only a part was written.
     """
 
     def __init__(self, handle: BinaryIO) -> None:
-        self._handle, self._kept = handle, bytearray()
+        self._handle, self._kept, self._start = handle, bytearray(), handle.tell()
         self.error: BaseException | None = None
 
     def write(self, data: bytes) -> int:
@@ -60,10 +67,11 @@ class _Sink:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self.flush()
-        return self._handle.seek(offset, whence)
+        offset += self._start if whence == os.SEEK_SET else 0
+        return self._handle.seek(offset, whence) - self._start
 
     def tell(self) -> int:
-        return self._handle.tell() + len(self._kept)
+        return self._handle.tell() + len(self._kept) - self._start
 
     def reraise(self) -> None:
         """Raises what went wrong up to now, an interruption too."""
@@ -71,32 +79,51 @@ class _Sink:
             raise self.error
 
 
-def save(path: str | Path, audio: Audio | Recording, *, encoding: Encoding = "pcm24") -> None:
-    """Writes a recording as WAV or FLAC, by the ending of `path`; the same samples give the same bytes.
+def save(
+    path: str | Path,
+    audio: Audio | Recording,
+    *,
+    encoding: Encoding = "pcm24",
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Writes a recording as WAV, FLAC, MP3 or M4A, by the ending of `path`; the same samples give the same bytes.
 
     The file appears whole or not at all; a link of that name is replaced, and what it points to stays. Integer
     encodings round to the nearest step of 2^-15 or 2^-23 and hold -1 up to one step below 1. A `Recording` is read
     part by part, so that its samples are looked at as they are written; an `Audio` is refused before anything is.
+    MP3 (variable, 130 to 290 kbit/s by the music) and M4A (AAC, about 256 kbit/s) ignore `encoding`.
+
+    `tags` are texts by name, some of `hocket.audio.lossy.TAGS`. Control characters become spaces, and long texts are
+    cut. To the software, libsndfile adds its own name and version in WAV and FLAC.
 
     Raises:
         AudioError: the ending or its encoding is not written, the folder cannot be written to, or the samples
-            are none, too many, not finite or, for an integer encoding, beyond ±1.
-        ValueError: `encoding` is unknown.
+            are none, too many, not finite or, unless they are written as float32, beyond ±1; or MP3 or M4A cannot
+            hold the rate or the channels, or PyAV, which writes M4A, is missing.
+        ValueError: `encoding` or the name of a tag is unknown.
     """
     with files.FileGroup(failure=AudioError) as group:
-        save_into(group, path, audio, encoding=encoding)
+        save_into(group, path, audio, encoding=encoding, tags=tags)
 
 
 def save_into(
-    group: files.FileGroup, path: str | Path, audio: Audio | Recording, *, encoding: Encoding = "pcm24"
+    group: files.FileGroup,
+    path: str | Path,
+    audio: Audio | Recording,
+    *,
+    encoding: Encoding = "pcm24",
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a recording as one of the files of a group, which should raise AudioError; see `save`."""
     path = Path(path)
     container = _container(path, encoding)
     _check_size(path, audio)
+    _check_shape(path, audio, container)
+    coding = container if container in RATES_HZ else encoding
+    texts = readable(tags or {})
     if isinstance(audio, Audio):
-        _check_values(path, audio.samples, encoding)
-    _encode(group.open(path), path, audio, container=container, encoding=encoding)
+        _check_values(path, audio.samples, coding)
+    _encode(group.open(path), path, audio, container=container, coding=coding, tags=texts)
 
 
 def _container(path: Path, encoding: Encoding) -> str:
@@ -105,10 +132,12 @@ def _container(path: Path, encoding: Encoding) -> str:
     container = _CONTAINERS.get(path.suffix.lower())
     if container is None:
         raise AudioError(
-            f"{path} does not end in .wav or .flac: choose one of these, nothing else is written."
+            f"{path} does not end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}: choose one of these endings."
         )
     if container == "FLAC" and encoding == "float32":
         raise AudioError(f"{path} cannot hold float32, as FLAC has integers only: take .wav, pcm24 or pcm16.")
+    if container == "M4A":
+        require_pyav(path)
     _check_place(path)
     return container
 
@@ -135,56 +164,96 @@ def _check_size(path: Path, audio: Audio | Recording) -> None:
         raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the most, so write it in parts.")
 
 
-def _check_values(path: Path, samples: np.ndarray, encoding: Encoding) -> None:
+def _check_shape(path: Path, audio: Audio | Recording, container: str) -> None:
+    if audio.sample_rate not in RATES_HZ.get(container, [audio.sample_rate]):
+        found, cure = f"{audio.sample_rate} Hz", "--sample-rate 44100"
+    elif audio.num_channels > 2 and container in RATES_HZ:
+        found, cure = f"{audio.num_channels} channels", "--channels 2"
+    else:
+        return
+    raise AudioError(f"{path} cannot hold {found}: give {cure}, or name the output .wav or .flac.")
+
+
+def _check_values(path: Path, samples: np.ndarray, coding: str) -> None:
     highest = peak(samples)
     if not math.isfinite(highest):
         raise AudioError(f"{path} was not written, because some of its samples are not finite numbers.")
-    if encoding != "float32" and highest > 1.0 + _CLIP_TOLERANCE:
+    if coding != "float32" and highest > 1.0 + _CLIP_TOLERANCE:
         raise AudioError(
-            f"{path} was not written, because {encoding} would clip its peak of "
-            f"{20 * math.log10(highest):+.2f} dBFS: limit it first or take float32."
+            f"{path} was not written, because {coding} would clip its peak of "
+            f"{20 * math.log10(highest):+.2f} dBFS: limit it first or take .wav with float32."
         )
 
 
 def _encode(
-    handle: BinaryIO, path: Path, audio: Audio | Recording, *, container: str, encoding: Encoding
+    handle: BinaryIO,
+    path: Path,
+    audio: Audio | Recording,
+    *,
+    container: str,
+    coding: str,
+    tags: Mapping[str, str],
 ) -> None:
+    """Writes to a file; `coding` is an encoding, or the container where that has only its own."""
+    rate, num_channels = audio.sample_rate, audio.num_channels
+    if container == "MP3":
+        files.write_all(handle, id3(tags))
+        settings, tags = mp3_settings(_MP3_QUALITY), {}
+    elif container != "M4A":
+        settings = {"format": container, "subtype": _CODINGS[coding]}
     sink = _Sink(handle)
-    settings = {"format": container, "subtype": _CODINGS[encoding]}
+    parts = _parts(path, audio, coding, sink)
     try:
-        with soundfile.SoundFile(sink, "w", audio.sample_rate, audio.num_channels, **settings) as sound:
-            for block in recording(audio).blocks():
-                if isinstance(audio, Recording):
-                    _check_values(path, block, encoding)
-                for first in range(0, block.shape[1], _BLOCK_FRAMES):
-                    sound.write(_quantised(block[:, first : first + _BLOCK_FRAMES].T, encoding))
-                    sink.reraise()
+        if container == "M4A":
+            encode_m4a(sink, path, parts, sample_rate=rate, num_channels=num_channels, tags=tags)
+        else:
+            with soundfile.SoundFile(sink, "w", rate, num_channels, **settings) as sound:
+                # FLAC holds them in front of the sound.
+                for name, text in tags.items():
+                    setattr(sound, name, text)
+                for part in parts:
+                    sound.write(_quantised(part.T, coding))
     except soundfile.LibsndfileError as error:
         sink.reraise()
-        shape = f"{audio.num_channels} channels at {audio.sample_rate} Hz"
         reason = error.error_string.rstrip(".")
-        raise AudioError(f"{path} cannot hold {shape} ({reason}): convert it first, or take .wav.") from error
+        raise AudioError(
+            f"{path} cannot hold {num_channels} channels at {rate} Hz ({reason}): convert it first, or take .wav."
+        ) from error
     sink.flush()
     sink.reraise()
-    if encoding == "float32":
-        _remove_time_stamp(handle)
+    if coding == "float32":
+        _remove_time_stamp(handle, num_channels)
 
 
-def _quantised(block: np.ndarray, encoding: Encoding) -> np.ndarray:
+def _parts(path: Path, audio: Audio | Recording, coding: str, sink: _Sink) -> Iterator[np.ndarray]:
+    """The parts `[channels, samples]` of a recording, until writing one of them fails.
+
+    The values of a `Recording` are checked here, because nobody has looked at them before.
+    """
+    for block in recording(audio).blocks():
+        if isinstance(audio, Recording):
+            _check_values(path, block, coding)
+        for first in range(0, block.shape[1], _BLOCK_FRAMES):
+            yield block[:, first : first + _BLOCK_FRAMES]
+            sink.reraise()
+
+
+def _quantised(block: np.ndarray, coding: str) -> np.ndarray:
     """Integers by our own rounding: libsndfile writes times 2^15 - 1 and reads times 2^-15."""
-    if encoding == "float32":
+    bits = _BITS.get(coding)
+    if bits is None:
         return np.ascontiguousarray(block)
-    bits = 16 if encoding == "pcm16" else 24
     scale = 2.0 ** (bits - 1)
     steps = np.clip(np.rint(block * np.float32(scale)), -scale, scale - 1)
     # libsndfile takes 24 bits from the top of 32.
     return steps.astype(np.int16) if bits == 16 else steps.astype(np.int32) << 8
 
 
-def _remove_time_stamp(handle: BinaryIO) -> None:
+def _remove_time_stamp(handle: BinaryIO, num_channels: int) -> None:
     """Zeroes the time in the PEAK chunk of a float WAV, which would make two equal recordings differ."""
     handle.seek(0)
-    chunk = handle.read(128).find(b"PEAK")
+    # A tag may say PEAK, but not be followed by the zeros in the length of the chunk.
+    chunk = handle.read(2**14).find(b"PEAK" + (8 + 8 * num_channels).to_bytes(4, "little"))
     if chunk >= 0:
         handle.seek(chunk + 12)
         handle.write(bytes(4))
@@ -195,21 +264,13 @@ def encode_mp3(audio: Audio, *, quality: float = 0.3) -> bytes:
 
     What is louder than full scale is turned down. A rate that MP3 does not have becomes the next higher one, or 48 kHz.
     """
-    rate = next((rate for rate in _MP3_RATES_HZ if rate >= audio.sample_rate), _MP3_RATES_HZ[-1])
+    rate = mp3_rate(audio.sample_rate)
     samples = resample(audio.samples, from_hz=audio.sample_rate, to_hz=rate)
     if samples.shape[0] > 2:
         samples = samples.mean(axis=0, keepdims=True)
     highest = float(np.abs(samples).max(initial=0.0))
     buffer = io.BytesIO()
-    with soundfile.SoundFile(
-        buffer,
-        "w",
-        samplerate=rate,
-        channels=samples.shape[0],
-        format="MP3",
-        subtype="MPEG_LAYER_III",
-        compression_level=1.0 - quality,
-        bitrate_mode="VARIABLE",
-    ) as encoded:
+    channels = samples.shape[0]
+    with soundfile.SoundFile(buffer, "w", rate, channels, **mp3_settings(quality)) as encoded:
         encoded.write((samples / max(highest, 1.0)).T.astype(np.float32))
     return buffer.getvalue()

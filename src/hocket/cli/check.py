@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hocket import outputs
 from hocket.cli.flags import VerbParser
-from hocket.cli.progress import duration
+from hocket.cli.progress import duration, say
 
 if TYPE_CHECKING:
     from hocket.audio import Audio
@@ -37,29 +37,24 @@ def run(argv: list[str]) -> int:
     if options.json:
         print(json.dumps(figures.as_dict() | {"notes": notes}, indent=2, allow_nan=False))
     else:
-        print(_in_words(figures, notes, options))
+        say(_in_words(figures, notes, options))
     return 0
 
 
 def _parser() -> VerbParser:
     parser = VerbParser(
         "check",
-        "Says of any output, however it was made, whether it mixes its two sources, copies one of them, "
-        "or merely lays one over the other. Recordings of any rate and number of channels; the longer ones are cut to "
-        "the shortest, and a constant delay of up to 0.25 s is taken out. Of more than five minutes, five are listened "
-        "to, spread over the whole.",
+        "Tells whether an output mixes its two sources, copies one of them, or only lays one over the other. It works "
+        "for outputs of any program, and for recordings of any sample rate and number of channels. All three are cut "
+        "to the shortest, and a constant delay of up to 0.25 s is corrected. Longer recordings: 5 minutes, sampled "
+        "across the file, are analysed.",
     )
-    parser.add_argument("output", type=Path, metavar="OUT", help="the recording in question")
-    parser.add_argument(
-        "--input", type=Path, required=True, metavar="A", help="the source that should give the rhythm"
-    )
-    parser.add_argument(
-        "--target", type=Path, required=True, metavar="B", help="the source that should give the harmony"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE.png", help="draw waveforms, spectrograms, onsets and chroma"
-    )
+    add = parser.add_argument
+    add("output", type=Path, metavar="OUT", help="the output to check")
+    add("--input", type=Path, required=True, metavar="A", help="the recording that gave the rhythm")
+    add("--target", type=Path, required=True, metavar="B", help="the recording that gave the harmony")
+    add("--json", action="store_true", help="print one JSON object instead of text")
+    add("--plot", type=Path, metavar="FILE.png", help="draw waveforms, spectrograms, onsets and chroma")
     return parser
 
 

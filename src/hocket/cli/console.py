@@ -1,21 +1,25 @@
 """What training says on a terminal, and in a log file where there is none."""
 
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket.cli.progress import bar, duration, rich_console
+from hocket.cli.progress import bar, duration, fitted, rich_console
 from hocket.diagnostics import ChecklistItem, SwapFigures
 from hocket.diagnostics.wording import causes, rule_words, worded
 from hocket.training.events import EpochReport, Listener, Outcome
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, Task
 
     from hocket.data.library import Library
     from hocket.training.steps import Scalars
     from hocket.training.trainer import Trainer
 
+WIDE = 100
+"""Columns of a terminal in which the bar shows both correlations."""
 STYLES = {"✓": "green", "◐": "yellow", "⚠": "bold red"}
 
 
@@ -26,9 +30,11 @@ class Console(Listener):
         self._rich = rich_console()
         self._bar: Progress | None = None
         self._batch_size = 1
+        self._end_seconds: float | None = None
 
     def say(self, text: str, style: str | None = None) -> None:
-        """Prints a line above the bar."""
+        """Prints a line above the bar, broken between words where a terminal is too narrow."""
+        text = fitted(text, sys.stdout)
         (self._bar.console if self._bar else self._rich).print(text, style=style, markup=False)
 
     def on_library(self, library: "Library") -> None:
@@ -58,7 +64,7 @@ class Console(Listener):
         if notes is not None:
             self.say(f"continuing after step {done} of {plan.num_steps}")
         if self._rich.is_terminal:
-            self._bar = bar(self._rich)
+            self._bar = bar(self._rich, with_time_left=False)
             self._bar.add_task("training", total=plan.num_steps, completed=done, rate="")
             self._batch_size = trainer.config.data.batch_size
             self._bar.start()
@@ -67,16 +73,25 @@ class Console(Listener):
         """Moves the bar, with the two correlations that anyone looks at first."""
         if self._bar is None:
             return
-        text = (
-            f"epoch {epoch}  output→input {scalars['output_input_correlation']:.2f}  "
-            f"output→target {scalars['output_target_correlation']:.2f}"
-        )
-        speed = self._bar.tasks[0].speed
-        rate = f"{speed * self._batch_size:.1f} examples/s" if speed else ""
-        self._bar.update(self._bar.task_ids[0], advance=1, description=text, rate=rate)
+        text = f"epoch {epoch}"
+        if self._rich.width >= WIDE:
+            text += (
+                f"  output→input {scalars['output_input_correlation']:.2f}  "
+                f"output→target {scalars['output_target_correlation']:.2f}"
+            )
+        task = self._bar.tasks[0]
+        rate = f"{task.speed * self._batch_size:.1f} examples/s  {self._eta(task)}" if task.speed else ""
+        self._bar.update(task.id, advance=1, description=text, rate=rate)
+
+    def _eta(self, task: "Task") -> str:
+        if self._end_seconds is not None:
+            return f"ETA {duration(max(0.0, self._end_seconds - time.monotonic()))}"
+        # Before the first validation only the steps are known.
+        return f"ETA over {duration(task.remaining / task.speed)}" if task.remaining and task.speed else ""
 
     def on_epoch(self, report: EpochReport) -> None:
         """The epoch's block."""
+        self._end_seconds = time.monotonic() + report.eta_seconds
         for line in epoch_lines(report):
             style = next((style for sign, style in STYLES.items() if sign in line), None)
             self.say(line, style=style)
@@ -122,7 +137,8 @@ def epoch_lines(report: EpochReport) -> list[str]:
     ]
     for remedy in report.remedies:
         verb = "applied" if report.applied else "suggested"
-        lines.append(f"  remedy        --{remedy.field} {remedy.value:g} ({verb}: {remedy.reason})")
+        flag = remedy.field.replace("_", "-")
+        lines.append(f"  remedy        --{flag} {remedy.value:g} ({verb}: {remedy.reason})")
     return lines
 
 

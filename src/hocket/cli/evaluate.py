@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import __version__
-from hocket.cli.flags import VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -65,34 +65,20 @@ def run(argv: list[str]) -> int:
 
 
 def _parser() -> VerbParser:
-    parser = VerbParser("evaluate", __doc__)
-    parser.add_argument("--pairs", type=Path, required=True, metavar="CSV", help="columns input and target")
-    parser.add_argument(
-        "--outputs", type=Path, metavar="DIR", help="outputs 000.wav, 001.wav, … (or .flac), one a row"
+    parser = VerbParser(
+        "evaluate",
+        "Scores fusions with independent metrics: those of the model, or outputs that another program made. With "
+        "--baselines, methods without training are scored next to them.",
     )
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="PATH",
-        help="a trained model that fuses the pairs, where no outputs are given (the one that comes with hocket)",
-    )
-    parser.add_argument(
-        "--baselines",
-        action="store_true",
-        help="score the training-free methods as well: overlay, layering, cross-synthesis, mosaicing, …",
-    )
-    parser.add_argument(
-        "--truths",
-        action="store_true",
-        help="compare with the true fusions in the CSV's column truth as well",
-    )
-    parser.add_argument(
-        "--mixes", type=Path, metavar="DIR", help="complete real music that the outputs are compared with"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes to share the pairs among (1)"
-    )
+    add = parser.add_argument
+    add("--pairs", type=Path, required=True, metavar="CSV", help="file with the columns input and target")
+    add("--outputs", type=Path, metavar="DIR", help="score these outputs: 000.wav (or .flac), 001.wav, …")
+    add("--checkpoint", type=Path, metavar="RUN/best", help=f"score this model (default: {INCLUDED})")
+    add("--baselines", action="store_true", help="also score methods without training: overlay, layering, …")
+    add("--truths", action="store_true", help="also compare with the true fusions in the CSV's column truth")
+    add("--mixes", type=Path, metavar="DIR", help="folder of recorded music to compare the outputs with")
+    add("--json", action="store_true", help="print one JSON object instead of a table")
+    add("--jobs", type=int, default=1, metavar="N", help="processes that score pairs at the same time")
     return parser
 
 
@@ -108,8 +94,10 @@ def _find_outputs(folder: Path, pairs: Sequence["Pair"]) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give the folder that holds 000.wav, 001.wav, … .")
     found = [
-        [path for suffix in SUFFIXES if (path := folder / f"{pair.name}{suffix}").is_file()] for pair in pairs
+        [folder / f"{name}{suffix}" for name in (pair.name, pair.title) for suffix in SUFFIXES]
+        for pair in pairs
     ]
+    found = [[path for path in paths if path.is_file()] for paths in found]
     missing = [pair.name for pair, paths in zip(pairs, found, strict=True) if not paths]
     if missing:
         raise DataError(

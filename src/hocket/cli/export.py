@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket import outputs
-from hocket.cli.flags import VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.progress import say
 from hocket.runs import find_checkpoint
 
 if TYPE_CHECKING:
@@ -21,25 +22,21 @@ def run(argv: list[str]) -> int:
     require_place(options.output)
     checkpoint = default_weights() if options.run is None else find_checkpoint(options.run)
     outputs.check_outputs([options.output], sources=[checkpoint], overwrite=False)
-    print(_in_words(export_model(options.output, options.run)))
+    say(_in_words(export_model(options.output, options.run)))
     return 0
 
 
 def _parser() -> VerbParser:
     parser = VerbParser(
         "export",
-        "Writes agent and cascade as ONNX: planes of power of two recordings in, masks, levels and tone "
-        "out, with any number of frames. What was written is run beside PyTorch first, on random and on rendered "
-        "musical input, and must agree within 1e-4.",
+        "Writes the model as ONNX: it takes the power spectrograms of two recordings, with any number of frames, and "
+        "returns masks, levels and tone. The file is first run on random and on rendered musical input, and must agree "
+        "with PyTorch within 1e-4.",
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        nargs="?",
-        metavar="RUN",
-        help="a run folder or a checkpoint, such as RUN/best (the weights that come with hocket)",
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    words = f"run folder or checkpoint, such as RUN/best (default: {INCLUDED})"
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help=words)
+    words = "the file to write"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx", help=words)
     return parser
 
 

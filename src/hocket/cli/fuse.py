@@ -3,12 +3,14 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket import outputs
-from hocket.cli.flags import VerbParser
-from hocket.cli.progress import audio_progress
+from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.progress import audio_progress, clock, say
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
 from hocket.options import Choice, FuseOptions, make_options, table
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from hocket.fusing import Fuser, Fusion, SourcePair
 
 EXIT_SOME_FAILED = 1
-SUFFIXES = (".wav", ".flac")
+SUFFIXES = (".wav", ".flac", ".mp3", ".m4a")
+CHANNELS = {1: "mono", 2: "stereo"}
 
 
 def run(argv: list[str]) -> int:
@@ -27,6 +30,8 @@ def run(argv: list[str]) -> int:
     _check(options)
     wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     several = options.pairs is not None or options.num_samples is not None
+    if options.output is None:
+        options.output = outputs.unused(Path(f"{outputs.fusion_name(options.input, options.target)}.wav"))
     options.pictures = options.pictures or options.num_samples is not None
     if options.pictures:
         from hocket.pictures import require_matplotlib
@@ -47,7 +52,6 @@ def run(argv: list[str]) -> int:
     if several:
         _make_folder(options.output)
         return _fuse_several(fuser, pairs, wanted, options)
-    print(f"writing {options.output}", flush=True)
     _fuse_pair(fuser, pairs[0], wanted, options)
     return 0
 
@@ -55,53 +59,86 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "fuse",
-        "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the input's rate, channels "
-        "and length; a longer target is cut, a shorter one looped.",
+        "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the sample rate, channels and length of "
+        "INPUT; a longer TARGET is cut, a shorter one is looped.",
+        usage="hocket fuse INPUT TARGET [-o OUT] [flags]",
     )
-    parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="gives the rhythm")
-    parser.add_argument("target", type=Path, nargs="?", metavar="TARGET", help="gives the harmony")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help=".wav or .flac, or a folder"
+    add = parser.add_argument
+    add("input", type=Path, nargs="?", metavar="INPUT", help="the recording that gives the rhythm")
+    add("target", type=Path, nargs="?", metavar="TARGET", help="the recording that gives the harmony")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help=f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, or a folder for several "
+        "(default: INPUT x TARGET.wav in this folder)",
     )
-    parser.add_argument(
-        "--checkpoint", type=Path, metavar="RUN/best", help="your own weights (those that come with hocket)"
+    add(
+        "--stems",
+        action="store_true",
+        help="also write OUT.rhythm.wav and OUT.harmony.wav, which add up to OUT",
     )
-    parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns input,target: one file a row")
-    parser.add_argument("--num_samples", type=int, metavar="N", help="samples of the run's validation songs")
-    parser.add_argument(
-        "--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)"
+    add(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not check how well it worked, which is faster",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace recordings that exist already")
+    add("-v", "--verbose", action="store_true", help="print the figures of the check as well")
+    add("--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)")
+    add("--overwrite", action="store_true", help="replace recordings that exist already")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="RUN/best",
+        help=f"weights of your own training (default: {INCLUDED})",
+    )
+    add("--pairs", type=Path, metavar="CSV", help="fuse each row of a file with the columns input and target")
+    add("--num-samples", type=int, metavar="N", help="fuse N excerpts of the songs that a training held out")
+    add("--seed", type=int, default=0, metavar="N", help="which excerpts --num-samples takes")
     _add_options(parser)
-    parser.add_argument("--encoding", choices=("pcm16", "pcm24", "float32"), default="pcm24")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--seed", type=int, default=0, help="which validation samples are drawn (0)")
+    add(
+        "--encoding",
+        choices=("pcm16", "pcm24", "float32"),
+        default="pcm24",
+        help="sample format of WAV and FLAC",
+    )
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     return parser
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what it should sound like")
+    group = parser.add_argument_group("sound")
     for option in table():
         how: dict[str, Any] = {"default": option.default, "help": option.help, "dest": option.name}
         if isinstance(option, Choice):
             how["choices"] = tuple(option.labels)
         else:
             how |= {"type": option.type, "metavar": option.metavar}
-        group.add_argument(f"--{option.flag or option.name}", **how)
+        group.add_argument(f"--{(option.flag or option.name).replace('_', '-')}", **how)
 
 
 def _check(options: argparse.Namespace) -> None:
     ways = [options.input is not None, options.pairs is not None, options.num_samples is not None]
     if sum(ways) != 1:
-        raise ConfigError("give INPUT and TARGET, or --pairs CSV, or --num_samples N: one of the three.")
+        raise ConfigError("give INPUT and TARGET, or --pairs CSV, or --num-samples N: one of the three.")
+    if options.input is None and options.output is None:
+        raise ConfigError("several fusions need a folder: give it with -o FOLDER.")
     if options.input is not None and options.target is None:
         raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET.")
-    if options.input is not None and options.output.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{options.output} has no known ending: name the output .wav or .flac.")
-    if options.encoding == "float32" and options.output.suffix.lower() == ".flac":
+    suffix = options.output.suffix.lower() if options.output is not None else ".wav"
+    if options.input is not None and suffix not in SUFFIXES:
+        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        raise ConfigError(f"{options.output} has no known ending: name the output {known}.")
+    if suffix == ".m4a":
+        from hocket.audio.lossy import require_pyav
+
+        require_pyav(options.output)
+    if options.encoding == "float32" and suffix == ".flac":
         raise ConfigError("FLAC holds no float32: choose --encoding pcm24 or a .wav output.")
     if options.num_samples is not None and options.num_samples < 1:
-        raise ConfigError(f"--num_samples is {options.num_samples}: give at least 1.")
+        raise ConfigError(f"--num-samples is {options.num_samples}: give at least 1.")
 
 
 def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
@@ -126,6 +163,7 @@ def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
         options.output if options.input is not None else options.output / f"{pair.name}.wav",
         with_pictures=options.pictures,
         with_excerpts=pair.starts_seconds is not None,
+        with_stems=options.stems,
     )
 
 
@@ -173,9 +211,9 @@ def _fuse_several(
     try:
         for pair in pairs:
             row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
-            print(f"{_places(pair, options).sound}  ({len(rows) + 1}/{len(pairs)})", flush=True)
             try:
-                rows.append(row | _fuse_pair(fuser, pair, wanted, options))
+                place = f"   ({len(rows) + 1}/{len(pairs)})"
+                rows.append(row | _fuse_pair(fuser, pair, wanted, options, place))
             except HocketError as error:
                 rows.append(row | {"output": "", "error": str(error)})
                 print(f"{pair.name}: {error}", file=sys.stderr)
@@ -189,27 +227,45 @@ def _fuse_several(
 
 
 def _fuse_pair(
-    fuser: "Fuser", pair: "SourcePair", wanted: FuseOptions, options: argparse.Namespace
+    fuser: "Fuser", pair: "SourcePair", wanted: FuseOptions, options: argparse.Namespace, place: str = ""
 ) -> dict[str, Any]:
-    """Fuses, writes and draws one pair, says what it is, and gives what a table tells of it."""
+    """Fuses, writes, checks and draws one pair, and gives what a table tells of it.
+
+    The recording is whole, and said to be, before it is checked.
+    """
     from hocket.audio.streams import work_folder
 
-    places = _places(pair, options)
+    places, folder = _places(pair, options), _places(pair, options).sound.parent
     begin = time.perf_counter()
-    with (
-        audio_progress(_expected_seconds(pair, wanted)) as progress,
-        fuser.fusing_pair(
-            pair, options=wanted, folder=work_folder(places.sound.parent), on_progress=progress
-        ) as fusion,
-    ):
-        seconds = time.perf_counter() - begin
-        facts = save(fuser, fusion, pair, places, encoding=options.encoding, seconds=seconds)
-        figures, notes = judge(fusion, facts, places)
+    with ExitStack() as stack:
+        with audio_progress(_expected_seconds(pair, wanted)) as progress:
+            work = fuser.fusing_pair(
+                pair, options=wanted, folder=work_folder(folder), apart=options.stems, on_progress=progress
+            )
+            fusion = stack.enter_context(work)
+            seconds = time.perf_counter() - begin
+            facts = save(fuser, fusion, pair, places, encoding=options.encoding, seconds=seconds)
+        print(f"Saved {_sound_words(places.sound, fusion)}{place}", flush=True)
+        figures: Figures | None = None
+        if options.check:
+            with audio_progress(fusion.output.duration_seconds, "checking") as progress:
+                figures, notes = judge(fusion, facts, places, progress)
+            _say(pair, figures, notes)
+        else:
+            _say_notes(fusion.notes)
+        if options.verbose:
+            _say_figures(fusion, figures, seconds)
         if options.pictures:
             draw(fuser, fusion, figures, places)
-        _say(fusion, figures, notes, seconds)
         told = figures.as_dict() if figures is not None else {}
         return {"output": places.sound.name, "error": ""} | told | fusion.mask_figures
+
+
+def _sound_words(path: Path, fusion: "Fusion") -> str:
+    """Like `new.wav (0:12, stereo, 44.1 kHz)`."""
+    output = fusion.output
+    channels = CHANNELS.get(output.num_channels, f"{output.num_channels} channels")
+    return f"{path} ({clock(output.duration_seconds)}, {channels}, {output.sample_rate / 1000:g} kHz)"
 
 
 def _expected_seconds(pair: "SourcePair", wanted: FuseOptions) -> float:
@@ -224,18 +280,33 @@ def _expected_seconds(pair: "SourcePair", wanted: FuseOptions) -> float:
     return known[wanted.length]
 
 
-def _say(fusion: "Fusion", figures: "Figures | None", notes: list[str], seconds: float) -> None:
+def _say(pair: "SourcePair", figures: "Figures | None", notes: list[str]) -> None:
+    """The verdict in one sentence, and what the user should know of how the output came about."""
+    from hocket.diagnostics import Level
     from hocket.diagnostics.wording import worded
 
-    print(f"  {worded(figures).line if figures is not None else 'no diagnosis'}")
+    if figures is None:
+        _say_notes(notes)
+        return
+    verdict = worded(figures)
+    whose = ""
+    if verdict.level is Level.FUSION:
+        whose = f": the rhythm of {pair.input.stem}, the harmony of {pair.target.stem}"
+    say(f"  {verdict.line}{whose}")
+    _say_notes(notes)
+
+
+def _say_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"  note: {note}")
+        say(f"  note: {note}")
+
+
+def _say_figures(fusion: "Fusion", figures: "Figures | None", seconds: float) -> None:
     if figures is not None:
-        print(
+        say(
             f"  output→input {figures.output_input_correlation:.2f}   "
             f"output→target {figures.output_target_correlation:.2f}   margins: rhythm {figures.rhythm_margin:.2f}, "
             f"harmony {figures.harmony_margin:.2f}, articulation {figures.articulation_margin:.2f}"
         )
     duration = fusion.output.duration_seconds
-    speed = duration / max(seconds, 1e-9)
-    print(f"  {duration:.1f} s in {seconds:.1f} s ({speed:.1f}x real time)")
+    say(f"  fused {duration:.1f} s in {seconds:.1f} s ({duration / max(seconds, 1e-9):.1f}x real time)")

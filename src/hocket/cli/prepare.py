@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hocket.cli.flags import VerbParser
-from hocket.cli.progress import FileProgress, duration
+from hocket.cli.progress import FileProgress, duration, say
 from hocket.data.workers import num_cores
 from hocket.errors import ConfigError
 
@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
             progress=progress.advance,
         )
     lines = _report(prepared, arguments.output, time.perf_counter() - start)
-    print("\n".join(shown(line) for line in lines))
+    say("\n".join(shown(line) for line in lines))
     return 0
 
 
@@ -56,34 +56,18 @@ def shown(text: str) -> str:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "prepare",
-        "Looks through folders of music, measures every recording, and divides them by song into training "
-        "and validation. A second run looks only at what is new or has changed, and leaves every song on its side.",
-        sign="-",
+        "Measures every recording in folders of music, and splits them by song for training and validation. Running it "
+        "again only reads files that are new or have changed, and keeps every song in its split.",
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="folders of music")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DATA", help="folder of the prepared data"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=num_cores(),
-        metavar="N",
-        help="processes that decode (one for each core)",
-    )
-    parser.add_argument(
-        "--validation-fraction", type=float, metavar="X", help="share of songs to validate on (0.1)"
-    )
-    parser.add_argument(
-        "--test-fraction", type=float, metavar="X", help="share of songs that training never sees (0)"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="another seed, another division (0)")
-    parser.add_argument(
-        "--minimum-seconds", type=float, metavar="S", help="shortest recording that is used (4.4)"
-    )
-    parser.add_argument(
-        "--resplit", action="store_true", help="divide anew, which may move songs that were trained on"
-    )
+    add = parser.add_argument
+    add("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="one or more folders of music")
+    add("-o", "--output", type=Path, required=True, metavar="DATA", help="folder for the prepared data")
+    add("--jobs", type=int, default=num_cores(), metavar="N", help="processes that read files")
+    add("--validation-fraction", type=float, metavar="X", help="share of songs to validate on (default: 0.1)")
+    add("--test-fraction", type=float, metavar="X", help="share of songs kept for a test (default: 0)")
+    add("--seed", type=int, metavar="N", help="random seed of the split (default: 0)")
+    add("--minimum-seconds", type=float, metavar="S", help="shortest recording that is used (default: 4.4)")
+    add("--resplit", action="store_true", help="split again; songs of the training may move to validation")
     return parser
 
 

@@ -1,23 +1,32 @@
 """Progress with the rate and the time that is left, in seconds of audio or in files."""
 
+import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+LABEL = re.compile(r" *(?:\S+ )*\S+ {2,}(?=\S)| *")
+"""A label and the gap after it, or the indentation of a line; the rest of a broken line is indented as far."""
+COMMAND = re.compile(r"(next: )?hocket [a-z]+ ")
+"""Lines that are there to be copied stay whole."""
 
 # On a terminal a line is written anew this often; elsewhere, as in a batch job's log, a line is written this often.
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0
 
 
 @contextmanager
-def audio_progress(total_seconds: float) -> Iterator[Callable[[float], None]]:
-    """What to tell the share done of work on so many seconds of audio; it writes to stderr."""
-    line = _Line(total_seconds)
+def audio_progress(total_seconds: float, work: str = "") -> Iterator[Callable[[float], None]]:
+    """Gives what to tell the share done of work on so many seconds of audio; it writes to stderr."""
+    line = _Line(total_seconds, work)
     try:
         yield line.show
     finally:
@@ -25,8 +34,8 @@ def audio_progress(total_seconds: float) -> Iterator[Callable[[float], None]]:
 
 
 class _Line:
-    def __init__(self, total_seconds: float) -> None:
-        self._total = total_seconds
+    def __init__(self, total_seconds: float, work: str) -> None:
+        self._total, self._work = total_seconds, f"  {work}" if work else ""
         self._terminal = sys.stderr.isatty()
         self._begin = time.monotonic()
         self._last = self._begin
@@ -41,7 +50,7 @@ class _Line:
         if now - self._last < (TERMINAL_SECONDS if self._terminal else LOG_SECONDS):
             return
         self._last = now
-        text = progress_words(share_done, self._total, now - self._begin)
+        text = self._work + progress_words(share_done, self._total, now - self._begin)
         print(
             f"\r{text}\x1b[K" if self._terminal else text, end="" if self._terminal else "\n", file=sys.stderr
         )
@@ -79,6 +88,32 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Prints lines as `fitted` breaks them, to stdout unless another stream is given."""
+    stream = stream or sys.stdout
+    print(fitted(text, stream), file=stream)
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Breaks lines between words to fit a terminal; in a log, which is searched line by line, they stay whole."""
+    if not stream.isatty():
+        return text
+    columns = shutil.get_terminal_size(os.get_terminal_size(stream.fileno())).columns or 80
+    return "\n".join(_broken(line, columns) for line in text.split("\n"))
+
+
+def _broken(line: str, columns: int) -> str:
+    if len(line) <= columns or COMMAND.match(line):
+        return line
+    indent = " " * min(len(LABEL.findall(line)[0]), columns // 3)
+    style: dict[str, Any] = {
+        "subsequent_indent": indent,
+        "break_long_words": False,
+        "break_on_hyphens": False,
+    }
+    return textwrap.fill(line, columns, **style)
+
+
 def rich_console(**options: Any) -> "Console":
     """A terminal, or a log file, to which sentences are printed as they are."""
     from rich.console import Console
@@ -86,8 +121,8 @@ def rich_console(**options: Any) -> "Console":
     return Console(highlight=False, soft_wrap=True, **options)
 
 
-def bar(console: "Console") -> "Progress":
-    """A live bar: what is done, how much of it, at which `rate`, and the time that is left."""
+def bar(console: "Console", *, with_time_left: bool = True) -> "Progress":
+    """A live bar: the work, how much of it is done, the `rate`, and the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -95,7 +130,7 @@ def bar(console: "Console") -> "Progress":
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        *([TimeRemainingColumn()] if with_time_left else []),
         console=console,
     )
 

@@ -30,19 +30,17 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "render",
-        "Renders simple music, deterministic by seed: songs to train on, and pairs of them with the "
-        "true fusion of each (the input's rhythm with the target's chords).",
-        sign="-",
+        "Renders simple music: songs to train on, and pairs of songs with the true fusion of each (the input's rhythm "
+        "with the target's chords). The same seed gives the same music.",
     )
-    parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="a new or empty folder")
-    parser.add_argument("--num-songs", type=int, default=24, metavar="N", help="songs (24)")
-    parser.add_argument("--num-pairs", type=int, metavar="N", help="true fusions (half as many as songs)")
-    parser.add_argument("--duration-seconds", type=float, default=20.0, metavar="S", help="of each file (20)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other songs (0)")
-    parser.add_argument("--sample-rate", type=int, default=24_000, metavar="HZ", help="of each file (24000)")
-    parser.add_argument(
-        "--force", action="store_true", help="replace a rendered corpus that is there already"
-    )
+    add = parser.add_argument
+    add("folder", type=Path, metavar="OUT_DIR", help="new or empty folder to write to")
+    add("--num-songs", type=int, default=24, metavar="N", help="number of songs")
+    add("--num-pairs", type=int, metavar="N", help="number of true fusions (default: half as many as songs)")
+    add("--duration-seconds", type=float, default=20.0, metavar="S", help="length of each file in seconds")
+    add("--seed", type=int, default=0, metavar="N", help="random seed")
+    add("--sample-rate", type=int, default=24_000, metavar="HZ", help="sample rate of each file in Hz")
+    add("--force", action="store_true", help="replace a corpus that was rendered there before")
     return parser
 
 

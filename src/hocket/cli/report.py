@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hocket import outputs
 from hocket.cli.flags import VerbParser
+from hocket.cli.progress import say
 from hocket.runs import READ, REPORT
 
 
@@ -21,24 +22,19 @@ def run(argv: list[str]) -> int:
     from hocket.settings import RunConfig, flatten
 
     write_report(options.runs, out, defaults=flatten(RunConfig()))
-    print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB): open it in a browser, it needs no network")
+    say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB): open it in a browser, it needs no network")
     return 0
 
 
 def _parser() -> VerbParser:
     parser = VerbParser(
         "report",
-        "Writes one HTML file with everything a run folder tells: verdict, why, what to do, curves, "
-        "pictures and sound. Works while training goes on. Several runs stand side by side.",
+        "Writes one HTML file about a run: verdict, reasons, advice, curves, pictures and sound. It works during "
+        "training too. Several runs are shown side by side.",
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE.html",
-        help="the page (RUN/report.html; of several runs ./report.html)",
-    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="one or more run folders")
+    words = "the page (default: RUN/report.html; for several runs ./report.html)"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.html", help=words)
     return parser
 
 

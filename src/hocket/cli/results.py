@@ -16,6 +16,7 @@ from hocket.errors import AudioError
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
     from hocket.fusing import Fuser, Fusion, SourcePair
+    from hocket.fusing.ladder import Progress
 
 MOST_HZ = 24_000
 NOT_JUDGED = "not judged yet"
@@ -30,6 +31,7 @@ class Places:
     sound: Path
     with_pictures: bool = False
     with_excerpts: bool = False
+    with_stems: bool = False
 
     @property
     def sidecar(self) -> Path:
@@ -48,6 +50,12 @@ class Places:
         names = (f"{self.sound.stem}_input.wav", f"{self.sound.stem}_target.wav")
         return [self.sound.with_name(name) for name in names if self.with_excerpts]
 
+    @property
+    def stems(self) -> list[Path]:
+        """The rhythm's and the harmony's part of the output, where they are wanted."""
+        names = (f"{self.sound.stem}.rhythm.wav", f"{self.sound.stem}.harmony.wav")
+        return [self.sound.with_name(name) for name in names if self.with_stems]
+
 
 def claim(
     fusions: Sequence[Places], *, tables: Sequence[Path] = (), sources: Iterable[Path], overwrite: bool
@@ -57,7 +65,7 @@ def claim(
     Raises:
         ConfigError: see `hocket.outputs.check_outputs`.
     """
-    sound = [path for places in fusions for path in (*places.excerpts, places.sound)]
+    sound = [path for places in fusions for path in (*places.excerpts, *places.stems, places.sound)]
     planned = [*sound, *tables]
     for places in fusions:
         planned += [places.sidecar, *places.pictures]
@@ -82,7 +90,7 @@ def _may_replace(there: list[Path]) -> bool:
 def save(
     fuser: "Fuser", fusion: "Fusion", pair: "SourcePair", places: Places, *, encoding: Any, seconds: float
 ) -> dict[str, Any]:
-    """Writes sound, excerpts and the JSON beside them, all or none; gives what the JSON says.
+    """Writes sound, excerpts, stems and the JSON next to them, all or none; gives what the JSON says.
 
     Nothing is judged yet, which takes a while: whoever ends the program now has a whole file, and it says so.
     """
@@ -108,11 +116,26 @@ def save(
         files.write_all(group.open(places.sidecar), _as_json(facts))
         for path, source in zip(places.excerpts, (fusion.input, fusion.target), strict=False):
             save_into(group, path, source, encoding="float32")
-        save_into(group, places.sound, fusion.output, encoding=encoding)
+        if places.with_stems:
+            for path, stem in zip(places.stems, fusion.stems, strict=True):
+                # A stem alone can be louder than the sum: no other encoding holds that.
+                save_into(group, path, stem, encoding="float32")
+        save_into(group, places.sound, fusion.output, encoding=encoding, tags=_tags(pair))
     return facts
 
 
-def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Figures | None, list[str]]":
+def _tags(pair: "SourcePair") -> dict[str, str]:
+    input, target = pair.input.stem, pair.target.stem
+    return {
+        "title": f"{input} x {target}",
+        "comment": f"Rhythm: {pair.input.name}. Harmony: {pair.target.name}.",
+        "software": f"Hocket {__version__}",
+    }
+
+
+def judge(
+    fusion: "Fusion", facts: dict[str, Any], places: Places, on_progress: "Progress"
+) -> "tuple[Figures | None, list[str]]":
     """Adds the diagnosis to the JSON beside a sound.
 
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
@@ -120,7 +143,7 @@ def judge(fusion: "Fusion", facts: dict[str, Any], places: Places) -> "tuple[Fig
     from hocket.diagnostics.wording import causes
     from hocket.fusing import judging
 
-    figures, notes = judging.judge(fusion)
+    figures, notes = judging.judge(fusion, on_progress)
     notes[:0] = causes(figures) if figures is not None else []
     judged = {"diagnosis": figures.as_dict() if figures is not None else None, "notes": notes}
     files.write_bytes(places.sidecar, _as_json(facts | judged), failure=AudioError)

@@ -13,7 +13,7 @@ from hocket.cluster.script import Job, parse_time, render
 from hocket.errors import ConfigError
 
 SBATCH_SECONDS = 120
-USAGE = "hocket slurm [--nodes N] [--gpus N] [--time T] [...] -- train DATA --run RUN_DIR [...]"
+USAGE = "hocket slurm [flags] -- train MUSIC_DIR --run RUN_DIR [flags]"
 
 
 def run(argv: list[str]) -> int:
@@ -33,27 +33,28 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "slurm",
-        "Prints, or with --submit submits, the batch script that trains on a SLURM cluster: it saves "
-        "before the time limit, goes back into the queue, and continues.",
-        sign="-",
+        "Prints the batch script for training on a SLURM cluster; --submit submits it. The job saves before the time "
+        "limit, goes back into the queue, and continues.",
         usage=USAGE,
     )
     add = parser.add_argument
-    add("--nodes", type=int, default=1, metavar="N", help="nodes (1)")
-    add("--gpus", type=int, default=4, metavar="N", help="GPUs of each node, one task each; 0: CPUs only (4)")
-    add("--tasks", type=int, metavar="N", help="tasks on each node, where there are no GPUs (1)")
-    add("--cpus-per-task", type=int, metavar="N", help="CPUs of each task (16 beside a GPU, else 1)")
-    add("--time", default="12:00:00", metavar="T", help="limit: HH:MM:SS, D-HH:MM:SS, minutes (12:00:00)")
-    add("--signal-seconds", type=int, default=180, metavar="S", help="save so long before the limit (180)")
-    add("--account", metavar="A", help="the project that pays; Levante wants one")
-    add("--partition", metavar="P", help="such as Levante's gpu")
-    add("--constraint", metavar="C", help="kinds of nodes, such as Levante's a100_80")
-    add("--mem", metavar="M", help="memory of each node, such as 200G; 0: all of it")
-    add("--job-name", metavar="J", help="jobs of one name run one after the other (made from the run folder)")
-    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="where the job's log goes (here)")
-    add("--venv", type=Path, metavar="DIR", help="virtual environment with hocket in it (this one)")
-    add("--submit", action="store_true", help="give it to sbatch instead of printing it")
-    add("--template", action="store_true", help="print the script that takes `train DATA ...` from sbatch")
+    add("--nodes", type=int, default=1, metavar="N", help="number of nodes")
+    add("--gpus", type=int, default=4, metavar="N", help="GPUs per node, each with one task; 0 = CPUs only")
+    add("--tasks", type=int, metavar="N", help="tasks per node if there are no GPUs (default: 1)")
+    add("--cpus-per-task", type=int, metavar="N", help="CPUs per task (default: 16 with GPUs, else 1)")
+    add("--time", default="12:00:00", metavar="T", help="time limit: HH:MM:SS, D-HH:MM:SS or minutes")
+    add(
+        "--signal-seconds", type=int, default=180, metavar="S", help="save this many seconds before the limit"
+    )
+    add("--account", metavar="A", help="project that is charged; required on Levante")
+    add("--partition", metavar="P", help="partition, such as gpu on Levante")
+    add("--constraint", metavar="C", help="kind of node, such as a100_80 on Levante")
+    add("--mem", metavar="M", help="memory per node, such as 200G; 0 = all of it")
+    add("--job-name", metavar="J", help="jobs of one name run one by one (default: made from the run folder)")
+    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="folder of the log (default: here)")
+    add("--venv", type=Path, metavar="DIR", help="virtual environment with Hocket (default: this one)")
+    add("--submit", action="store_true", help="submit the script with sbatch instead of printing it")
+    add("--template", action="store_true", help="print a script for `sbatch SCRIPT train MUSIC_DIR ...`")
     return parser
 
 
@@ -88,7 +89,7 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     """Hocket's own words with absolute paths, checked as `hocket train` would, and the run's folder."""
     if not words or words[0] != "train":
         raise ConfigError(f"what is to be trained is missing: {USAGE}")
-    from hocket.cli.train import read_config, read_flags, shown
+    from hocket.cli.train import flag, read_config, read_flags, shown
 
     # Here rather than on the node: a wrong field would cost hours in the queue.
     options, fields = read_flags(words[1:])
@@ -110,8 +111,8 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     own = {name: value for name, value in {**paths, "preset": options.preset}.items() if value is not None}
     # Of the music only the folder is given on.
     fields.pop("music", None)
-    named = [f"--{name}={shown(value)}" for name, value in {**own, **fields}.items()]
-    flags = {"--fresh": options.fresh, "--strict": options.strict, "--no_report": not options.report}
+    named = [f"{flag(name)}={shown(value)}" for name, value in {**own, **fields}.items()]
+    flags = {"--fresh": options.fresh, "--strict": options.strict, "--no-report": not options.report}
     return ("train", str(data), *named, *(flag for flag, is_given in flags.items() if is_given)), run_dir
 
 

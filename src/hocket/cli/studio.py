@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.errors import ConfigError, HocketError
 
 if TYPE_CHECKING:
@@ -129,40 +129,27 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "studio",
-        "Serves a local page: fuse two recordings, hear and see what came of it, and follow runs.",
+        "Opens a local page in the browser to fuse two recordings, listen to the result, and follow training runs.",
     )
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="the folder that holds your runs")
-    parser.add_argument(
-        "--checkpoint", type=Path, metavar="RUN/best", help="your own weights (those that come with hocket)"
+    add = parser.add_argument
+    add("--runs", type=Path, metavar="DIR", help="folder with your run folders")
+    add("--checkpoint", type=Path, metavar="RUN/best", help=f"your own weights (default: {INCLUDED})")
+    add("--port", type=int, default=7870, metavar="N", help="port to listen on; 0 = any free port")
+    add("--host", metavar="IP", help="address to listen on (default: 127.0.0.1; with --share, all addresses)")
+    add("--share", action="store_true", help="let other machines connect with the token that is printed")
+    words = f"ask for the token in this file, which only you can read; or set {TOKEN_VARIABLE}"
+    add("--token-file", type=Path, metavar="FILE", help=words)
+    words = (
+        "ask for this token, 16 letters or more; other users of this machine can see it in the process list. "
+        "Without T, a new token is made, as with --share and --public-url"
     )
-    parser.add_argument("--port", type=int, default=7870, help="0 is any free one (7870)")
-    parser.add_argument("--host", help="the address to listen on (127.0.0.1; with --share all)")
-    parser.add_argument(
-        "--share", action="store_true", help="let other machines in, who need the token that is printed"
-    )
-    parser.add_argument(
-        "--token_file",
-        type=Path,
-        metavar="FILE",
-        help=f"ask visitors for the token in a file that only you can read; or set {TOKEN_VARIABLE}",
-    )
-    parser.add_argument(
-        "--token",
-        nargs="?",
-        const=NEW_TOKEN,
-        metavar="T",
-        help="ask for this token, 16 letters or more, which other users of this machine can read in the list of "
-        "processes; without T: a new one (as with --share and --public-url)",
-    )
-    parser.add_argument(
-        "--public_url",
-        metavar="URL",
-        help="the address under which a proxy serves the studio, like https://studio.example.org/hocket/",
-    )
-    parser.add_argument("--no_browser", action="store_true", help="print the address only")
-    parser.add_argument("--max_upload_mb", type=float, default=200.0, metavar="MB", help="a file (200)")
-    parser.add_argument("--max_minutes", type=float, default=10.0, metavar="MIN", help="a recording (10)")
-    parser.add_argument("--num_threads", type=int, metavar="N", help="of the fusion")
+    add("--token", nargs="?", const=NEW_TOKEN, metavar="T", help=words)
+    words = "address at which a proxy serves the studio, such as https://studio.example.org/hocket/"
+    add("--public-url", metavar="URL", help=words)
+    add("--no-browser", action="store_true", help="only print the address")
+    add("--max-upload-mb", type=float, default=200.0, metavar="MB", help="largest upload in megabytes")
+    add("--max-minutes", type=float, default=10.0, metavar="MIN", help="longest recording in minutes")
+    add("--num-threads", type=int, metavar="N", help="threads that compute a fusion (default: 1)")
     return parser
 
 

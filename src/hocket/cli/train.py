@@ -2,15 +2,17 @@
 
 import argparse
 import json
+import re
 import sys
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from hocket import files, outputs
 from hocket.cli.ending import EXIT_CODES, Interrupted, Stopping
-from hocket.cli.flags import VerbParser, suggest
+from hocket.cli.flags import VerbParser, with_hyphens
+from hocket.cli.progress import say
 from hocket.errors import ConfigError
 from hocket.runs import CONFIG, RENAMED, REPORT, RunLock
 from hocket.typed import field_help, read_value
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from hocket.training.events import Outcome
 
 EXIT_UNMET = 3
-OWN_FLAGS = ("run", "run_dir", "preset", "config", "fresh", "strict", "no_report")
-_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
+USUAL = {
+    *("num_epochs", "steps_per_epoch", "batch_size", "learning_rate", "seed"),
+    *("device", "num_threads", "num_workers", "novelty_weight", *RENAMED.values()),
+}
+"""Fields that the short help shows: length and speed of a run, and the weights that the training update names."""
+_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "{true,false}"}
 
 
 def run(argv: list[str]) -> int:
@@ -64,7 +70,7 @@ def _report(run: Path) -> None:
     except (Exception, Interrupted) as error:
         # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"the report was not written ({reason}); hocket report {run} tries again", file=sys.stderr)
+        say(f"the report was not written ({reason}); hocket report {run} tries again", sys.stderr)
 
 
 def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
@@ -125,71 +131,71 @@ def read_flags(argv: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
     """The command's own options, and the values of the fields that have been given.
 
     Raises:
-        ConfigError: a flag is unknown (the nearest right one is named) or lacks its value.
+        ConfigError: see `VerbParser`.
     """
     from hocket.settings import FIELDS
 
-    options, rest = _parser().parse_known_args(argv)
-    suggest(rest, [*FIELDS, *RENAMED, *OWN_FLAGS])
-    if rest:
-        raise ConfigError(
-            f"{rest[0]} is one word too many: give one MUSIC_DIR, and see 'hocket train --help'."
-        )
+    options = _parser(everything="--help-all" in with_hyphens(argv)).parse_args(argv)
     given = vars(options)
     fields = {name: given.pop(name) for name in list(given) if name in FIELDS}
     return options, fields
 
 
-class _Parser(VerbParser):
-    def error(self, message: str) -> NoReturn:
-        """Says it in a sentence; the usage would name a hundred flags."""
-        raise ConfigError(message)
+def _parser(*, everything: bool = True) -> VerbParser:
+    """Knows all fields; its help shows the usual ones, or `everything`."""
+    from hocket.settings import DEFAULT_PRESET, GROUPS, flatten, preset, preset_names
 
-
-def _parser() -> VerbParser:
-    from hocket.settings import DEFAULT_PRESET, GROUPS, flatten, preset
-
-    parser = _Parser(
+    parser = VerbParser(
         "train",
-        "Learns to fuse from a music folder (recursive) or a CSV with the columns input,target. Settings are those of "
-        "the preset or of the configuration file, then those of the flags.",
-        usage="hocket train MUSIC_DIR --run RUN_DIR [--preset PRESET] [--config FILE] [flags]",
+        "Trains a model on a folder of music. Run the same command again to continue. Settings come from the preset or "
+        f"the configuration file, then from flags; the defaults below are those of the preset '{DEFAULT_PRESET}'.",
+        usage="hocket train MUSIC_DIR --run RUN_DIR [flags]",
+        epilog=None if everything else "'hocket train --help-all' shows every setting.",
     )
     add = parser.add_argument
     add(
         "data", type=Path, nargs="?", metavar="MUSIC_DIR", help="music folder, prepared data, or CSV of pairs"
     )
     # torchrun takes the short name for an abbreviation of its own --run-path, even behind the script's name.
-    add(
-        "--run",
-        "--run_dir",
-        type=Path,
-        metavar="RUN_DIR",
-        help="folder of the run (--run-dir under torchrun)",
-    )
-    add("--preset", help="collapsed, fixed, guided or default (default)")
-    add("--config", type=Path, metavar="FILE", help="TOML file of fields, such as RUN_DIR/config.toml")
-    add("--fresh", action="store_true", help="start over where the folder holds a run")
-    add("--strict", action="store_true", help="exit with 3 if the success checklist is not met")
-    add("--no_report", dest="report", action="store_false", help="write no RUN_DIR/report.html at the end")
-    usual = flatten(preset(DEFAULT_PRESET))
+    words = "run folder (under torchrun, write --run-dir)"
+    add("--run", "--run-dir", type=Path, metavar="RUN_DIR", help=words)
+    add("--preset", help=f"named settings: {', '.join(preset_names())} (default: {DEFAULT_PRESET})")
+    add("--config", type=Path, metavar="FILE", help="TOML file of settings, such as RUN_DIR/config.toml")
+    add("--fresh", action="store_true", help="delete the run in this folder and start over")
+    add("--strict", action="store_true", help=f"exit with {EXIT_UNMET} if the success checklist is not met")
+    add("--no-report", dest="report", action="store_false", help="do not write RUN_DIR/report.html")
+    add("--help-all", action="help", help="show every setting and exit")
+    defaults = flatten(preset(DEFAULT_PRESET))
     for group, kind in GROUPS.items():
-        section = parser.add_argument_group(group, (kind.__doc__ or "").partition("\n")[0])
         described = field_help(kind)
+        is_shown = everything or USUAL & described.keys()
+        words = _with_flags(str(kind.__doc__).partition("\n")[0])
+        section = parser.add_argument_group(f"{group} settings", words if is_shown else None)
         for name, hint in get_type_hints(kind).items():
+            default = f" (default: {shown(defaults[name])})" if defaults[name] != "" else ""
+            words = f"{_with_flags(described[name]).rstrip('.')}{default}".replace("%", "%%")
+            is_choice = get_origin(hint) is Literal
             section.add_argument(
-                *(f"--{word}" for word in (name, *(old for old, new in RENAMED.items() if new == name))),
+                *(flag(word) for word in (name, *(old for old, new in RENAMED.items() if new == name))),
                 dest=name,
                 default=argparse.SUPPRESS,
                 type=partial(read_value, kind=hint),
-                metavar="|".join(get_args(hint))
-                if get_origin(hint) is Literal
-                else _METAVARS.get(hint, "LIST"),
-                help=f"{described.get(name, '').rstrip('.')} ({shown(usual[name])})".strip().replace(
-                    "%", "%%"
-                ),
+                metavar=f"{{{','.join(get_args(hint))}}}" if is_choice else _METAVARS.get(hint, "LIST"),
+                help=words if everything or name in USUAL else argparse.SUPPRESS,
             )
     return parser
+
+
+def _with_flags(text: str) -> str:
+    """Replaces the names of fields in a sentence by those of their flags."""
+    from hocket.settings import FIELDS
+
+    return re.sub(r"\w+_\w+", lambda found: flag(found[0]) if found[0] in FIELDS else found[0], text)
+
+
+def flag(name: str) -> str:
+    """The flag of a field."""
+    return f"--{name.replace('_', '-')}"
 
 
 def shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hocket.errors import DataError
 from hocket.files import read_bytes
+from hocket.outputs import fusion_name
 
 COLUMNS = ("input", "target")
 SEPARATORS = (",", ";", "\t")
@@ -26,6 +27,11 @@ class Pair:
     input: Path
     target: Path
     name: str
+
+    @property
+    def title(self) -> str:
+        """The name of its fusion, which sorts as the pairs do: `000 drums x strings`."""
+        return f"{self.name} {fusion_name(self.input, self.target)}"
 
 
 def read_pairs(path: str | Path) -> list[Pair]:

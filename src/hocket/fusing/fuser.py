@@ -19,6 +19,7 @@ from hocket.fusing.sources import Sources
 from hocket.model import FusionModel
 from hocket.model.weights import default_weights, find_checkpoint, load_model
 from hocket.options import FuseOptions
+from hocket.outputs import fusion_name
 
 SAMPLE_SECONDS = 10.0
 SILENCE_RMS = 1e-3
@@ -29,14 +30,16 @@ MAX_DRAWS = 12
 class FusedFile:
     """A fusion in memory: the output with the sources as they were fused, and what the masks did.
 
-    All three recordings share the rate, the channels and the length. `masks` are the input's and the target's,
-    `[d, t]` on the model's grid, before the `levels` of input and target; `notes` say in plain words how the sources
-    were brought together.
+    All recordings share the rate, the channels and the length. `audio` is the sum of its two `stems`: what the input
+    gave, its rhythm, and what the target gave, its harmony. `masks` are the input's and the target's, `[d, t]` on the
+    model's grid, before the `levels` of input and target; `notes` say in plain words how the sources were brought
+    together.
     """
 
     audio: Audio
     input: Audio
     target: Audio
+    stems: tuple[Audio, Audio]
     mask_figures: dict[str, float]
     masks: tuple[np.ndarray, np.ndarray]
     levels: tuple[float, float]
@@ -47,10 +50,12 @@ class FusedFile:
     def of(cls, fusion: Fusion) -> "FusedFile":
         """The same with all its recordings in memory."""
         masks = fusion.masks.store.read(0, fusion.masks.num_frames)
+        rhythm, harmony = (stem.whole() for stem in fusion.stems)
         return cls(
             audio=fusion.output.whole(),
             input=fusion.input.whole(),
             target=fusion.target.whole(),
+            stems=(rhythm, harmony),
             mask_figures=fusion.mask_figures,
             masks=(masks[0], masks[1]),
             levels=fusion.levels,
@@ -101,7 +106,9 @@ class Fuser:
         Raises:
             AudioError: one of them cannot be read, is silent, or too short; the sentence names it.
         """
-        with self.fusing(input_path, target_path, options=options, on_progress=on_progress) as fusion:
+        with self.fusing(
+            input_path, target_path, options=options, apart=True, on_progress=on_progress
+        ) as fusion:
             return FusedFile.of(fusion)
 
     def fuse_to_file(
@@ -137,12 +144,14 @@ class Fuser:
         *,
         options: FuseOptions | None = None,
         folder: str | Path | None = None,
+        apart: bool = False,
         on_progress: Progress | None = None,
         on_read: Callable[[], None] | None = None,
     ) -> Iterator[Fusion]:
         """A fusion of two files to be read span by span; when the block ends, its recordings are gone.
 
-        Recordings of more than a minute and a half lie in nameless files of `folder`; None keeps all in memory.
+        Recordings of more than a minute and a half lie in nameless files of `folder`; None keeps all in memory. The
+        fusion has its two voices by themselves if they are wanted `apart`.
         `on_read` is called whenever a source is read, and may raise to stop the work.
 
         Raises:
@@ -154,6 +163,7 @@ class Fuser:
                 (input_path, target_path),
                 options=options or FuseOptions(),
                 workspace=workspace,
+                apart=apart,
                 on_read=on_read,
                 on_progress=on_progress,
             )
@@ -165,12 +175,13 @@ class Fuser:
         *,
         options: FuseOptions | None = None,
         folder: str | Path | None = None,
+        apart: bool = False,
         on_progress: Progress | None = None,
     ) -> Iterator[Fusion]:
         """A fusion of whole files, or of the excerpts that a pair names; see `fusing`."""
         if pair.starts_seconds is None:
             with self.fusing(
-                pair.input, pair.target, options=options, folder=folder, on_progress=on_progress
+                pair.input, pair.target, options=options, folder=folder, apart=apart, on_progress=on_progress
             ) as fusion:
                 yield fusion
             return
@@ -222,13 +233,14 @@ class Fuser:
             Aligned.of(sources),
             options=options or FuseOptions(),
             workspace=Workspace(),
+            apart=True,
             on_progress=on_progress,
         )
 
 
 def from_pairs(pairs: Sequence[Pair]) -> list[SourcePair]:
-    """The rows of a pairs file as whole recordings to fuse."""
-    return [SourcePair(pair.name, pair.input, pair.target) for pair in pairs]
+    """The rows of a pairs file as whole recordings to fuse, named as their fusions."""
+    return [SourcePair(pair.title, pair.input, pair.target) for pair in pairs]
 
 
 def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list[SourcePair]:
@@ -252,7 +264,7 @@ def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list
         else:
             first, second = (songs[number] for number in random.choice(len(songs), 2, replace=False))
         starts = (_start(first, random), _start(second, random))
-        samples.append(SourcePair(f"{index:03d}", first, second, starts))
+        samples.append(SourcePair(f"{index:03d} {fusion_name(first, second)}", first, second, starts))
     return samples
 
 

@@ -1,13 +1,14 @@
-"""What a fusion is and who gave what, judged by as much of it as takes no longer to judge than it took to make."""
+"""What a fusion is, judged by as much of it as takes no longer to judge than it took to make."""
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import torch
 
-from hocket.audio.streams import Recording
-from hocket.audio.views import Cut, Resampled, together
+from hocket.audio.views import Cut, Resampled, Watched, together
 from hocket.diagnostics.listening import (
     MOST_MINUTES,
     PICTURE_MINUTES,
@@ -17,28 +18,23 @@ from hocket.diagnostics.listening import (
     listen,
 )
 from hocket.errors import AudioError
-from hocket.fusing.ladder import Fusion
-from hocket.fusing.sources import Loudness
+from hocket.fusing.ladder import Fusion, Progress
 from hocket.hearing import loudest
-from hocket.model import FusionModel
-from hocket.signal.grouping import FrequencyReader
 
 __all__ = [
     "MOST_MINUTES",
     "PICTURE_MINUTES",
     "Excerpt",
-    "Share",
     "chosen_minutes",
     "diagnose_fusion",
     "excerpt",
     "judge",
-    "shares",
+    "watched",
 ]
 
-BORDERS_HZ = (200.0, 2000.0)
-NAMES = ("low", "middle", "high")
-# A range that holds less than this part of all energy says nothing.
-LEAST = 1e-6
+
+# Before a minute is diagnosed, it is read thrice for levels and twice for what the sources are, which is quick.
+QUICK_READS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +64,40 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
     return replace(figures, sources=sources)
 
 
-def judge(fusion: Fusion) -> tuple[HeardFigures | None, list[str]]:
-    """The figures, None where they cannot be had, and what the user should know of how the output came about."""
+def judge(fusion: Fusion, on_progress: Progress | None = None) -> tuple[HeardFigures | None, list[str]]:
+    """The figures, None where they cannot be had, and what the user should know of how the output came about.
+
+    `on_progress` is given the share that is done.
+    """
     notes = list(fusion.notes)
     try:
-        figures = diagnose_fusion(fusion)
+        figures = diagnose_fusion(fusion if on_progress is None else _progressing(fusion, on_progress))
     except AudioError as error:
         return None, [*notes, f"there is no diagnosis, as {error}"]
     if fusion.output.duration_seconds > 60 * MOST_MINUTES:
         notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
     return figures, notes
+
+
+def watched(fusion: Fusion, on_read: Callable[[], None]) -> Fusion:
+    """The same fusion, which calls `on_read` when one of its recordings is read: so a work on it can be stopped."""
+    names = ("output", "input", "target")
+    recordings: dict[str, Any] = {name: Watched(getattr(fusion, name), on_read) for name in names}
+    if fusion.voices is not None:
+        recordings["voices"] = tuple(Watched(voice, on_read) for voice in fusion.voices)
+    return replace(fusion, **recordings)
+
+
+def _progressing(fusion: Fusion, on_progress: Progress) -> Fusion:
+    """Tells how far a diagnosis is by how often it has read: its last look at each minute is the long one."""
+    num_minutes = max(1, min(MOST_MINUTES, math.ceil(fusion.output.duration_seconds / 60)))
+    reads = itertools.count()
+
+    def on_read() -> None:
+        share = (next(reads) - QUICK_READS * num_minutes) / (3 * num_minutes)
+        on_progress(min(max(share, 0.0), 1.0))
+
+    return watched(fusion, on_read)
 
 
 def excerpt(
@@ -96,65 +116,3 @@ def excerpt(
     waves = [Resampled(Cut(voice, length, first=start), shown_hz).samples for voice in voices]
     output_wave, input_wave, target_wave = (wave[loudest(waves[0])] for wave in waves)
     return Excerpt(output_wave, input_wave, target_wave, shown_hz, (masks[0], masks[1]), start / rate)
-
-
-@dataclass(frozen=True)
-class Share:
-    """The input's part, in [0, 1], of the energy that both sources gave between two frequencies; None for silence."""
-
-    name: str
-    low_hz: float
-    high_hz: float
-    input: float | None
-
-
-@torch.inference_mode()
-def shares(fusion: Fusion, model: FusionModel) -> list[Share]:
-    """Low, middle and high of a fusion, as the model hears it; of a long one three minutes from its middle.
-
-    An open mask lets through what is there, which may be nothing: what counts is the energy behind the masks and the
-    levels. Re-attack is left out. Empty where latent channels are no frequencies.
-    """
-    codec = model.codec
-    if codec.bin_hz is None:
-        return []
-    num_samples = Resampled(fusion.input, model.sample_rate).num_samples
-    length = min(num_samples, round(60 * PICTURE_MINUTES * model.sample_rate))
-    first = (num_samples - length) // 2 // codec.hop
-    stored = fusion.masks.store.read(first, first + math.ceil(length / codec.hop) + 1)
-    bin_hz = codec.bin_hz.cpu()
-    # As they are laid over a sound of this rate.
-    reader = FrequencyReader(bin_hz, bin_hz, holds=fusion.output.sample_rate != model.sample_rate)
-    masks = (
-        reader.read(torch.from_numpy(np.array(stored.swapaxes(1, 2), dtype=np.float32, order="C")))
-        .numpy()
-        .swapaxes(1, 2)
-    )
-    gains = np.array(fusion.levels) * fusion.options.amounts
-    energies = [
-        _energy(source, model, mask, gain, first=first * codec.hop, length=length)
-        for source, mask, gain in zip((fusion.input, fusion.target), masks, gains, strict=True)
-    ]
-    edges = (0.0, *BORDERS_HZ, model.sample_rate / 2)
-    bins = np.digitize(bin_hz.numpy(), BORDERS_HZ)
-    whole = sum(float(energy.sum()) for energy in energies)
-    found = []
-    for place, name in enumerate(NAMES):
-        input, target = (float(energy[bins == place].sum()) for energy in energies)
-        part = input / (input + target) if input + target > LEAST * whole else None
-        found.append(Share(name, edges[place], edges[place + 1], part))
-    return found
-
-
-def _energy(
-    source: Recording, model: FusionModel, mask: np.ndarray, gain: float, *, first: int, length: int
-) -> np.ndarray:
-    """Of each latent channel `[d]`, behind the mask `[d, t]` and the level, the source being of unit loudness."""
-    heard = Resampled(source, model.sample_rate)
-    samples = torch.from_numpy(np.array(Cut(heard, length, first=first).read(0, length)))
-    loudness = Loudness.of(source).rms
-    latent = model.codec.encode(samples.to(model.device)).abs().square().mean(dim=0).cpu().numpy()
-    frames = min(latent.shape[1], mask.shape[1])
-    behind = latent[:, :frames] * np.square(mask[:, :frames], dtype=np.float32)
-    energy: np.ndarray = behind.sum(axis=1, dtype=np.float64) * (gain / max(loudness, 1e-9)) ** 2
-    return energy

@@ -5,6 +5,7 @@ Sources (`open_sources`) -> Aligned (`align`) -> Masks (`decide`) -> Mixed (`mix
 Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two steps.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from hocket import audio
 from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Recording, Stored, Workspace, recording
-from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, folded, together
+from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, Sum, folded, together
 from hocket.fusing.alignment import align_target, match_lengths
 from hocket.fusing.loudness import finishing
 from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
@@ -56,6 +57,9 @@ class Fusion:
 
     `output`, `input` and `target` share rate, channels and length; the sources are as they were fused. The `masks` are
     those before the `levels` of input and target; `notes` say in plain words how the sources were brought together.
+    `voices`, if they were asked for, are what input and target gave, before the amounts of the `options`: the output
+    is the sum of the `stems`, which are the voices times these amounts. `wanted_lufs` is the loudness of the louder
+    source.
     """
 
     output: Recording
@@ -64,6 +68,15 @@ class Fusion:
     masks: MaskTrack
     options: FuseOptions
     notes: tuple[str, ...] = ()
+    voices: tuple[Recording, Recording] | None = None
+    wanted_lufs: float = -math.inf
+
+    @property
+    def stems(self) -> tuple[Recording, Recording]:
+        """The rhythm's and the harmony's part of the output, for a fusion whose voices were asked for."""
+        assert self.voices is not None
+        first, second = (Scaled(*pair) for pair in zip(self.voices, self.options.amounts, strict=True))
+        return first, second
 
     @property
     def mask_figures(self) -> dict[str, float]:
@@ -96,6 +109,7 @@ def fuse_files(
     *,
     options: FuseOptions,
     workspace: Workspace,
+    apart: bool = False,
     on_read: Callable[[], None] | None = None,
     on_progress: Progress | None = None,
 ) -> Fusion:
@@ -105,10 +119,17 @@ def fuse_files(
         AudioError: see `open_sources` and `align`.
     """
     sources = open_sources(
-        paths, codec=model.codec, options=options, workspace=workspace, on_read=on_read or (lambda: None)
+        paths,
+        codec=model.codec,
+        options=options,
+        workspace=workspace,
+        on_read=on_read or (lambda: None),
+        num_voices=1 + apart,
     )
     aligned = align(sources, options, workspace)
-    return fuse_aligned(model, aligned, options=options, workspace=workspace, on_progress=on_progress)
+    return fuse_aligned(
+        model, aligned, options=options, workspace=workspace, apart=apart, on_progress=on_progress
+    )
 
 
 @torch.inference_mode()
@@ -118,9 +139,12 @@ def fuse_aligned(
     *,
     options: FuseOptions,
     workspace: Workspace,
+    apart: bool = False,
     on_progress: Progress | None = None,
 ) -> Fusion:
-    """Fuses sources of one length; `on_progress` is given the share that is done.
+    """Fuses sources of one length, and keeps both voices if they are wanted `apart`.
+
+    `on_progress` is given the share that is done.
 
     Raises:
         AudioError: the model would hear nothing of one of them.
@@ -129,14 +153,14 @@ def fuse_aligned(
     masks = decide(
         model, aligned, options, workspace, on_progress=lambda share: report(SHARE_OF_LISTENING * share)
     )
-    mixed = mix(
-        model,
-        aligned,
-        masks,
-        options,
-        workspace,
-        on_progress=lambda share: report(SHARE_OF_LISTENING + SHARE_OF_MIXING * share),
-    )
+
+    def on_mixing(share: float) -> None:
+        report(SHARE_OF_LISTENING + SHARE_OF_MIXING * share)
+
+    if apart:
+        mixed = mix_voices(model, aligned, masks, workspace, on_progress=on_mixing)
+    else:
+        mixed = [mix(model, aligned, masks, options, workspace, on_progress=on_mixing)]
     fusion = level(mixed, aligned, masks, options)
     report(1.0)
     return fusion
@@ -220,29 +244,62 @@ def mix(
     on_progress: Progress | None = None,
 ) -> Stored:
     """The sources under their masks, at their own rate and in all their channels, with both ends made quiet."""
+    [mixed] = _mixed(model, aligned, masks, options.amounts, workspace, on_progress=on_progress)
+    return mixed
+
+
+def mix_voices(
+    model: Model,
+    aligned: Aligned,
+    masks: MaskTrack,
+    workspace: Workspace,
+    *,
+    on_progress: Progress | None = None,
+) -> list[Stored]:
+    """The two parts of what `mix` gives, before the amounts of the options: the input's and the target's."""
+    return _mixed(model, aligned, masks, (1.0, 1.0), workspace, apart=True, on_progress=on_progress)
+
+
+def _mixed(
+    model: Model,
+    aligned: Aligned,
+    masks: MaskTrack,
+    amounts: tuple[float, float],
+    workspace: Workspace,
+    *,
+    apart: bool = False,
+    on_progress: Progress | None = None,
+) -> list[Stored]:
     report, rate = on_progress or (lambda share: None), aligned.input.sample_rate
-    amounts = masks.levels.new_tensor(options.amounts)
     # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
-    gains = masks.levels.new_tensor([TARGET_RMS / rms for rms in aligned.rms])
-    wanted = replace(masks, levels=masks.levels * amounts * gains)
-    mixed = workspace.new(aligned.input.num_channels, aligned.input.num_samples, rate)
+    gains = [amount * TARGET_RMS / rms for amount, rms in zip(amounts, aligned.rms, strict=True)]
+    wanted = replace(masks, levels=masks.levels * masks.levels.new_tensor(gains))
+    num_channels, num_samples = aligned.input.num_channels, aligned.input.num_samples
+    mixed = [workspace.new(num_channels, num_samples, rate) for _ in range(1 + apart)]
     excerpts = _excerpts((aligned.input, aligned.target), model.device)
+
+    def write(start: int, block: torch.Tensor) -> None:
+        for voice, samples in zip(mixed, block.reshape(len(mixed), num_channels, -1), strict=True):
+            voice.write(start, samples.cpu().numpy())
+
     blocks = mix_blocks(
         wanted,
         excerpts,
-        mixed.num_samples,
+        num_samples,
         codec=model.codec.at_rate(rate).to(model.device),
-        most_at_once=MOST_AT_ONCE // mixed.num_channels,
+        most_at_once=MOST_AT_ONCE // (num_channels * len(mixed)),
+        apart=apart,
     )
     for start, block in blocks:
-        mixed.write(start, block[0].cpu().numpy())
-        report((start + block.shape[-1]) / mixed.num_samples)
+        write(start, block)
+        report((start + block.shape[-1]) / num_samples)
 
     def read(start: int, stop: int) -> torch.Tensor:
-        return torch.from_numpy(mixed.read(start, stop).copy())[None].to(model.device)
+        voices = torch.from_numpy(np.stack([voice.read(start, stop) for voice in mixed]))[:, None]
+        return (voices if apart else voices[0]).to(model.device)
 
-    for start, end in quiet_ends(read, excerpts, wanted, mixed.num_samples, sample_rate=rate):
-        mixed.write(start, end[0].cpu().numpy())
+    for start, end in quiet_ends(read, excerpts, wanted, num_samples, sample_rate=rate, apart=apart):
+        write(start, end)
     return mixed
 
 
@@ -261,11 +318,28 @@ def _readable(samples: np.ndarray) -> np.ndarray:
     return samples if samples.flags.writeable and min(samples.strides) >= 0 else samples.copy()
 
 
-def level(mixed: Recording, aligned: Aligned, masks: MaskTrack, options: FuseOptions) -> Fusion:
-    """The fusion as loud as its louder source, within what is usual: see `finishing`."""
-    finish = finishing(mixed, sources=(aligned.input, aligned.target))
+def level(mixed: Sequence[Recording], aligned: Aligned, masks: MaskTrack, options: FuseOptions) -> Fusion:
+    """The fusion as loud as its louder source, within what is usual: see `finishing`.
+
+    `mixed` is the output, or both voices before their amounts.
+    """
+    output = mixed[0] if len(mixed) == 1 else Sum(mixed, options.amounts)
+    finish = finishing(output, sources=(aligned.input, aligned.target))
     notes = (*aligned.notes, finish.note) if finish.note else aligned.notes
-    return Fusion(Scaled(mixed, finish.gain), aligned.input, aligned.target, masks, options, notes)
+    voices = None
+    if len(mixed) == 2:
+        first, second = (Scaled(voice, finish.gain) for voice in mixed)
+        voices = (first, second)
+    return Fusion(
+        Scaled(output, finish.gain) if voices is None else Sum(voices, options.amounts),
+        aligned.input,
+        aligned.target,
+        masks,
+        options,
+        notes,
+        voices,
+        finish.wanted_lufs,
+    )
 
 
 def write(fusion: Fusion, path: Path, *, encoding: Encoding) -> FusedFacts:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import sosfilt
+import torch
 
 from hocket.audio import Audio
 from hocket.audio.sound import peak
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
 from hocket.audio.views import Resampled
+from hocket.signal.spectrum import fast_length
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0
@@ -27,6 +28,9 @@ OFFSET_DB = -0.691
 SURROUND_WEIGHT = 1.41
 LEAST_RATE_HZ = 8_000
 
+RINGING_SECONDS, TRANSFORM_SAMPLES = 0.1, 2**17
+"""For how long K-weighting rings, and what is transformed at once (measured from 2^14 to 2^18)."""
+
 PART_SAMPLES = 2**18
 """Samples over all channels that are worked on at once: they stay in the cache."""
 
@@ -38,10 +42,11 @@ KAISER_BETA = 5.65
 
 @dataclass(frozen=True)
 class Finish:
-    """One gain for all of an output, and the loudness that it has with it."""
+    """One gain for all of an output, the loudness that it has with it, and the one that was aimed at."""
 
     gain: float
     lufs: float
+    wanted_lufs: float
 
     @property
     def note(self) -> str:
@@ -59,13 +64,17 @@ def finishing(output: Audio | Recording, *, sources: Sequence[Audio | Recording]
 
     One gain for everything: nothing is limited, so a spiky output may end up quieter. A silent output's is 1.
     """
+    return finishing_at(output, max((loudness_lufs(source) for source in sources), default=-math.inf))
+
+
+def finishing_at(output: Audio | Recording, wanted_lufs: float) -> Finish:
+    """The same for a loudness that is known, in LUFS."""
     own = loudness_lufs(output)
     if own == -math.inf:
-        return Finish(1.0, own)
-    wanted = max((loudness_lufs(source) for source in sources), default=-math.inf)
-    gain_db = min(max(wanted, QUIETEST_LUFS), LOUDEST_LUFS) - own
+        return Finish(1.0, own, wanted_lufs)
+    gain_db = min(max(wanted_lufs, QUIETEST_LUFS), LOUDEST_LUFS) - own
     gain_db = min(gain_db, CEILING_DB - CEILING_MARGIN_DB - true_peak_db(output))
-    return Finish(float(10 ** (gain_db / 20)), own + gain_db)
+    return Finish(float(10 ** (gain_db / 20)), own + gain_db, wanted_lufs)
 
 
 def loudness_lufs(sound: Audio | Recording) -> float:
@@ -105,16 +114,38 @@ def _subblock_powers(recording: Recording) -> np.ndarray:
     edges = (np.arange(whole_tenths + 1) * SUBBLOCK_SECONDS * rate).astype(int)
     if whole_tenths < SUBBLOCKS:
         edges = np.unique([0, recording.num_samples])
-    weights, filters = _channel_weights(num_channels), k_weighting(rate)
-    state = np.zeros((len(filters), num_channels, 2))
-    at_once = max(1, int(PART_SAMPLES / (SUBBLOCK_SECONDS * rate * num_channels)))
+    weights, tenth = _channel_weights(num_channels), SUBBLOCK_SECONDS * rate
+    reach = math.ceil(RINGING_SECONDS * rate)
+    at_once = max(1, int((TRANSFORM_SAMPLES - reach) / tenth))
+    response = _frequency_response(rate, fast_length(reach + math.ceil(at_once * tenth) + 1))
     powers = np.zeros(len(edges) - 1)
     for first in range(0, len(powers), at_once):
         inside = edges[first : first + at_once + 1]
-        filtered, state = sosfilt(filters, recording.read(inside[0], inside[-1]), axis=1, zi=state)
+        begin = max(0, inside[0] - reach)
+        filtered = _filtered(recording.read(begin, inside[-1]), response)[:, inside[0] - begin :]
         energies = np.add.reduceat(np.square(filtered), inside[:-1] - inside[0], axis=1)
         powers[first : first + at_once] = weights @ energies / np.diff(inside)
     return powers
+
+
+def _filtered(part: np.ndarray, response: torch.Tensor) -> np.ndarray:
+    """`[channels, samples]` behind a filter; the first `RINGING_SECONDS` ring of what lies at the end."""
+    length = 2 * (len(response) - 1)
+    spectrum = torch.fft.rfft(torch.from_numpy(np.ascontiguousarray(part)), length)
+    return torch.fft.irfft(spectrum.mul_(response), length)[:, : part.shape[1]].numpy()
+
+
+@lru_cache(maxsize=8)
+def _frequency_response(sample_rate: int, length: int) -> torch.Tensor:
+    """K-weighting at the bins of a transform, whose length becomes even: `[bins]`, complex.
+
+    The high pass rings for some 50 ms down to -100 dB, so that a transform of everything is as true as the recursion
+    and needs no scipy.signal, which takes as long to load as a minute of music takes to fuse.
+    """
+    bins = np.exp(-1j * np.pi * np.linspace(0.0, 1.0, (length + length % 2) // 2 + 1))
+    powers = bins[:, None] ** np.arange(3)
+    response = np.prod([(powers @ row[:3]) / (powers @ row[3:]) for row in k_weighting(sample_rate)], axis=0)
+    return torch.from_numpy(response.astype(np.complex64))
 
 
 def _channel_weights(num_channels: int) -> np.ndarray:

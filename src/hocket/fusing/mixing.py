@@ -176,11 +176,12 @@ def mix_blocks(
     *,
     codec: SpectralCodec,
     most_at_once: int | None = None,
+    apart: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """The output of `length` samples at the rate of `codec`, in blocks `[1, c, samples]`, each with where it starts.
 
     `excerpts` gives the sources at that rate. Blocks are of 10 s, and at most of about `most_at_once` samples; the
-    result is that of one block, to rounding.
+    result is that of one block, to rounding. If the two voices are wanted `apart`, blocks are `[2, 1, c, samples]`.
     """
     frames = FrameFilter(length, fft_size=codec.config.fft_size, hop=codec.hop)
     masks = MaskInterpolator(track, codec)
@@ -190,10 +191,11 @@ def mix_blocks(
         stop = min(start + block, length)
         reaching = frames.reaching(start, stop)
         sources = excerpts(*frames.heard(*reaching))
-        voices = frames.filtered(sources, masks.over(*reaching), start, stop, apart=track.strikes is not None)
+        separate = apart or track.strikes is not None
+        voices = frames.filtered(sources, masks.over(*reaching), start, stop, apart=separate)
         if track.strikes is not None:
             voices[1] *= track.strikes.between(start, stop, codec.sample_rate).to(voices)
-        yield start, voices.sum(dim=0)
+        yield start, voices if apart else voices.sum(dim=0)
 
 
 @torch.no_grad()
@@ -204,6 +206,7 @@ def quiet_ends(
     length: int,
     *,
     sample_rate: int,
+    apart: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """Both ends of an output with their steps taken out: where each starts, and its samples `[1, c, n]`.
 
@@ -211,7 +214,8 @@ def quiet_ends(
     become those of a plain mix, and the correction dies away within `END_SECONDS`. The two factors of that mix, the
     means of the masks at both ends, are the same at both, so that the seam of a loop stays as small as the sources'.
 
-    `mixed` and `excerpts` give samples of the output and of the sources, from one up to another.
+    `mixed` and `excerpts` give samples of the output and of the sources, from one up to another. If the voices are
+    `apart`, `mixed` gives them as `[2, 1, c, n]`, and so are the ends.
     """
     reach = min(round(END_SECONDS * sample_rate), length // 2)
     if reach == 0:
@@ -225,5 +229,6 @@ def quiet_ends(
         input, target = excerpts(edge, edge + 1)
         end = mixed(start, start + reach)
         at_edge = end[..., edge - start : edge - start + 1]
-        wanted = factors[:, 0] * input + factors[:, 1] * target
+        plain = torch.stack([factors[:, 0] * input, factors[:, 1] * target])
+        wanted = plain if apart else plain.sum(dim=0)
         yield start, end + (wanted - at_edge) * shape

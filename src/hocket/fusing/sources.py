@@ -88,8 +88,11 @@ def open_sources(
     options: FuseOptions,
     workspace: Workspace,
     on_read: Callable[[], None],
+    num_voices: int = 1,
 ) -> Sources:
     """An input's and a target's file at the rate and in the channels that the output will have.
+
+    The output is going to be kept as `num_voices` recordings.
 
     `on_read` is called whenever a source is read, here (every minute of it at the least) and later, and may raise to
     stop the work.
@@ -98,7 +101,8 @@ def open_sources(
         AudioError: one of them cannot be read, is silent or too short, or there is no room for the work; the sentence
             names the file or the folder.
     """
-    _require_room([audio.info(path) for path in paths], codec, options, workspace)
+    infos = [audio.info(path) for path in paths]
+    _require_room(infos, codec, options, workspace, num_voices=num_voices)
     opened: list[Recording] = []
     for path in paths:
         rate = opened[0].sample_rate if opened else options.sample_rate
@@ -123,7 +127,12 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
 
 
 def _require_room(
-    infos: list[AudioInfo], codec: SpectralCodec, options: FuseOptions, workspace: Workspace
+    infos: list[AudioInfo],
+    codec: SpectralCodec,
+    options: FuseOptions,
+    workspace: Workspace,
+    *,
+    num_voices: int,
 ) -> None:
     """Looks before the work begins whether the output may be written and its files fit on the disk."""
     rate = options.sample_rate or infos[0].sample_rate
@@ -141,7 +150,7 @@ def _require_room(
             f"{rate} Hz, and {MAX_SAMPLES} is the most: cut them into parts, or ask for fewer channels or a lower rate."
         )
     # The output, and the sources at their own rate, at the output's where that is another, and stretched.
-    sizes = [length * channels]
+    sizes = [length * channels] * num_voices
     for role, info in zip(lengths, infos, strict=True):
         sizes.append(info.num_samples * info.num_channels)
         if info.sample_rate != rate:

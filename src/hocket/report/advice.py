@@ -45,7 +45,9 @@ def advice(run: Run) -> list[Advice]:
 def train_again(run: Run, name: str, *flags: str) -> str:
     """A command that trains the same configuration anew in a folder beside the run, with these flags changed."""
     config = shlex.quote(str(run.path / "config.toml"))
-    return " ".join(["hocket train --config", config, "--run", _beside(run, name), *flags])
+    named = (flag.partition(" ") for flag in flags)
+    shown = ["".join((field.replace("_", "-"), *value)) for field, *value in named]
+    return " ".join(["hocket train --config", config, "--run", _beside(run, name), *shown])
 
 
 def _copying(run: Run, row: Judged) -> list[Advice]:
@@ -66,7 +68,7 @@ def _from_target(run: Run, config: Mapping[str, Any]) -> list[Advice]:
         Advice(
             "Ask more strongly for both sources in what is heard: output_balance_weight speaks of the output, not of "
             f"the masks (it is {weight:g}).",
-            train_again(run, "output-balance", f"--output_balance_weight {2 * weight:g}"),
+            train_again(run, "output-balance", f"--output-balance-weight {2 * weight:g}"),
         )
     ]
 
@@ -80,8 +82,8 @@ def _from_input(run: Run, config: Mapping[str, Any]) -> list[Advice]:
             train_again(
                 run,
                 "more-target",
-                f"--harmony_weight {SHARPER * harmony:g}",
-                f"--output_balance_weight {2 * balance:g}",
+                f"--harmony-weight {SHARPER * harmony:g}",
+                f"--output-balance-weight {2 * balance:g}",
             ),
         )
     ]
@@ -198,11 +200,11 @@ def _unjudged(run: Run) -> list[Advice]:
 def _calmer(run: Run) -> list[Advice]:
     """What keeps an output finite."""
     rate = number(run.config.get("learning_rate"))
-    flags = [f"--learning_rate {rate / 10:g}"] if 0 < rate < math.inf else []
-    text = f"Train anew with a lower --learning_rate{f' (it is {rate:g})' if flags else ''}"
+    flags = [f"--learning-rate {rate / 10:g}"] if 0 < rate < math.inf else []
+    text = f"Train anew with a lower --learning-rate{f' (it is {rate:g})' if flags else ''}"
     if run.config.get("on_nonfinite") != "rollback":
-        flags.append("--on_nonfinite rollback")
-        text += ", and with --on_nonfinite rollback, which goes back to a checkpoint that was still finite"
+        flags.append("--on-nonfinite rollback")
+        text += ", and with --on-nonfinite rollback, which goes back to a checkpoint that was still finite"
     return [Advice(f"{text}.", train_again(run, "calmer", *flags))]
 
 
@@ -226,13 +228,13 @@ def _waiting(run: Run) -> list[Advice]:
     return [
         Advice(
             "Read music in more processes, so that steps do not wait for it; a run may be continued with this.",
-            f"hocket train --config {config} --run {path} --num_workers 4",
+            f"hocket train --config {config} --run {path} --num-workers 4",
         )
     ]
 
 
 def _longer(run: Run) -> str:
-    return train_again(run, "longer", f"--num_epochs {2 * run.num_epochs}")
+    return train_again(run, "longer", f"--num-epochs {2 * run.num_epochs}")
 
 
 def _beside(run: Run, name: str) -> str:

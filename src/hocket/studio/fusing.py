@@ -1,42 +1,38 @@
 """A job's work: cut the parts, fuse them, judge and draw what came out, and keep it."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hocket import audio, files
 from hocket.audio.reading import decode
 from hocket.audio.streams import Workspace
-from hocket.audio.views import Cut, Watched, folded
+from hocket.audio.views import Cut, Sum, Watched
 from hocket.errors import AudioError, HocketError
-from hocket.studio.intake import EXACT, Played, in_users_words, measure
+from hocket.studio.intake import Played, in_users_words, measure
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
-from hocket.studio.pictures import LONG_SAMPLES, LOWEST_HZ, coloured, coloured_long
+from hocket.studio.pictures import LEVEL_RANGE_DB, LOWEST_HZ, RANGES, voice_levels
 from hocket.studio.requests import ROLES
 from hocket.studio.settings import Settings
-from hocket.studio.store import Draft, Kept
+from hocket.studio.store import GONE, GoneError, Kept
 from hocket.studio.words import figures_told
 
 if TYPE_CHECKING:
     from hocket.fusing import Fuser, Fusion
 
-VOICES = (*ROLES, "output")
-PICTURE = "sources.png"
+VOICES = ("rhythm", "harmony")
+"""What input and target gave, as 32-bit float: the output is their sum, each times its amount."""
+SOUNDS = (*VOICES, "output", *ROLES)
+OUTPUT = "output.wav"
+PICTURE = "voices.png"
 FUSED, JUDGED = 0.6, 0.95
 """How much of a job is done when it is fused, and when it is judged."""
-
-# Before a minute is diagnosed, it is read thrice for levels and twice for what the sources are, which is quick.
-QUICK_READS = 5
-# The output as it is and all three for players, with the parts of the sources as they are while the job runs.
-BYTES_A_SAMPLE = 4 + 3 * 2 + 2 * 4
+# Both voices as they are, output and sources for players, and the parts of the sources while the job runs.
+BYTES_A_SAMPLE = 2 * 4 + 3 + 2 * 2 + 2 * 4
 
 
 def load_fuser(settings: Settings) -> "Fuser":
@@ -67,17 +63,19 @@ def fuse(fuser: "Fuser", job: Job) -> Kept:
     paths = {role: folder / f"{role}.wav" for role in ROLES}
     names = dict(zip(paths.values(), job.names, strict=True)) | {folder: "the studio's folder"}
     try:
-        facts = _fused(fuser, job, paths)
+        return _fused(fuser, job, paths)
     except CancelledError:
         raise
     except HocketError as error:
         raise HocketError(in_users_words(str(error), names)) from error
-    for path in paths.values():
-        path.unlink()
-    return job.draft.keep("result", facts)
+    finally:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
 
 
-def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
+def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> Kept:
+    from hocket.fusing import judging
+
     begin = time.perf_counter()
     _claim(job, paths)
     for role, path in paths.items():
@@ -88,36 +86,84 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> dict[str, Any]:
         paths["target"],
         options=job.request.options,
         folder=job.draft.folder,
+        apart=True,
         on_progress=lambda share: job.report(0.02 + (FUSED - 0.02) * share),
         on_read=job.check,
     ) as fusion:
         fusing_seconds = time.perf_counter() - begin
-        watched = _watched(fusion, job.check)
-        sounds = _write(job.draft, watched)
-        job.report(FUSED, "judging")
-        told = _judged(_watched(fusion, _judging_progress(job, fusion.output.duration_seconds)))
-        job.report(JUDGED, "drawing")
-        files.write_bytes(job.draft.folder / PICTURE, _picture(fuser, watched), failure=AudioError)
-        return {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": fusion.output.duration_seconds,
-            "fusing_seconds": round(fusing_seconds, 3),
-            "sample_rate": fusion.output.sample_rate,
-            "num_channels": fusion.output.num_channels,
-            "input_name": job.names[0],
-            "target_name": job.names[1],
-            "options": job.request.as_json(),
-            "mask_figures": fusion.mask_figures,
-            "levels": dict(zip(ROLES, fusion.levels, strict=True)),
-            "shares": _shares(fuser, fusion),
-            "spectrogram": {
-                "lowest_hz": LOWEST_HZ,
-                "highest_hz": fusion.output.sample_rate / 2,
-                "seconds": fusion.output.duration_seconds,
-            },
-            **sounds,
-            **told,
-        }
+        watched = judging.watched(fusion, job.check)
+        facts = _facts(job, fusion, fusing_seconds) | _write_voices(job.draft.folder, watched)
+        kept = job.draft.keep("result", facts)
+        # From here on it can be heard.
+        job.result = kept.id
+        try:
+            _judge(job, kept, fusion, watched)
+        except Exception as error:
+            # It can still be heard, and says that nothing more will come.
+            kept.facts = kept.facts | {"is_stopped": True}
+            if job.draft.is_there:
+                raise
+            raise GoneError(GONE["result"]) from error
+        if not job.draft.is_there:
+            raise GoneError(GONE["result"])
+    return kept
+
+
+def _facts(job: Job, fusion: "Fusion", fusing_seconds: float) -> dict[str, Any]:
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "is_judged": False,
+        "seconds": fusion.output.duration_seconds,
+        "fusing_seconds": round(fusing_seconds, 3),
+        "sample_rate": fusion.output.sample_rate,
+        "num_channels": fusion.output.num_channels,
+        "input_name": job.names[0],
+        "target_name": job.names[1],
+        "input_source": job.request.input,
+        "target_source": job.request.target,
+        "options": job.request.as_json(),
+        "amounts": list(fusion.options.amounts),
+        "wanted_lufs": fusion.wanted_lufs,
+        "mask_figures": fusion.mask_figures,
+        "levels": dict(zip(ROLES, fusion.levels, strict=True)),
+        "notes": list(fusion.notes),
+    }
+
+
+def _write_voices(folder: Path, fusion: "Fusion") -> dict[str, Any]:
+    """Both voices as they are; what is drawn of them, and the mean squares that give that of any mix."""
+    peaks, energies = {}, {}
+    assert fusion.voices is not None
+    for voice, recording in zip(VOICES, fusion.voices, strict=True):
+        audio.save(folder / sound_name(voice), recording, encoding="float32")
+        peaks[voice], rms, _ = measure(recording)
+        energies[voice] = rms**2
+    _, rms, _ = measure(Sum(fusion.voices, (1.0, 1.0)))
+    energies["cross"] = (rms**2 - energies["rhythm"] - energies["harmony"]) / 2
+    return {"peaks": peaks, "energies": energies}
+
+
+def _judge(job: Job, kept: Kept, fusion: "Fusion", watched: "Fusion") -> None:
+    """Adds all that is not needed to hear it: the sources, the verdict, the picture."""
+    job.report(FUSED, "judging")
+    facts = kept.facts | _write_sounds(kept, watched)
+    facts |= _judged(watched, lambda share: job.report(FUSED + (JUDGED - FUSED) * share))
+    job.report(JUDGED, "drawing")
+    assert watched.voices is not None
+    picture, energies = voice_levels(watched.voices)
+    files.write_bytes(kept.folder / PICTURE, picture, failure=AudioError)
+    highest_hz = fusion.output.sample_rate / 2
+    facts["shares"] = [
+        {"name": name, "words": _range_words(low_hz, high_hz), "rhythm": rhythm, "harmony": harmony}
+        for (name, low_hz, high_hz), (rhythm, harmony) in zip(RANGES, energies, strict=True)
+    ]
+    facts["spectrogram"] = {
+        "lowest_hz": LOWEST_HZ,
+        "highest_hz": highest_hz,
+        "seconds": fusion.output.duration_seconds,
+        "range_db": LEVEL_RANGE_DB,
+    }
+    kept.facts = facts | {"is_judged": True}
 
 
 def _claim(job: Job, paths: dict[str, Path]) -> None:
@@ -140,91 +186,42 @@ def _cut(job: Job, role: str, path: Path) -> None:
         audio.save(path, Cut(whole, min(end, whole.num_samples) - start, first=start), encoding="float32")
 
 
-def _watched(fusion: "Fusion", on_read: Callable[[], None]) -> "Fusion":
-    """The same fusion, which says when it is read: so a job that is cancelled stops where it reads next."""
-    return replace(
-        fusion,
-        output=Watched(fusion.output, on_read),
-        input=Watched(fusion.input, on_read),
-        target=Watched(fusion.target, on_read),
-    )
-
-
-def _shares(fuser: "Fuser", fusion: "Fusion") -> list[dict[str, Any]]:
-    """Who gave what in each range of pitch, in words for a page."""
-    from hocket.fusing.judging import shares
-
-    return [
-        {
-            "name": share.name.capitalize(),
-            "words": _range_words(share.low_hz, share.high_hz),
-            "input": share.input,
-        }
-        for share in shares(fusion, fuser.model)
-    ]
-
-
 def _range_words(low_hz: float, high_hz: float) -> str:
     if low_hz == 0:
         return f"below {high_hz:g} Hz"
-    return f"{low_hz:g} to {high_hz:g} Hz"
+    return f"above {low_hz:g} Hz" if math.isinf(high_hz) else f"{low_hz:g} to {high_hz:g} Hz"
 
 
-def _judging_progress(job: Job, seconds: float) -> Callable[[], None]:
-    """Tells how far the diagnosis is by how often it has read: its last look at each minute is the long one."""
-    from hocket.fusing.judging import MOST_MINUTES
-
-    num_minutes = max(1, min(MOST_MINUTES, math.ceil(seconds / 60)))
-    reads = itertools.count()
-
-    def on_read() -> None:
-        share = (next(reads) - QUICK_READS * num_minutes) / (len(VOICES) * num_minutes)
-        job.report(FUSED + (JUDGED - FUSED) * min(max(share, 0.0), 1.0))
-
-    return on_read
-
-
-def _write(draft: Draft, fusion: "Fusion") -> dict[str, Any]:
-    """The exact output, and all three for players; what is drawn of them, and how to hear them equally loud."""
-    peaks, levels = {}, {}
-    audio.save(draft.folder / EXACT, fusion.output, encoding="float32")
-    for voice in VOICES:
-        recording = getattr(fusion, voice)
-        peaks[voice], rms, highest = measure(recording)
-        levels[voice] = max(rms / max(highest, 1.0), 1e-9)
-        played = Played(recording, highest=highest)
-        audio.save(draft.folder / played_name(voice), played, encoding="pcm16")
+def _write_sounds(kept: Kept, fusion: "Fusion") -> dict[str, Any]:
+    """Output and sources for players; what is drawn of them, and how to hear the three equally loud."""
+    peaks, levels, energies = {}, {}, {}
+    with kept.lock:
+        audio.save(kept.folder / OUTPUT, fusion.output, encoding="pcm24")
+    for sound in ("output", *ROLES):
+        recording = getattr(fusion, sound)
+        peaks[sound], rms, highest = measure(recording)
+        levels[sound] = max(rms / max(highest, 1.0), 1e-9)
+        energies[sound] = levels[sound] ** 2
+        if sound != "output":
+            played = Played(recording, highest=highest)
+            audio.save(kept.folder / sound_name(sound), played, encoding="pcm16")
     softest = min(levels.values())
     return {
-        "peaks": peaks,
-        "gains": {voice: round(softest / level, 5) for voice, level in levels.items()},
+        "peaks": kept.facts["peaks"] | peaks,
+        "energies": kept.facts["energies"] | energies,
+        "gains": {sound: round(softest / level, 5) for sound, level in levels.items()},
     }
 
 
-def played_name(voice: str) -> str:
-    """The file that players get of a voice."""
-    return f"played-{voice}.wav"
+def sound_name(sound: str) -> str:
+    """The file that players get of one of the `SOUNDS`."""
+    return f"{sound}.wav" if sound in (*VOICES, "output") else f"played-{sound}.wav"
 
 
-def _judged(fusion: "Fusion") -> dict[str, Any]:
+def _judged(fusion: "Fusion", on_progress: Callable[[float], None]) -> dict[str, Any]:
     """Verdict, figures, sentences and notes; without figures where a diagnosis cannot be made."""
     from hocket.fusing.judging import judge
 
-    figures, notes = judge(fusion)
-    return {"notes": notes, **figures_told(figures)}
-
-
-def _picture(fuser: "Fuser", fusion: "Fusion") -> bytes:
-    """The output's spectrogram in the colours of its sources, all of it however long."""
-    codec, store, output = fuser.model.codec, fusion.masks.store, folded(fusion.output)
-    bin_hz = None if codec.bin_hz is None else codec.bin_hz.numpy()
-    if output.num_samples > LONG_SAMPLES:
-        return coloured_long(store.read, store.num_frames, output, frame_rate=codec.frame_rate, bin_hz=bin_hz)
-    masks = store.read(0, store.num_frames).astype(np.float32, copy=False)
-    return coloured(
-        (masks[0], masks[1]),
-        output.samples[0],
-        sample_rate=output.sample_rate,
-        frame_rate=codec.frame_rate,
-        bin_hz=bin_hz,
-    )
+    figures, notes = judge(fusion, on_progress)
+    swap_helps = figures is not None and figures.sources.swap_helps
+    return {"notes": notes, "roles_weak": swap_helps, **figures_told(figures)}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hocket.errors import HocketError
 from hocket.studio.answers import explain
 from hocket.studio.requests import FuseRequest
-from hocket.studio.store import Draft, FullError, Kept
+from hocket.studio.store import Draft, FullError, GoneError, Kept
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -28,7 +28,10 @@ class CancelledError(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """A fusion that was asked for; `draft` is where its files lie until it has ended."""
+    """A fusion that was asked for; `draft` is where its files lie until it has ended.
+
+    `result` is the id of what can be heard already, while the rest is still being made.
+    """
 
     id: str
     request: FuseRequest
@@ -149,21 +152,21 @@ class Jobs:
                 tool = tool or self._loaded()
                 self._is_loading = False
                 continue
-            state, message, result = "failed", "", None
+            state, message = "failed", ""
             try:
                 tool = tool or self._load()
-                result = self._work(tool, job).id
+                job.result = self._work(tool, job).id
                 state, message = "done", ""
             except CancelledError:
                 state, message = "cancelled", ""
-            except (HocketError, FullError) as error:
+            except (HocketError, FullError, GoneError) as error:
                 message = str(error)
             except MemoryError:
                 message = "The fusion takes more memory than there is: choose shorter parts."
             except Exception as error:  # the boundary of the worker: the next job must not suffer
                 message = explain(error, "a fusion failed")
             with self._changed:
-                job.result, job.message, self._running = result, message, None
+                job.message, self._running = message, None
                 self._end(job, state)  # type: ignore[arg-type]
 
     def _loaded(self) -> Any:

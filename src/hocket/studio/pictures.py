@@ -1,6 +1,8 @@
-"""The one picture that the studio draws: an output's spectrogram in the colours of its sources."""
+"""The pictures that the studio draws: how loud both voices of a fusion are, and training examples in colour."""
 
-from collections.abc import Callable
+import io
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,15 +10,14 @@ import numpy as np
 if TYPE_CHECKING:
     from hocket.audio.streams import Recording
 
-LOWEST_HZ = 40.0
-NUM_ROWS, NUM_COLUMNS = 480, 1370
+# Those of `hocket.pictures.arrays`, which loads torch.
+LOWEST_HZ, NUM_ROWS, NUM_COLUMNS = 40.0, 480, 1370
+LEVEL_RANGE_DB = 96.0
 HOP = 1024
-LONG_SAMPLES = HOP * NUM_COLUMNS
-"""Beyond this many samples a column stands for several frames of a spectrum."""
-
 BLOCK_FRAMES = 2048
 
-Masks = Callable[[int, int], np.ndarray]
+RANGES = (("Low", 0.0, 200.0), ("Middle", 200.0, 2000.0), ("High", 2000.0, math.inf))
+"""Names and borders in Hz of the ranges for which a page says who gave what."""
 
 
 def coloured(
@@ -46,63 +47,59 @@ def coloured(
     )
 
 
-def coloured_long(
-    masks: Masks, num_frames: int, output: "Recording", *, frame_rate: float, bin_hz: np.ndarray | None
-) -> bytes:
-    """The same for a long recording, block by block: nothing between two columns is left out.
+def voice_levels(voices: "Sequence[Recording]") -> tuple[bytes, list[np.ndarray]]:
+    """A PNG whose red and green say how loud two recordings of one shape are at each place, and their energies.
 
-    A column's brightness is the mean energy of its stretch and its colour that of where the energy is. `masks(first,
-    last)` gives frames of both masks, `[2, d, t]`; `output` is a mono recording.
+    Rows are those of `coloured`. A value is (value / 255 - 1) times `LEVEL_RANGE_DB` under the loudest place of either;
+    0 is silence. A column is the mean of its stretch, however long. The energies `[2]` are of the `RANGES`, in turn.
     """
-    from hocket.pictures.arrays import RANGE_DB, paint, png
+    from PIL import Image
 
-    energy, weighted, counts = _summed(masks, num_frames, output, frame_rate, bin_hz)
-    level_db = 10 * np.log10(energy / np.maximum(counts, 1) + 1e-12)
-    brightness = np.clip(1 + (level_db - level_db.max()) / RANGE_DB, 0.0, 1.0)
-    return png(paint(weighted / np.maximum(energy, 1e-12), brightness))
+    hop = min(HOP, max(1, voices[0].num_samples // NUM_COLUMNS))
+    sums = [_summed(voice, hop) for voice in voices]
+    levels_db = np.stack([10 * np.log10(rows / counts + 1e-12) for rows, counts, _ in sums], axis=-1)
+    levels = np.clip(1 + (levels_db - levels_db.max()) / LEVEL_RANGE_DB, 0.0, 1.0)
+    values = np.concatenate([levels, np.zeros_like(levels[..., :1])], axis=-1)
+    buffer = io.BytesIO()
+    Image.fromarray((255 * values[::-1]).round().astype(np.uint8)).save(buffer, format="PNG")
+    return buffer.getvalue(), list(np.stack([energies for _, _, energies in sums], axis=-1))
 
 
-def _summed(
-    masks: Masks, num_frames: int, output: "Recording", frame_rate: float, bin_hz: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Energy and energy times share, both `[rows, columns]`, and how many frames each column is the sum of."""
-    from hocket.pictures.arrays import shown_share
+def _summed(voice: "Recording", hop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Energy `[rows, columns]`, how many frames each column is the sum of, and the energy of each range."""
+    from hocket.pictures.arrays import at_frequencies
 
-    rate, rows_hz = output.sample_rate, _rows_hz(output.sample_rate)
-    energy, weighted = np.zeros((2, NUM_ROWS, NUM_COLUMNS))
-    counts = np.zeros(NUM_COLUMNS)
-    for start in range(0, output.num_samples, BLOCK_FRAMES * HOP):
-        stop = min(start + BLOCK_FRAMES * HOP, output.num_samples)
-        rows = _spectrum(output, start, stop, rows_hz)
-        times = (start + HOP * np.arange(rows.shape[1])) / rate
-        frames = np.minimum(np.round(times * frame_rate).astype(int), num_frames - 1)
-        both = masks(int(frames[0]), int(frames[-1]) + 1).astype(np.float32, copy=False)
-        here_masks = both[:, :, frames - frames[0]]
-        share = shown_share(*here_masks, bin_hz=bin_hz, rows_hz=rows_hz, sample_rate=rate)
-        columns = np.minimum(times * rate / output.num_samples * NUM_COLUMNS, NUM_COLUMNS - 1).astype(int)
+    rate, rows_hz = voice.sample_rate, _rows_hz(voice.sample_rate)
+    num_frames = -(-voice.num_samples // hop)
+    num_columns = min(NUM_COLUMNS, num_frames)
+    energy, counts, ranges = np.zeros((NUM_ROWS, num_columns)), np.zeros(num_columns), np.zeros(len(RANGES))
+    for start in range(0, voice.num_samples, BLOCK_FRAMES * hop):
+        spectrum = _spectrum(voice, start, min(start + BLOCK_FRAMES * hop, voice.num_samples), hop)
+        bins_hz = np.linspace(0, rate / 2, len(spectrum))
+        for place, (_, low_hz, high_hz) in enumerate(RANGES):
+            ranges[place] += spectrum[(bins_hz >= low_hz) & (bins_hz < high_hz)].sum()
+        frames = start // hop + np.arange(spectrum.shape[1])
+        columns = frames * num_columns // num_frames
         edges = np.flatnonzero(np.diff(columns, prepend=-1))
-        here = columns[edges]
-        energy[:, here] += np.add.reduceat(rows, edges, axis=1)
-        weighted[:, here] += np.add.reduceat(rows * share, edges, axis=1)
-        counts += np.bincount(columns, minlength=NUM_COLUMNS)
-    return energy, weighted, counts
+        energy[:, columns[edges]] += np.add.reduceat(at_frequencies(spectrum, rows_hz, rate), edges, axis=1)
+        counts += np.bincount(columns, minlength=num_columns)
+    return energy, counts, ranges
 
 
-def _spectrum(output: "Recording", start: int, stop: int, rows_hz: np.ndarray) -> np.ndarray:
-    """Energy `[rows, frames]` every 1024 samples of a stretch, at the given frequencies."""
+def _spectrum(voice: "Recording", start: int, stop: int, hop: int) -> np.ndarray:
+    """Mean energy of the channels `[bins, frames]` of a stretch, every `hop` samples."""
     import torch
 
-    from hocket.pictures.arrays import FFT_SIZE, at_frequencies
+    from hocket.pictures.arrays import FFT_SIZE
     from hocket.signal import power, stft
 
     # Both sides are heard as they are, where there is something; the frames themselves lie within.
-    margin = FFT_SIZE // HOP
-    first, last = max(0, start - margin * HOP), min(output.num_samples, stop + margin * HOP)
-    samples = torch.from_numpy(np.array(output.read(first, last)[0], dtype=np.float32))
-    skipped = (start - first) // HOP
-    energy = power(stft(samples, fft_size=FFT_SIZE, hop=HOP)).numpy()
-    energy = energy[:, skipped : skipped + -(-(stop - start) // HOP)]
-    return at_frequencies(energy, rows_hz, output.sample_rate)
+    margin = -(-FFT_SIZE // hop)
+    first, last = max(0, start - margin * hop), min(voice.num_samples, stop + margin * hop)
+    samples = torch.from_numpy(np.array(voice.read(first, last), dtype=np.float32))
+    energy = power(stft(samples, fft_size=FFT_SIZE, hop=hop)).mean(dim=0).numpy()
+    skipped = (start - first) // hop
+    return energy[:, skipped : skipped + -(-(stop - start) // hop)]
 
 
 def _rows_hz(sample_rate: int) -> np.ndarray:

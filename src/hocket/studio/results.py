@@ -5,7 +5,8 @@ import re
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
+from zipfile import ZipFile
 
 import anyio
 from starlette.exceptions import HTTPException
@@ -13,18 +14,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hocket import files
 from hocket.errors import AudioError
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
-from hocket.studio.fusing import PICTURE, VOICES, played_name
+from hocket.studio.fusing import PICTURE, SOUNDS, VOICES, sound_name
 from hocket.studio.intake import EXACT
 from hocket.studio.jobs import Job
-from hocket.studio.requests import ROLES, parse_request
+from hocket.studio.requests import ROLES, page_options, parse_request
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
 
-DOWNLOADS = {"wav": "audio/wav", "flac": "audio/flac"}
+if TYPE_CHECKING:
+    from hocket.audio.streams import Recording
+
+DOWNLOADS = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
+STEMS = "stems"
+MOST_AMOUNT = 16.0
+Amounts = tuple[float, float]
+
 GONE_JOB = "This job is not here, or no longer: fuse again."
 
 
@@ -96,32 +105,61 @@ async def tell(request: Request) -> Response:
 
 
 async def play(request: Request) -> Response:
-    """One of the three voices for players."""
-    role = request.path_params["role"]
-    if role not in VOICES:
-        raise HTTPException(404, f"There is no such voice: ask for {', '.join(VOICES)}.")
-    return served(_result(request).folder / played_name(role), "audio/wav", GONE["result"])
+    """One of the two voices, the output or a source for players."""
+    sound = request.path_params["sound"]
+    if sound not in SOUNDS:
+        raise HTTPException(404, f"There is no such voice: ask for {', '.join(SOUNDS)}.")
+    return served(_result(request).folder / sound_name(sound), "audio/wav", GONE["result"])
 
 
 async def picture(request: Request) -> Response:
-    """The output's spectrogram in the colours of its sources."""
+    """How loud both voices are at each moment and pitch."""
     return served(_result(request).folder / PICTURE, "image/png", GONE["result"])
 
 
 async def download(request: Request) -> Response:
-    """The output in 24 bits, under a name that says what it is."""
-    studio: Studio = request.app.state.studio
-    kept, format = _result(request), request.query_params.get("format", "wav")
+    """The output, or another mix of its voices, under a name that says what it is."""
+    format = request.query_params.get("format", "wav")
     if format not in DOWNLOADS:
-        raise HTTPException(422, f"There is no such format: ask for {' or '.join(DOWNLOADS)}.")
+        raise HTTPException(422, f"There is no such format: ask for {', '.join(DOWNLOADS)}.")
+    return await _sent(request, format, DOWNLOADS[format])
+
+
+async def stems(request: Request) -> Response:
+    """Both voices of such a mix, which is their sum, in one archive."""
+    return await _sent(request, STEMS, "application/zip")
+
+
+async def _sent(request: Request, format: str, media_type: str) -> Response:
+    studio: Studio = request.app.state.studio
+    kept = _result(request)
+    amounts = _amounts(request, kept)
     try:
-        handle = await anyio.to_thread.run_sync(partial(_opened, studio.store, kept, format))
+        work = partial(_opened, studio.store, kept, format, amounts)
+        handle = await anyio.to_thread.run_sync(work)
     except AudioError as error:
         raise HTTPException(503, "The studio has no room to write this file: try again later.") from error
-    return OpenFileResponse(handle, DOWNLOADS[format], filename=_speaking_name(kept, format))
+    suffix = "stems.zip" if format == STEMS else format
+    return OpenFileResponse(handle, media_type, filename=f"{_speaking_name(kept, amounts)}.{suffix}")
 
 
-def _opened(store: Store, kept: Kept, format: str) -> BinaryIO:
+def _amounts(request: Request, kept: Kept) -> Amounts:
+    """How loud both voices are wanted; as they were fused, where nothing is said of it."""
+    usual: Amounts = tuple(kept.facts["amounts"])
+    try:
+        first, second = (
+            float(request.query_params.get(role, amount)) for role, amount in zip(ROLES, usual, strict=True)
+        )
+    except ValueError as error:
+        raise HTTPException(422, "input and target are how loud both are wanted: give numbers.") from error
+    if not (0 <= first <= MOST_AMOUNT and 0 <= second <= MOST_AMOUNT and first + second > 0):
+        raise HTTPException(
+            422, f"input and target go from 0 to {MOST_AMOUNT:g}, and are not both 0: give others."
+        )
+    return first, second
+
+
+def _opened(store: Store, kept: Kept, format: str, amounts: Amounts | None = None) -> BinaryIO:
     """The file to download, open: it can be read on when the result is taken away.
 
     Raises:
@@ -130,7 +168,8 @@ def _opened(store: Store, kept: Kept, format: str) -> BinaryIO:
         FullError: see `_encoded`.
     """
     try:
-        return _encoded(store, kept, format).open("rb")
+        with kept.lock:
+            return _encoded(store, kept, format, amounts).open("rb")
     except (AudioError, OSError) as error:
         if store.holds(kept):
             raise
@@ -141,42 +180,85 @@ def _opened(store: Store, kept: Kept, format: str) -> BinaryIO:
             shutil.rmtree(kept.folder, ignore_errors=True)
 
 
-def _encoded(store: Store, kept: Kept, format: str) -> Path:
+def _encoded(store: Store, kept: Kept, format: str, amounts: Amounts | None = None) -> Path:
     """The file to download, made when it is asked for the first time; it counts as a part of the result.
+
+    Of mixes with other amounts than those of the output only the last one is kept.
 
     Raises:
         AudioError: it cannot be written.
         FullError: there is no room for it.
         OSError: the result was taken away meanwhile.
     """
-    from hocket import audio
-    from hocket.audio.reading import decode
-    from hocket.audio.streams import Workspace
-
-    path = kept.folder / f"output.{format}"
-    encoding: Literal["pcm24"] = "pcm24"
-    with kept.lock:
-        if not path.exists():
-            # Three bytes a sample instead of the four of the exact file, and never more than that.
-            most_bytes = (kept.folder / EXACT).stat().st_size
-            store.claim(most_bytes)
-            try:
-                with Workspace(kept.folder) as workspace:
-                    audio.save(path, decode(kept.folder / EXACT, workspace), encoding=encoding)
-                store.grow(kept, path.stat().st_size)
-            finally:
-                store.release(most_bytes)
+    usual: Amounts = tuple(kept.facts["amounts"])
+    amounts = amounts or usual
+    path = kept.folder / ("output" if amounts == usual else "mix")
+    path = path.with_suffix(".zip" if format == STEMS else f".{format}")
+    if path.exists() and kept.mixes.get(path.name, usual) == amounts:
+        return path
+    most_bytes = sum((kept.folder / sound_name(voice)).stat().st_size for voice in VOICES)
+    store.claim(most_bytes)
+    try:
+        _write_mix(kept, amounts, path)
+        kept.mixes[path.name] = amounts
+        store.recount(kept)
+    finally:
+        store.release(most_bytes)
     return path
 
 
-def _speaking_name(kept: Kept, format: str) -> str:
-    """`drums x pads.wav`: both sources, in letters that every system takes."""
-    stems = (
-        re.sub(r"[^\w.-]+", "-", Path(kept.facts[f"{role}_name"]).stem, flags=re.ASCII).strip("-.")[:40]
-        or role
-        for role in ROLES
+def _write_mix(kept: Kept, amounts: Amounts, path: Path) -> None:
+    """Writes the sum of both voices, or an archive of them, as loud as an output of `hocket fuse`."""
+    from hocket import audio
+    from hocket.audio.reading import decode
+    from hocket.audio.streams import Workspace
+    from hocket.audio.views import Resampled, Scaled, Sum, folded
+    from hocket.fusing.loudness import finishing_at
+
+    with Workspace(kept.folder) as workspace:
+        voices = [decode(kept.folder / sound_name(voice), workspace) for voice in VOICES]
+        if amounts != tuple(kept.facts["amounts"]):
+            gain = finishing_at(Sum(voices, amounts), kept.facts["wanted_lufs"]).gain
+            amounts = amounts[0] * gain, amounts[1] * gain
+        if path.suffix != ".zip":
+            mixed: Recording = Sum(voices, amounts)
+            if path.suffix == ".mp3":
+                from hocket.audio.writing import mp3_rate
+
+                mixed = Resampled(
+                    mixed if mixed.num_channels <= 2 else folded(mixed), mp3_rate(mixed.sample_rate)
+                )
+            audio.save(path, mixed, encoding="pcm24")
+            return
+        with files.FileGroup(failure=AudioError) as group, ZipFile(group.open(path), "w") as archive:
+            for voice, recording, amount in zip(VOICES, voices, amounts, strict=True):
+                # 32-bit float, as a voice alone may be louder than their sum.
+                stem = kept.folder / f"stem-{voice}.wav"
+                audio.save(stem, Scaled(recording, amount), encoding="float32")
+                archive.write(stem, f"{_speaking_name(kept)}.{voice}.wav")
+                stem.unlink()
+
+
+def _speaking_name(kept: Kept, amounts: Amounts | None = None) -> str:
+    """`drums_x_pads_re-attack-0.5`: sources and settings, in letters that every system takes."""
+    options = kept.facts["options"]
+    parts = [Path(kept.facts[f"{role}_name"]).stem[:80] for role in ROLES]
+    changed = [
+        f"{option.brief}-{options[option.name]}"
+        for option in page_options()
+        if not option.live and options[option.name] != option.default
+    ]
+    mixed = amounts or tuple(kept.facts["amounts"])
+    changed += [
+        f"{voice}-{amount:.2f}"
+        for voice, amount in zip(VOICES, mixed, strict=True)
+        if abs(amount - 1) > 0.005
+    ]
+    first, second, *rest = (
+        re.sub(r"[^\w.-]+", "-", part, flags=re.ASCII).strip("-.")[:40] or "source"
+        for part in (*parts, *changed)
     )
-    return f"{'_x_'.join(stems)}.{format}"
+    return "_".join([f"{first}_x_{second}", *rest])
 
 
 async def remove(request: Request) -> Response:
@@ -196,7 +278,8 @@ ROUTES = [
     Route("/api/jobs/{id}", cancel, methods=["DELETE"]),
     Route("/api/results/{id}", tell),
     Route("/api/results/{id}", remove, methods=["DELETE"]),
-    Route("/api/results/{id}/audio/{role}", play),
-    Route("/api/results/{id}/sources.png", picture),
+    Route("/api/results/{id}/audio/{sound}", play),
+    Route("/api/results/{id}/voices.png", picture),
     Route("/api/results/{id}/download", download),
+    Route("/api/results/{id}/stems", stems),
 ]

@@ -36,7 +36,7 @@ class TooLargeError(FullError):
 
 @dataclass(eq=False)
 class Kept:
-    """A recording or a result; `facts` are told to whoever holds the id."""
+    """A recording or a result; `facts` are told to whoever holds the id, and `mixes` say what its downloads hold."""
 
     kind: Kind
     id: str
@@ -44,6 +44,7 @@ class Kept:
     num_bytes: int
     facts: dict[str, Any]
     used_seconds: float
+    mixes: dict[str, tuple[float, float]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -151,7 +152,7 @@ class Store:
         Raises:
             FullError: too many things are kept and all were used lately.
         """
-        num_bytes = sum(path.stat().st_size for path in folder.iterdir())
+        num_bytes = _bytes_in(folder)
         with self._lock:
             self.sweep()
             while len(self._kept) >= self._max_items:
@@ -165,10 +166,11 @@ class Store:
         with self._lock:
             return (kept.kind, kept.id) in self._kept
 
-    def grow(self, kept: Kept, num_bytes: int) -> None:
-        """Counts bytes that were written into the folder of something kept after it was added."""
+    def recount(self, kept: Kept) -> None:
+        """Counts anew what is in the folder of something kept, after files came or went."""
         with self._lock:
-            kept.num_bytes += num_bytes
+            if self.holds(kept):
+                kept.num_bytes = _bytes_in(kept.folder)
 
     def _stored_bytes(self) -> int:
         return self._claimed_bytes + sum(kept.num_bytes for kept in self._kept.values())
@@ -185,6 +187,10 @@ class Store:
         self.remove(oldest.kind, oldest.id)
 
 
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 class Draft:
     """A folder in the making, with the bytes set aside for it; it goes when the block ends, unless it was kept."""
 
@@ -192,7 +198,12 @@ class Draft:
         self.folder = folder
         self._store = store
         self._claimed_bytes = 0
-        self._is_kept = False
+        self._kept: Kept | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Tells whether what was made of it is still kept: somebody may have taken it away since."""
+        return self._kept is not None and self._store.holds(self._kept)
 
     def claim(self, num_bytes: int) -> None:
         """Sets more bytes aside, see `Store.claim`."""
@@ -200,17 +211,17 @@ class Draft:
         self._claimed_bytes += num_bytes
 
     def keep(self, kind: Kind, facts: dict[str, Any]) -> Kept:
-        """Makes it a thing of its own, see `Store.add`."""
-        kept = self._store.add(kind, self.folder, facts)
-        self._is_kept = True
-        self.close()
-        return kept
+        """Makes it a thing of its own, see `Store.add`; what was claimed stays claimed until the draft is closed."""
+        self._kept = self._store.add(kind, self.folder, facts)
+        return self._kept
 
     def close(self) -> None:
         """Gives the bytes back, and takes the folder away unless it was kept; once more does nothing."""
         self._store.release(self._claimed_bytes)
         self._claimed_bytes = 0
-        if not self._is_kept:
+        if self._kept is not None and self.is_there:
+            self._store.recount(self._kept)
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "Draft":

@@ -6,7 +6,7 @@ from typing import Any
 from hocket.diagnostics import ChecklistItem, Remedy, milestone_due, remedies_for
 from hocket.diagnostics.milestones import Milestone
 from hocket.objective import ObjectiveConfig
-from hocket.settings import RunConfig
+from hocket.settings import RunConfig, TrainingConfig
 from hocket.training.state import Progress
 from hocket.training.steps import Scalars
 from hocket.training.validation import Validation
@@ -19,13 +19,14 @@ class EpochReport:
     epoch: int
     num_epochs: int
     examples_per_second: float
-    eta_seconds: float
     validation: Validation
     milestone: Milestone
     milestone_reached: bool
     milestone_overdue: bool
     remedies: tuple[Remedy, ...]
     applied: bool
+    eta_seconds: float = 0.0
+    """See `time_left`; known once the epoch's checkpoint is written."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,6 @@ def report_epoch(
         epoch=epoch,
         num_epochs=plan.num_epochs,
         examples_per_second=config.data.batch_size / pace,
-        eta_seconds=(plan.num_steps - progress.step) * pace,
         validation=validation,
         milestone=milestone,
         milestone_reached=reached,
@@ -87,6 +87,15 @@ def report_epoch(
         remedies=remedies,
         applied=bool(remedies) and plan.remedies == "apply",
     )
+
+
+def time_left(progress: Progress, plan: TrainingConfig, *, pause_seconds: float) -> float:
+    """Returns the seconds until the end of a run, in which each epoch pauses for its validation and its checkpoints.
+
+    The end counts as a pause too: the best weights are validated once more.
+    """
+    steps = (plan.num_steps - progress.step) * progress.seconds / progress.step
+    return steps + (plan.num_epochs - progress.epochs_judged + 1) * pause_seconds
 
 
 def validation_scalars(validation: Validation) -> dict[str, Any]:

@@ -181,5 +181,5 @@ def worker_died() -> DataError:
     """What is said where a reading process is gone."""
     return DataError(
         "a process that reads recordings died (killed, or out of memory): "
-        "lower --num_workers or --cache_megabytes; the same command continues."
+        "lower --num-workers or --cache-megabytes; the same command continues."
     )

@@ -21,7 +21,7 @@ from hocket.runs import RENAMED
 from hocket.settings import RunConfig, flatten
 from hocket.signal.scene import Scene
 from hocket.training import runtime
-from hocket.training.events import Listener, Outcome, report_epoch, validation_scalars
+from hocket.training.events import Listener, Outcome, report_epoch, time_left, validation_scalars
 from hocket.training.examples import UNREADABLE, ExampleShelf, is_kept, show
 from hocket.training.feeding import Batch, Feeder, reading_faults
 from hocket.training.folder import RunFolder
@@ -222,8 +222,8 @@ class Trainer:
         if plan.on_nonfinite == "stop" or progress.num_rollbacks >= MAX_ROLLBACKS:
             raise HocketError(
                 f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
-                f"{progress.step} ({fault.sentence()}): lower --learning_rate, or continue from the last good "
-                f"checkpoint with --on_nonfinite rollback; it lies in {self.folder.checkpoints}."
+                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last good "
+                f"checkpoint with --on-nonfinite rollback; it lies in {self.folder.checkpoints}."
             )
         counted = {name: getattr(progress, name) for name in ("num_rollbacks", "num_skipped", "num_spikes")}
         if progress.num_rollbacks and not self._stepped_since_rollback:
@@ -231,7 +231,7 @@ class Trainer:
             self.folder.suspect_newest()
         if self.resume() is None:
             raise HocketError(
-                f"the loss was not finite from the first steps on ({fault.sentence()}): lower --learning_rate."
+                f"the loss was not finite from the first steps on ({fault.sentence()}): lower --learning-rate."
             )
         back = self.state.progress
         for name, value in counted.items():
@@ -277,7 +277,9 @@ class Trainer:
             self._apply(report.remedies, epoch)
         if self._is_well or progress.step == self.config.training.num_steps:
             self._save()
-        self.listener.on_epoch(report)
+        pause_seconds = self._seconds["validation"] + self._seconds["checkpoint"]
+        left = time_left(progress, self.config.training, pause_seconds=pause_seconds)
+        self.listener.on_epoch(replace(report, eta_seconds=left))
         self._tell_where_time_went()
         self.processes.require_equal(weights_hash(self.state.model), "weights")
 
@@ -292,7 +294,8 @@ class Trainer:
         progress = self.state.progress
         if validation.loss < progress.best_loss:
             progress.best_loss, progress.best_epoch, progress.epochs_without_gain = validation.loss, epoch, 0
-            self.folder.save_best(self.state)
+            with self._timed("checkpoint"):
+                self.folder.save_best(self.state)
         else:
             progress.epochs_without_gain += 1
 
@@ -387,7 +390,7 @@ class Trainer:
         waiting = seconds["data"] / max(seconds["data"] + seconds["step"], 1e-9)
         if waiting > MUCH_WAITING:
             self.listener.on_note(
-                f"{waiting:.0%} of the time was spent waiting for music: raise --num_workers"
+                f"{waiting:.0%} of the time was spent waiting for music: raise --num-workers"
             )
 
 

@@ -13,13 +13,13 @@ export class ApiError extends Error {
 
 const LOST = "The studio does not answer: is `hocket studio` still running in its terminal?";
 
-async function request(path, { method = "GET", body, signal } = {}) {
+async function request(path, { method = "GET", body, signal, range } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
       method,
       signal,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { ...(body !== undefined && { "Content-Type": "application/json" }), ...(range && { Range: `bytes=${range[0]}-${range[1]}` }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
@@ -55,10 +55,25 @@ export const run = (id) => json(`api/runs/${id}`);
 export const curves = (id) => json(`api/runs/${id}/curves`);
 export const bytesOf = async (path, signal) => (await request(path, { signal })).arrayBuffer();
 
+/** The bytes of a file from `first` to `last`, both included, and the length of the whole file. */
+export async function someBytesOf(path, first, last, signal) {
+  const answer = await request(path, { signal, range: [first, last] });
+  const bytes = await answer.arrayBuffer();
+  return { bytes, total: Number(answer.headers.get("Content-Range")?.split("/")[1] ?? bytes.byteLength) };
+}
+
 export const sourceAudio = (id) => `api/sources/${id}/audio`;
 export const resultAudio = (id, role) => `api/results/${id}/audio/${role}`;
-export const resultPicture = (id) => `api/results/${id}/sources.png`;
-export const download = (id, format) => `api/results/${id}/download?format=${format}`;
+export const resultPicture = (id) => `api/results/${id}/voices.png`;
+
+/** Where to download a result's mix, or both voices as `stems`; without amounts it is the mix that was judged. */
+export function download(id, format, amounts) {
+  const wanted = new URLSearchParams(amounts ? { input: amounts.rhythm, target: amounts.harmony } : {});
+  if (format !== "stems") wanted.set("format", format);
+  const query = String(wanted);
+  return `api/results/${id}/${format === "stems" ? "stems" : "download"}${query && `?${query}`}`;
+}
+
 export const exampleAudio = (run, pair, which) =>
   `api/runs/${run}/examples/${encodeURIComponent(pair)}/${encodeURIComponent(which)}`;
 export const examplePicture = (run, pair, step) => `${exampleAudio(run, pair, step)}/sources.png`;

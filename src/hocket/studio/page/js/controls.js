@@ -1,4 +1,4 @@
-/** What a musician may turn, as the server lists it: sliders and choices, each with a line that says what it does. */
+/** What a musician may set before a fusion, as the server lists it: sliders and choices, each with a line that says what it does. */
 
 import { el } from "./dom.js";
 
@@ -6,11 +6,13 @@ import { el } from "./dom.js";
 let table = [];
 
 export class Controls {
-  constructor(place, about) {
+  /** `onChange()` hears every change. Options that are live belong to the mixer. */
+  constructor(place, about, { onChange }) {
     table = about.options;
+    this.onChange = onChange;
     this.defaults = {};
     this.fields = {};
-    for (const option of table) place.append(option.choices ? this.choice(option) : this.number(option));
+    for (const option of table.filter(({ live }) => !live)) place.append(option.choices ? this.choice(option) : this.number(option));
   }
 
   number({ name, title, words, minimum: min, maximum: max, default: usual }) {
@@ -21,10 +23,13 @@ export class Controls {
       const kept = Math.min(max, Math.max(min, Number.isFinite(value) ? value : usual));
       slider.value = kept;
       number.value = Number(kept.toFixed(2));
-      slider.style.setProperty("--share", `${(100 * (kept - min)) / (max - min)}%`);
     };
-    slider.addEventListener("input", () => take(Number(slider.value)));
-    number.addEventListener("change", () => take(number.value === "" ? usual : Number(number.value)));
+    const change = (value) => {
+      take(value);
+      this.onChange();
+    };
+    slider.addEventListener("input", () => change(Number(slider.value)));
+    number.addEventListener("change", () => change(number.value === "" ? usual : Number(number.value)));
     this.defaults[name] = usual;
     this.fields[name] = { get: () => Number(number.value), set: take };
     take(usual);
@@ -38,7 +43,7 @@ export class Controls {
   }
 
   choice({ name, title, words, choices, default: usual }) {
-    const select = el("select", { id: name, "aria-describedby": `${name}-words` });
+    const select = el("select", { id: name, "aria-describedby": `${name}-words`, onchange: () => this.onChange() });
     for (const [value, label] of Object.entries(choices)) select.append(el("option", { value }, label));
     select.value = usual;
     this.defaults[name] = usual;
@@ -58,6 +63,12 @@ export class Controls {
 
   set(values) {
     for (const [name, field] of Object.entries(this.fields)) if (name in values) field.set(values[name]);
+    this.onChange();
+  }
+
+  /** Whether these options of a fusion are what is set here. */
+  agreesWith(options) {
+    return Object.entries(this.fields).every(([name, field]) => !(name in options) || field.get() === options[name]);
   }
 
   reset() {
@@ -69,5 +80,5 @@ export class Controls {
 export function optionWords(options) {
   const changed = table.filter(({ name, default: usual }) => name in options && options[name] !== usual);
   const words = changed.map(({ name, brief, choices }) => `${brief}${choices ? ":" : ""} ${options[name]}`);
-  return words.join(", ") || "as balanced";
+  return words.join(", ");
 }

@@ -68,20 +68,24 @@ export function onThemeChange(callback) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
 }
 
-/** A value kept for this visit; a browser that keeps nothing loses no more than the history. */
-export const visit = {
+/** Values kept by the browser; one that keeps nothing loses no more than these. */
+const kept = (storage) => ({
   get(name, otherwise) {
     try {
-      return JSON.parse(sessionStorage.getItem(`hocket.${name}`)) ?? otherwise;
+      return JSON.parse(storage().getItem(`hocket.${name}`)) ?? otherwise;
     } catch {
       return otherwise;
     }
   },
   set(name, value) {
     try {
-      sessionStorage.setItem(`hocket.${name}`, JSON.stringify(value));
+      storage().setItem(`hocket.${name}`, JSON.stringify(value));
     } catch {
       // Full or forbidden: the page works without it.
     }
   },
-};
+});
+
+/** What is kept for this visit, and what is kept for all. */
+export const visit = kept(() => sessionStorage);
+export const preferences = kept(() => localStorage);

@@ -2,20 +2,28 @@
 
 import * as api from "./api.js";
 import { Controls } from "./controls.js";
-import { announce, byId, say, visit } from "./dom.js";
+import { announce, byId, preferences, say, visit } from "./dom.js";
 import { exampleFiles } from "./examples.js";
 import { Visit } from "./history.js";
 import { ResultView } from "./result.js";
 import { SourceCard } from "./source.js";
 import { beforePlaying, pauseAll } from "./transport.js";
 
+// Often at first, as a short fusion can be heard at once.
+const QUICK_POLLS = 60;
+const QUICK_MILLISECONDS = 120;
 const POLL_MILLISECONDS = 400;
+const MOST_KNOWN = 12;
 const STEPS = { "loading the model": "Loading the model", judging: "Listening to the result", drawing: "Drawing" };
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class FuseTab {
   constructor(about) {
-    this.controls = new Controls(byId("controls"), about);
+    this.about = about;
+    this.controls = new Controls(byId("controls"), about, { onChange: () => this.compare() });
+    const whenReady = byId("play-when-ready");
+    whenReady.checked = preferences.get("play-when-ready", true);
+    whenReady.addEventListener("change", () => preferences.set("play-when-ready", whenReady.checked));
     this.cards = [...document.querySelectorAll(".source")].map(
       (section) => new SourceCard(section, { about, onChange: () => this.changed(), onPlay: (card) => this.quiet(card) }),
     );
@@ -39,7 +47,7 @@ export class FuseTab {
       if (source && !card.source && (await api.holdsSource(source.id))) card.show(source);
     }
     const [latest] = this.visit.entries;
-    if (latest) await this.open(latest);
+    if (latest) await this.open(latest, { withSources: false });
     const id = visit.get("job", null);
     if (id) this.follow(id);
   }
@@ -53,13 +61,38 @@ export class FuseTab {
   changed() {
     if (!this.cards) return; // While the cards are being made.
     const [input, target] = this.cards.map((card) => card.source);
-    const missing = [!input && "an input", !target && "a target"].filter(Boolean);
-    byId("fuse").disabled = missing.length > 0 || this.job !== null;
-    byId("swap").disabled = !input && !target;
+    const missing = [!input && "a rhythm", !target && "a harmony"].filter(Boolean);
+    const isUploading = this.cards.some((card) => card.transfer);
+    byId("fuse").disabled = missing.length > 0 || isUploading || this.job !== null;
+    byId("fuse").textContent = isUploading ? "Uploading…" : "Fuse";
+    byId("swap").disabled = isUploading || (!input && !target);
     byId("welcome").hidden = Boolean(input || target || this.visit?.entries.length);
     say(byId("fuse-hint"), missing.length ? `Choose ${missing.join(" and ")} first.` : "");
+    this.compare();
     clearTimeout(this.keeping);
-    this.keeping = setTimeout(() => visit.set("sources", { input, target }), 300);
+    this.keeping = setTimeout(() => this.remember(input, target), 300);
+  }
+
+  /** Keeps the sources for a reload, and what is known of the last ones for results that are opened again. */
+  remember(input, target) {
+    visit.set("sources", { input, target });
+    const now = [input, target].filter(Boolean).map((source) => [source.id, source]);
+    const known = Object.entries({ ...visit.get("known", {}), ...Object.fromEntries(now) });
+    visit.set("known", Object.fromEntries(known.slice(-MOST_KNOWN)));
+  }
+
+  /** Says where the result on the page was made with other settings than those that are set now. */
+  compare() {
+    const result = this.view?.result;
+    if (!result) return;
+    const isSame = (card) => {
+      const [one, other] = [card.region(), result.options[`${card.role}_region`]];
+      const source = result[`${card.role}_source`];
+      return (!source || source === card.source.id) && (one && other ? one.every((second, end) => Math.abs(second - other[end]) < 0.01) : !one === !other);
+    };
+    const isComplete = this.cards.every((card) => card.source);
+    this.view.stale.hidden = !isComplete || (this.cards.every(isSame) && this.controls.agreesWith(result.options));
+    this.view.again.disabled = byId("fuse").disabled;
   }
 
   swap() {
@@ -67,7 +100,7 @@ export class FuseTab {
     const [first, second] = [input.source, target.source];
     input.show(second);
     target.show(first);
-    announce("Input and target are swapped.");
+    announce("Rhythm and harmony are swapped.");
   }
 
   async useExamples() {
@@ -78,6 +111,7 @@ export class FuseTab {
 
   async fuse() {
     const [input, target] = this.cards;
+    if (byId("fuse").disabled) return;
     say(byId("job-error"), "");
     byId("fuse").disabled = true;
     try {
@@ -87,6 +121,7 @@ export class FuseTab {
         input_region: input.region(),
         target_region: target.region(),
         ...this.controls.values(),
+        ...this.view?.mixer.wanted(),
       });
       await this.follow(job.id);
     } catch (error) {
@@ -94,23 +129,28 @@ export class FuseTab {
     }
   }
 
-  /** Watches a job to its end. */
+  /** Watches a job to its end; it can be heard before that. */
   async follow(id) {
     this.job = id;
     visit.set("job", id);
     byId("job").hidden = false;
     byId("fuse").hidden = true;
+    this.compare();
     this.showJob({ state: "queued", position: 0, progress: 0 });
     try {
-      let job = await api.job(id);
-      while (job.state === "queued" || job.state === "running") {
+      let heard = null;
+      for (let polls = 0; ; polls += 1) {
+        const job = await api.job(id);
+        if (job.result && !heard) await this.heard((heard = job.result));
+        if (job.state !== "queued" && job.state !== "running") {
+          if (heard) await this.judged(heard);
+          this.ended(job.state === "failed" ? job.message : "");
+          if (job.state === "cancelled") announce("Cancelled.");
+          return;
+        }
         this.showJob(job);
-        await pause(POLL_MILLISECONDS);
-        job = await api.job(id);
+        await pause(polls < QUICK_POLLS ? QUICK_MILLISECONDS : POLL_MILLISECONDS);
       }
-      if (job.state === "done") await this.done(job.result);
-      this.ended(job.state === "failed" ? job.message : "");
-      if (job.state === "cancelled") announce("Cancelled.");
     } catch (error) {
       this.ended(error.message);
     }
@@ -143,33 +183,73 @@ export class FuseTab {
     byId("fuse").focus();
   }
 
-  async done(id) {
+  /** Shows a result as soon as it can be played. */
+  async heard(id) {
     const result = await api.result(id);
-    this.visit.add(result);
-    announce(`Done. ${result.verdict_words}. ${(result.sentences || []).join(" ")}`);
-    await this.show(result);
+    if (!this.visit.entries.some((entry) => entry.id === id)) this.visit.add(result);
+    announce("The result can be played.");
+    // A page that was loaded again may not play before a key or a click.
+    const play = byId("play-when-ready").checked && (navigator.userActivation?.hasBeenActive ?? true);
+    const shown = this.show(result, { play });
     byId("result").focus({ preventScroll: true });
     byId("result").scrollIntoView({ block: "start" });
+    await shown;
   }
 
-  /** Opens a fusion of this visit; one that the server no longer has is taken off the list. */
-  async open(entry) {
+  /** Takes what was found out about a result, which may be on the page or not; one that is not there any more goes. */
+  async judged(id) {
+    let result;
+    try {
+      result = await api.result(id);
+    } catch (error) {
+      if (error.status === 404) return this.visit.drop(id);
+      throw error;
+    }
+    this.visit.update(result);
+    if (result.is_judged) announce(`Done. ${result.verdict_words}. ${(result.sentences || []).join(" ")}`);
+    if (this.view.result?.id === id) await this.show(result);
+  }
+
+  /** Opens a fusion of this visit with its settings; one that the server no longer has is taken off the list. */
+  async open(entry, { withSources = true } = {}) {
+    const opening = (this.opening = {});
     say(byId("page-error"), "");
     try {
-      await this.show(await api.result(entry.id));
+      const result = await api.result(entry.id);
+      if (withSources) await this.takeUp(result);
+      if (opening !== this.opening) return;
+      this.controls.set(result.options);
+      await this.show(result);
+      if (opening === this.opening) this.view.put();
     } catch (error) {
-      if (error.name === "AbortError") return;
       say(byId("page-error"), error.message);
       if (error.status === 404) this.visit.drop(entry.id);
     }
   }
 
-  async show(result) {
+  /** Puts the sources of a result back, with their regions, where the server still has them. */
+  async takeUp(result) {
+    const known = visit.get("known", {});
+    for (const card of this.cards) {
+      const source = card.source?.id === result[`${card.role}_source`] ? card.source : known[result[`${card.role}_source`]];
+      if (!source || card.transfer || !(await api.holdsSource(source.id))) continue;
+      const region = result.options[`${card.role}_region`] ?? [0, source.seconds];
+      if (source === card.source) card.cut(...region, true);
+      else card.show({ ...source, region });
+    }
+  }
+
+  async show(result, { play = false } = {}) {
     byId("results").hidden = false;
-    this.view ||= new ResultView(byId("result"));
+    this.view ||= new ResultView(byId("result"), {
+      about: this.about,
+      onAgain: () => this.fuse(),
+      onSwap: () => (this.swap(), this.fuse()),
+    });
     this.visit.mark(result.id);
+    const shown = this.view.show(result, { play });
     this.changed();
-    await this.view.show(result);
+    await shown;
   }
 
   empty() {

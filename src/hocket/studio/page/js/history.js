@@ -15,15 +15,20 @@ export class Visit {
     this.open = null;
   }
 
-  /** Adds a fusion that has just been made. */
+  /** Adds a fusion that can be heard by now. */
   add(result) {
-    this.entries.unshift({
-      id: result.id,
-      number: 1 + Math.max(0, ...this.entries.map((entry) => entry.number)),
-      title: titleOf(result),
-      options: optionWords(result.options),
+    this.entries.unshift({ id: result.id, number: 1 + Math.max(0, ...this.entries.map((entry) => entry.number)) });
+    this.update(result);
+  }
+
+  /** Takes what is known of a fusion by now. */
+  update(result) {
+    const entry = this.entries.find(({ id }) => id === result.id);
+    if (!entry) return;
+    Object.assign(entry, {
+      name: [titleOf(result), optionWords(result.options)].filter(Boolean).join(", "),
       cut: cutWords(result.options),
-      words: result.verdict_words,
+      words: result.verdict_words ?? (result.is_stopped ? "Not checked" : "Listening…"),
       alarm: result.is_alarm,
       level: result.level,
     });
@@ -56,6 +61,7 @@ export class Visit {
 
   item(entry) {
     const chosen = entry.id === this.open;
+    const tone = entry.alarm ? "bad" : entry.level === "fusion" ? "good" : entry.level === undefined ? "" : "doubtful";
     const remove = async () => {
       await api.forgetResult(entry.id).catch(() => {});
       this.drop(entry.id);
@@ -66,11 +72,11 @@ export class Visit {
       el(
         "button",
         { type: "button", class: "open", "aria-current": chosen ? "true" : null, onclick: () => this.onOpen(entry) },
-        el("b", {}, `${entry.number}. ${entry.title}`),
-        el("span", { class: "hint" }, [entry.options, entry.cut].filter(Boolean).join(" · ")),
-        el("span", { class: `entry-verdict ${entry.alarm ? "bad" : entry.level === "fusion" ? "good" : "doubtful"}` }, entry.words),
+        el("b", {}, `${entry.number}. ${entry.name}`),
+        entry.cut ? el("span", { class: "hint" }, entry.cut) : null,
+        el("span", { class: `entry-verdict ${tone}` }, entry.words),
       ),
-      el("button", { type: "button", class: "quiet remove", "aria-label": `Remove ${entry.number}. ${entry.title}`, onclick: remove }, "×"),
+      el("button", { type: "button", class: "quiet remove", "aria-label": `Remove ${entry.number}. ${entry.name}`, onclick: remove }, "×"),
     );
   }
 }

@@ -5,8 +5,8 @@ import { announce, bytes, channels, clock, el, hertz, say } from "./dom.js";
 import { Waveform } from "./waveform.js";
 
 const ROLES = {
-  input: { title: "Input", gives: "gives the rhythm", hint: "Drums, percussion, a riff: something with a clear beat." },
-  target: { title: "Target", gives: "gives the harmony", hint: "Strings, pads, piano, a choir: something that rings." },
+  input: { title: "Rhythm", name: "the input", hint: "Drums, percussion, a riff: something with a clear beat." },
+  target: { title: "Harmony", name: "the target", hint: "Strings, pads, piano, a choir: something that rings." },
 };
 
 export class SourceCard {
@@ -22,7 +22,7 @@ export class SourceCard {
   }
 
   build(section) {
-    const { title, gives, hint } = ROLES[this.role];
+    const { title, name, hint } = ROLES[this.role];
     this.file = el("input", {
       type: "file",
       id: `${this.role}-file`,
@@ -38,23 +38,15 @@ export class SourceCard {
       el("span", { class: "hint" }, hint),
       el("span", { class: "hint limits" }, this.limits()),
     );
-    this.progress = el("progress", { max: 1, "aria-label": `Sending the ${this.role}` });
-    this.sending = el(
-      "div",
-      { class: "job", hidden: true },
-      this.progress,
-      (this.sendingText = el("span")),
-      el("button", { type: "button", class: "quiet", onclick: () => this.transfer?.abort() }, "Cancel"),
-    );
+    this.progress = el("progress", { max: 1, "aria-label": `Uploading the ${this.role}` });
+    this.sendingText = el("span");
+    const cancel = el("button", { type: "button", class: "quiet", onclick: () => this.transfer?.abort() }, "Cancel");
+    this.sending = el("div", { class: "job", hidden: true }, this.progress, this.sendingText, cancel);
     this.error = el("p", { class: "error", role: "alert", hidden: true });
     this.loaded = el("div", { class: "loaded", hidden: true });
     section.append(
-      el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), ` ${gives}`),
-      this.file,
-      this.drop,
-      this.sending,
-      this.error,
-      this.loaded,
+      el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), el("span", { class: "hint" }, ` ${name}`)),
+      ...[this.file, this.drop, this.sending, this.error, this.loaded],
     );
   }
 
@@ -76,7 +68,7 @@ export class SourceCard {
       event.preventDefault();
       mark(-depth);
       const files = event.dataTransfer.files;
-      if (files.length > 1) say(this.error, `${files.length} files were dropped: give one recording as ${this.role}.`);
+      if (files.length > 1) say(this.error, `${files.length} files were dropped: drop one recording.`);
       else if (files.length === 1) this.send(files[0]);
     });
   }
@@ -89,21 +81,25 @@ export class SourceCard {
     if (!this.error.hidden) return;
     this.sending.hidden = false;
     this.progress.value = 0;
-    this.sendingText.textContent = `Sending ${file.name}`;
+    this.sendingText.textContent = `Uploading ${file.name}`;
     const transfer = (this.transfer = api.upload(file, (share) => {
       this.progress.value = share;
       if (share === 1) this.sendingText.textContent = `Reading ${file.name}`;
     }));
+    this.onChange();
     try {
-      this.show(await transfer.promise);
+      const source = await transfer.promise;
+      if (this.transfer !== transfer) return;
+      this.transfer = null;
+      this.show(source);
       announce(`${file.name} is the ${this.role}, ${clock(this.source.seconds)} long.`);
     } catch (error) {
-      if (this.transfer === transfer) say(this.error, error.message);
+      if (this.transfer !== transfer) return;
+      this.transfer = null;
+      say(this.error, error.message);
     } finally {
-      if (this.transfer === transfer) {
-        this.transfer = null;
-        this.sending.hidden = true;
-      }
+      this.sending.hidden = !this.transfer;
+      this.onChange();
     }
   }
 

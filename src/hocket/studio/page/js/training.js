@@ -167,7 +167,7 @@ class Examples {
       this.error,
       player,
     );
-    this.transport = new Transport(player, { name: "example-voice" });
+    this.transport = new Transport(player, { name: "example-voice", onError: (error) => say(this.error, error.message) });
   }
 
   /** Takes what a run has by now. */
@@ -208,11 +208,11 @@ class Examples {
           sampleRate: example.sample_rate || 24000,
           picture: example.spectrogram === null ? null : api.examplePicture(this.run, example.pair, step),
           spectrum: example.spectrogram,
-          words: `The output's spectrogram at step ${step}: blue lets through ${example.input_name}, orange ${example.target_name}.`,
+          words: `The output's spectrogram at step ${step}: blue is ${example.input_name}, orange is ${example.target_name}.`,
         },
       );
     } catch (error) {
-      if (error.name !== "AbortError" && this.loaded === wanted) {
+      if (this.loaded === wanted) {
         say(this.error, error.message);
         this.loaded = null; // Steps are thinned while a run goes on: the next news offers others.
       }

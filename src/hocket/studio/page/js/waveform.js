@@ -40,6 +40,9 @@ export class Waveform {
     };
     this.regions.on("region-update", changed);
     this.regions.on("region-updated", changed);
+    // A finger on a handle drags it from the first touch: the browser must not take its moves for scrolling.
+    const hold = (event) => event.composedPath()[0].part?.contains("region-handle") && event.preventDefault();
+    container.addEventListener("touchstart", hold, { passive: false });
     onThemeChange(() => this.recolour());
   }
 

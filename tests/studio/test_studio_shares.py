@@ -1,11 +1,11 @@
-"""Who gave what: the energy behind the masks, not the masks alone."""
+"""Who gave what: the energy of the two voices in each range of pitch."""
 
 import numpy as np
 import pytest
 
 from hocket import audio
 from hocket.fusing import FuseOptions, Fuser
-from hocket.fusing.judging import shares
+from hocket.studio.pictures import RANGES, voice_levels
 
 RATE_HZ = 32_000
 
@@ -33,8 +33,13 @@ def pair(tmp_path_factory):
 
 
 def parts(fuser: Fuser, pair, **controls: float) -> dict[str, float | None]:
-    with fuser.fusing(*pair, options=FuseOptions(**controls)) as fusion:
-        return {share.name: share.input for share in shares(fusion, fuser.model)}
+    with fuser.fusing(*pair, options=FuseOptions(**controls), apart=True) as fusion:
+        _, energies = voice_levels(fusion.stems)
+    whole = sum(map(sum, energies))
+    return {
+        name.lower(): float(first / (first + second)) if first + second > 1e-6 * whole else None
+        for (name, _, _), (first, second) in zip(RANGES, energies, strict=True)
+    }
 
 
 def test_each_range_is_said_to_be_of_the_source_that_sounds_there(fuser, pair) -> None:
