@@ -9,7 +9,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup lock licences demo studio study weights ablations bench corpus test test-slow lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench corpus listen test test-slow lint clean
 
 setup: .venv/.ready
 
@@ -63,6 +63,11 @@ SOUNDFONT ?= /usr/share/sounds/sf3/MuseScore_General_Lite.sf3
 corpus: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),music-corpus)" --soundfont "$(SOUNDFONT)"
 
+# docs/listen.html: three pairs of its first songs, which the weights were not trained on, and their fusions.
+listen: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),listen-corpus)" --soundfont "$(SOUNDFONT)" --seed 2026 --num-songs 240
+	$(BIN)/python scripts/listen_page.py "$(or $(OUT),listen-corpus)/music"
+
 test: lint
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
@@ -72,4 +77,4 @@ test-slow: lint
 	$(TEST_ENV) $(BIN)/python -m pytest
 
 clean:
-	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank
+	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank listen-corpus listen-corpus-bank

@@ -271,6 +271,7 @@ WRITES = {
     "os.fdopen",
 }
 WRITES_ITSELF = {
+    "audio.lossy": "what FFmpeg encodes, into a file that `hocket.files` opened",
     "audio.streams": "nameless files that the system takes away again",
     "data.scan": "a line is added as soon as it is known, and no link is followed",
     "data.synthetic.corpus": "a rendered folder takes its name as a whole",

@@ -60,12 +60,13 @@ def test_every_command_runs(tmp_path) -> None:
         "new.wav",
         "new.wav.hocket.json",
         "new.png",
-        "fused/000.wav",
         "fused/results.csv",
         "samples/000.wav.hocket.png",
         "runs/mine/report.html",
+        *(path.relative_to(tmp_path) for path in tmp_path.glob("fused/*.wav")),
     ):
         assert (tmp_path / name).stat().st_size > 0
+    assert list(tmp_path.glob("fused/000 song_??? x song_???.wav"))
     (python,) = blocks("python")
     run_in(tmp_path, python + "\nassert output_audio.shape == input_audio.shape\n")
 

@@ -58,7 +58,7 @@ def test_a_list_on_a_full_disk_leaves_no_halves(
     said = capsys.readouterr().err
     assert "Traceback" not in said, said
     made = sorted(path.name for path in (small_disk / "out").iterdir())
-    assert made == ["000.wav", "000.wav.hocket.json", "results.csv", "results.json"]
+    assert made == ["000 a x b.wav", "000 a x b.wav.hocket.json", "results.csv", "results.json"]
     assert "free some space" in said
 
 

@@ -197,13 +197,10 @@ def test_fuse_pairs_goes_on_after_a_bad_row(run, corpus, tmp_path) -> None:
 def test_fuse_samples_of_the_validation_split(run, tmp_path) -> None:
     result = hocket("fuse", "--checkpoint", run / "best", "--num_samples", 2, "-o", tmp_path)
     assert result.returncode == 0, result.stderr
-    rows = json.loads((tmp_path / "results.json").read_text())
-    (first, input, target), (second, *_) = ((row["output"], row["input"], row["target"]) for row in rows)
-    assert first == f"000 {Path(input).stem} x {Path(target).stem}.wav" and second.startswith("001 ")
-    excerpts = (f"{first[:-4]}_input.wav", f"{first[:-4]}_target.wav")
-    for name in (first, *excerpts, f"{first}.hocket.png", f"{first}.hocket.masks.png", second):
+    pictures = ("000.wav.hocket.png", "000.wav.hocket.masks.png")
+    for name in ("000.wav", "000_input.wav", "000_target.wav", *pictures, "001.wav"):
         assert (tmp_path / name).stat().st_size > 1000
-    held_out = json.loads((tmp_path / f"{first}.hocket.json").read_text())["input"]["path"]
+    held_out = json.loads((tmp_path / "000.wav.hocket.json").read_text())["input"]["path"]
     start = json.loads((run / "log.jsonl").read_text().splitlines()[0])
     assert held_out in start["validation_songs"]
 

@@ -248,5 +248,6 @@ def test_a_file_that_goes_bad_while_training_is_named(tmp_path: Path, pairing: P
 
 def test_an_unknown_pairing_is_a_setting_out_of_range() -> None:
     assert DataConfig().pairing == "random" and DataConfig().music == ""
-    with pytest.raises(ConfigError, match="pairing is 'next': give one of random, suitable, next_segment"):
+    sentence = r"pairing is 'next': did you mean next_segment\? Give one of random, suitable, next_segment"
+    with pytest.raises(ConfigError, match=sentence):
         DataConfig(pairing="next")  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from hocket.cli import main
 from hocket.data.synthetic import make_song, render_song
 from hocket.diagnostics.listening import HeardFigures
 from hocket.fusing import FuseOptions, Fuser
-from hocket.fusing.judging import diagnose_fusion, excerpt, shares
+from hocket.fusing.judging import diagnose_fusion, excerpt
+from hocket.studio.pictures import voice_levels
 
 RATE, SECONDS = 24_000, 5.0
 FIGURES = ("output_input_correlation", "output_target_correlation", "overlay_r2")
@@ -163,8 +164,8 @@ def test_attacks_in_opposition_strike_the_target_and_set_the_tempo(fuser: Fuser,
 def test_pictures_and_shares_hear_both_sides(fuser: Fuser, tmp_path: Path) -> None:
     target, found = save(tmp_path / "b.wav", wide("in phase", CHORDS)), {}
     for kind in ("in phase", "against"):
-        with fuser.fusing(save(tmp_path / "a.wav", wide(kind, DRUMS)), target) as fusion:
-            found[kind] = [share.input for share in shares(fusion, fuser.model)]
+        with fuser.fusing(save(tmp_path / "a.wav", wide(kind, DRUMS)), target, apart=True) as fusion:
+            found[kind] = [first / (first + second) for first, second in voice_levels(fusion.stems)[1]]
             shown = excerpt(fusion, frame_rate=fuser.model.codec.frame_rate)
         assert np.corrcoef(shown.output, shown.input)[0, 1] > 0.3, kind
         assert np.corrcoef(shown.output, shown.target)[0, 1] > 0.3, kind

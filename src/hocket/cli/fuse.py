@@ -160,7 +160,7 @@ def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
 
 def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
     return Places(
-        options.output if options.input is not None else options.output / f"{pair.name}.wav",
+        options.output if options.input is not None else options.output / f"{pair.title or pair.name}.wav",
         with_pictures=options.pictures,
         with_excerpts=pair.starts_seconds is not None,
         with_stems=options.stems,

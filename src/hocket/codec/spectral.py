@@ -4,12 +4,13 @@ import math
 from dataclasses import replace
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hocket.codec.base import Codec
 from hocket.settings import SpectralConfig
 from hocket.signal.grouping import Grouping, local_mean
-from hocket.signal.spectrum import fast_length, istft, stft
+from hocket.signal.spectrum import istft, stft
 
 FLOOR_DB = -80.0
 DECIBELS_PER_UNIT = 20.0
@@ -33,8 +34,8 @@ class SpectralCodec(Codec):
         if sample_rate == self.sample_rate:
             return self
         ratio = sample_rate / self.sample_rate
-        fft_size = 2 * fast_length(math.ceil(self.config.fft_size * ratio / 2))
-        hop = min(fast_length(math.ceil(self.hop * ratio)), fft_size // 4)
+        fft_size = 2 * next_fast_len(math.ceil(self.config.fft_size * ratio / 2), real=True)
+        hop = min(next_fast_len(math.ceil(self.hop * ratio), real=True), fft_size // 4)
         return SpectralCodec(replace(self.config, sample_rate=sample_rate, fft_size=fft_size, hop=hop))
 
     def encode(self, waveform: Tensor) -> Tensor:

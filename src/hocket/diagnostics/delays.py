@@ -7,11 +7,10 @@ import math
 
 import numpy as np
 import torch
-from numpy import fft
+from scipy import fft
 
 from hocket.audio.streams import Recording
 from hocket.signal.similarity import overlay_fit
-from hocket.signal.spectrum import fast_length
 
 MAX_LAG_SECONDS = 0.25
 # Partial whitening (Knapp and Carter 1976 whiten wholly): of 0.5 to 0.9, the power that best told 194 related from
@@ -76,7 +75,7 @@ def find_lag(*, output: np.ndarray, source: np.ndarray, max_lag_samples: int) ->
     of a sample, within ± `max_lag_samples`. Repeated beats and steady tones give broad or many peaks, a common
     recording gives one sharp one.
     """
-    size = fast_length(len(output) + max_lag_samples + 1)
+    size = fft.next_fast_len(len(output) + max_lag_samples + 1, real=True)
     cross = fft.rfft(output.astype(np.float64), size) * np.conj(fft.rfft(source.astype(np.float64), size))
     magnitude = np.abs(cross)
     cross /= (magnitude + 1e-6 * magnitude.max() + 1e-30) ** WHITENING
@@ -92,7 +91,7 @@ def delayed(signal: np.ndarray, lag_samples: float) -> np.ndarray:
     """`[samples]` later by any number of samples, also a negative or fractional one; zeros come in at the end."""
     if lag_samples == 0:
         return signal
-    size = fast_length(len(signal) + int(abs(lag_samples)) + 64)
+    size = fft.next_fast_len(len(signal) + int(abs(lag_samples)) + 64, real=True)
     turn = np.exp(-2j * np.pi * fft.rfftfreq(size) * lag_samples)
     shifted: np.ndarray = fft.irfft(fft.rfft(signal.astype(np.float64), size) * turn, size)
     return shifted[: len(signal)].astype(signal.dtype)

@@ -19,7 +19,6 @@ from hocket.fusing.sources import Sources
 from hocket.model import FusionModel
 from hocket.model.weights import default_weights, find_checkpoint, load_model
 from hocket.options import FuseOptions
-from hocket.outputs import fusion_name
 
 SAMPLE_SECONDS = 10.0
 SILENCE_RMS = 1e-3
@@ -72,6 +71,8 @@ class SourcePair:
     input: Path
     target: Path
     starts_seconds: tuple[float, float] | None = None
+    title: str = ""
+    """The name of its output, where that is another."""
 
 
 class Fuser:
@@ -239,8 +240,8 @@ class Fuser:
 
 
 def from_pairs(pairs: Sequence[Pair]) -> list[SourcePair]:
-    """The rows of a pairs file as whole recordings to fuse, named as their fusions."""
-    return [SourcePair(pair.title, pair.input, pair.target) for pair in pairs]
+    """The rows of a pairs file as whole recordings to fuse."""
+    return [SourcePair(pair.name, pair.input, pair.target, title=pair.title) for pair in pairs]
 
 
 def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list[SourcePair]:
@@ -264,7 +265,7 @@ def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list
         else:
             first, second = (songs[number] for number in random.choice(len(songs), 2, replace=False))
         starts = (_start(first, random), _start(second, random))
-        samples.append(SourcePair(f"{index:03d} {fusion_name(first, second)}", first, second, starts))
+        samples.append(SourcePair(f"{index:03d}", first, second, starts))
     return samples
 
 

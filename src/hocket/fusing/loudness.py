@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
+from scipy.signal import sosfilt
 
 from hocket.audio import Audio
 from hocket.audio.sound import peak
 from hocket.audio.streams import Recording
 from hocket.audio.streams import recording as as_recording
 from hocket.audio.views import Resampled
-from hocket.signal.spectrum import fast_length
 
 QUIETEST_LUFS, LOUDEST_LUFS = -24.0, -14.0
 CEILING_DB = -1.0
@@ -27,9 +26,6 @@ ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
 OFFSET_DB = -0.691
 SURROUND_WEIGHT = 1.41
 LEAST_RATE_HZ = 8_000
-
-RINGING_SECONDS, TRANSFORM_SAMPLES = 0.1, 2**17
-"""For how long K-weighting rings, and what is transformed at once (measured from 2^14 to 2^18)."""
 
 PART_SAMPLES = 2**18
 """Samples over all channels that are worked on at once: they stay in the cache."""
@@ -114,38 +110,16 @@ def _subblock_powers(recording: Recording) -> np.ndarray:
     edges = (np.arange(whole_tenths + 1) * SUBBLOCK_SECONDS * rate).astype(int)
     if whole_tenths < SUBBLOCKS:
         edges = np.unique([0, recording.num_samples])
-    weights, tenth = _channel_weights(num_channels), SUBBLOCK_SECONDS * rate
-    reach = math.ceil(RINGING_SECONDS * rate)
-    at_once = max(1, int((TRANSFORM_SAMPLES - reach) / tenth))
-    response = _frequency_response(rate, fast_length(reach + math.ceil(at_once * tenth) + 1))
+    weights, filters = _channel_weights(num_channels), k_weighting(rate)
+    state = np.zeros((len(filters), num_channels, 2))
+    at_once = max(1, int(PART_SAMPLES / (SUBBLOCK_SECONDS * rate * num_channels)))
     powers = np.zeros(len(edges) - 1)
     for first in range(0, len(powers), at_once):
         inside = edges[first : first + at_once + 1]
-        begin = max(0, inside[0] - reach)
-        filtered = _filtered(recording.read(begin, inside[-1]), response)[:, inside[0] - begin :]
+        filtered, state = sosfilt(filters, recording.read(inside[0], inside[-1]), axis=1, zi=state)
         energies = np.add.reduceat(np.square(filtered), inside[:-1] - inside[0], axis=1)
         powers[first : first + at_once] = weights @ energies / np.diff(inside)
     return powers
-
-
-def _filtered(part: np.ndarray, response: torch.Tensor) -> np.ndarray:
-    """`[channels, samples]` behind a filter; the first `RINGING_SECONDS` ring of what lies at the end."""
-    length = 2 * (len(response) - 1)
-    spectrum = torch.fft.rfft(torch.from_numpy(np.ascontiguousarray(part)), length)
-    return torch.fft.irfft(spectrum.mul_(response), length)[:, : part.shape[1]].numpy()
-
-
-@lru_cache(maxsize=8)
-def _frequency_response(sample_rate: int, length: int) -> torch.Tensor:
-    """K-weighting at the bins of a transform, whose length becomes even: `[bins]`, complex.
-
-    The high pass rings for some 50 ms down to -100 dB, so that a transform of everything is as true as the recursion
-    and needs no scipy.signal, which takes as long to load as a minute of music takes to fuse.
-    """
-    bins = np.exp(-1j * np.pi * np.linspace(0.0, 1.0, (length + length % 2) // 2 + 1))
-    powers = bins[:, None] ** np.arange(3)
-    response = np.prod([(powers @ row[:3]) / (powers @ row[3:]) for row in k_weighting(sample_rate)], axis=0)
-    return torch.from_numpy(response.astype(np.complex64))
 
 
 def _channel_weights(num_channels: int) -> np.ndarray:

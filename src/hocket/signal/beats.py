@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.fft import irfft, rfft
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import gaussian_filter1d
 
 from hocket.signal.rhythm import onset_depth_db
-from hocket.signal.spectrum import fast_length
 
 MIN_SECONDS = 3.0
 SLOWEST_BPM, FASTEST_BPM = 45.0, 220.0
@@ -86,7 +86,7 @@ def find_tempo(strength: np.ndarray, *, frames_a_second: float) -> tuple[float, 
     Clarity is how alike the strength is one, two, three and four beats apart. Which multiple of the beat is counted is
     a matter of taste; a Gaussian around 115 beats a minute, 0.8 octaves wide, decides.
     """
-    likeness = _autocorrelation(_blurred(strength, PLAY_SECONDS * frames_a_second))
+    likeness = _autocorrelation(gaussian_filter1d(strength, PLAY_SECONDS * frames_a_second))
     bpm = np.geomspace(SLOWEST_BPM, FASTEST_BPM, NUM_PERIODS)
     lags = 60.0 * frames_a_second / bpm * np.arange(1, NUM_MULTIPLES + 1)[:, None]
     heard = lags < 0.7 * len(strength)
@@ -100,7 +100,7 @@ def find_tempo(strength: np.ndarray, *, frames_a_second: float) -> tuple[float, 
 def _autocorrelation(strength: np.ndarray) -> np.ndarray:
     """Correlation of the strength with itself `[lags]`, each lag over the frames that overlap, in [-1, 1]."""
     centred = strength - strength.mean()
-    size = fast_length(2 * len(centred))
+    size = next_fast_len(2 * len(centred), real=True)
     product = irfft(np.abs(rfft(centred, size)) ** 2, size)[: len(centred)]
     energy = np.cumsum(centred**2)
     late = energy[-1] - np.concatenate([[0.0], energy[:-1]])
@@ -149,14 +149,6 @@ def _refined(beats: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, np.nd
     return refined, weights
 
 
-def _blurred(values: np.ndarray, deviation: float, *, mode: str = "reflect") -> np.ndarray:
-    # Half a second to load: not for whoever only fuses.
-    from scipy.ndimage import gaussian_filter1d
-
-    blurred: np.ndarray = gaussian_filter1d(values, deviation, mode=mode)
-    return blurred
-
-
 def _smoothed(beats: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Each beat on a line through its neighbours, the stronger ones counting more; twice, the second time robustly."""
     weights = weights**2 + 1e-6 * np.max(weights**2) + 1e-12
@@ -170,7 +162,7 @@ def _local_line(beats: np.ndarray, weights: np.ndarray) -> np.ndarray:
     index = np.arange(len(beats), dtype=np.float64)
 
     def around(values: np.ndarray) -> np.ndarray:
-        return _blurred(weights * values, SMOOTHING_BEATS, mode="constant")
+        return gaussian_filter1d(weights * values, SMOOTHING_BEATS, mode="constant")
 
     total = around(np.ones(len(beats)))
     mean_x, mean_y = around(index) / total, around(beats) / total

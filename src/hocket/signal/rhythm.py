@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import median_filter
 from torch import Tensor
 
 from hocket.signal.filterbanks import Bank, band_energies, mel_filterbank
@@ -150,35 +151,16 @@ def find_attacks(
     These are peaks that rise by `prominence` and stand as far above the median; other than 1 dB for a strength that
     was scaled.
     """
-    peaks = _local_maxima(strength)
-    peaks = peaks[strength[peaks] >= np.median(strength) + prominence]
-    apart = max(1, round(APART_SECONDS * frames_a_second))
-    kept: list[int] = []
-    # The strongest first, and of equal ones the last.
-    for peak in peaks[np.argsort(strength[peaks], kind="stable")[::-1]]:
-        if all(abs(peak - other) >= apart for other in kept):
-            kept.append(int(peak))
-    return np.array(sorted(peak for peak in kept if _prominence(strength, peak) >= prominence), dtype=int)
+    # A second to load: not for whoever only fuses.
+    from scipy.signal import find_peaks
 
-
-def _local_maxima(values: np.ndarray) -> np.ndarray:
-    """The places that are higher than what is on either side, of a flat one its middle; never an end."""
-    starts = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
-    ends = np.append(starts[1:], len(values)) - 1
-    levels = values[starts]
-    inner = np.arange(1, len(levels) - 1)
-    highest = inner[(levels[inner] > levels[inner - 1]) & (levels[inner] > levels[inner + 1])]
-    return (starts[highest] + ends[highest]) // 2
-
-
-def _prominence(values: np.ndarray, peak: int) -> float:
-    """How far a peak rises over the higher of the two lowest points between it and what is higher on either side."""
-    before, after = values[:peak][::-1], values[peak + 1 :]
-    feet = []
-    for side in (before, after):
-        higher = np.flatnonzero(side > values[peak])
-        feet.append(np.min(side[: higher[0]] if len(higher) else side, initial=values[peak]))
-    return float(values[peak] - max(feet))
+    peaks, _ = find_peaks(
+        strength,
+        height=np.median(strength) + prominence,
+        prominence=prominence,
+        distance=max(1, round(APART_SECONDS * frames_a_second)),
+    )
+    return np.asarray(peaks)
 
 
 def onset_depth_db(strength: np.ndarray) -> float:
@@ -230,9 +212,6 @@ def running_median(values: np.ndarray, length: int) -> np.ndarray:
     All rows of an example as one: scipy's filter for a single axis takes a tenth of the time of its other one, and of
     torch's median.
     """
-    # Half a second to load: not for whoever only fuses.
-    from scipy.ndimage import median_filter
-
     reach = length // 2
     padded = np.pad(values, ((0, 0), (0, 0), (reach, reach)), mode="symmetric")
     medians = [median_filter(example.ravel(), size=length).reshape(example.shape) for example in padded]

@@ -33,21 +33,6 @@ def hann(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     return torch.hann_window(length, device=device, dtype=dtype)
 
 
-def fast_length(length: int) -> int:
-    """The next length that has no prime factor above 5: transforms of it are quick.
-
-    That is `scipy.fft.next_fast_len` for real signals, without half a second of loading.
-    """
-    while True:
-        rest = length
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return length
-        length += 1
-
-
 def add_frames(rows: Tensor, frames: Tensor, window: Tensor) -> None:
     """Adds frames `[..., n, size]` times the window to the rows of a hop each that they cover, `[..., rows, hop]`.
 

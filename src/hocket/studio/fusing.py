@@ -193,24 +193,18 @@ def _range_words(low_hz: float, high_hz: float) -> str:
 
 
 def _write_sounds(kept: Kept, fusion: "Fusion") -> dict[str, Any]:
-    """Output and sources for players; what is drawn of them, and how to hear the three equally loud."""
-    peaks, levels, energies = {}, {}, {}
+    """Output and sources for players; what is drawn of them, and their mean squares."""
+    peaks, energies = {}, {}
     with kept.lock:
         audio.save(kept.folder / OUTPUT, fusion.output, encoding="pcm24")
     for sound in ("output", *ROLES):
         recording = getattr(fusion, sound)
         peaks[sound], rms, highest = measure(recording)
-        levels[sound] = max(rms / max(highest, 1.0), 1e-9)
-        energies[sound] = levels[sound] ** 2
+        energies[sound] = (rms / max(highest, 1.0)) ** 2
         if sound != "output":
             played = Played(recording, highest=highest)
             audio.save(kept.folder / sound_name(sound), played, encoding="pcm16")
-    softest = min(levels.values())
-    return {
-        "peaks": kept.facts["peaks"] | peaks,
-        "energies": kept.facts["energies"] | energies,
-        "gains": {sound: round(softest / level, 5) for sound, level in levels.items()},
-    }
+    return {"peaks": kept.facts["peaks"] | peaks, "energies": kept.facts["energies"] | energies}
 
 
 def sound_name(sound: str) -> str:
