@@ -37,6 +37,15 @@ def fusion_name(input: Path, target: Path) -> str:
     return " x ".join(_cut(path.stem) for path in (input, target))
 
 
+def fusion_tags(input: Path, target: Path) -> dict[str, str]:
+    """The texts that a fusion's file carries: what it was made of."""
+    return {
+        "title": fusion_name(input, target),
+        "comment": f"Rhythm: {input.name}. Harmony: {target.name}.",
+        "software": f"Hocket {__version__}",
+    }
+
+
 def _cut(name: str) -> str:
     content = os.fsencode(name)
     if len(content) <= MOST_NAME_BYTES:

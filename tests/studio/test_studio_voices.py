@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from visiting import Visitor
 
 from hocket import audio
@@ -110,6 +111,17 @@ def test_the_stems_add_up_to_the_mix(visitor: Visitor, fused: dict[str, Any], tm
         )
         total = stems[0].samples + stems[1].samples
         assert _rms_db(total - mixed.samples) < _rms_db(mixed.samples) - 100
+
+
+@pytest.mark.parametrize("query", [{}, {"target": 0.5}])
+@pytest.mark.parametrize("format", ["wav", "flac"])
+def test_a_download_says_what_it_was_made_of(
+    visitor: Visitor, fused: dict[str, Any], tmp_path: Path, format: str, query: dict[str, float]
+) -> None:
+    answer = visitor.get(f"/api/results/{fused['id']}/download", params={"format": format, **query})
+    (tmp_path / f"new.{format}").write_bytes(answer.content)
+    with soundfile.SoundFile(tmp_path / f"new.{format}") as file:
+        assert (file.title, file.comment) == ("drums x pads", "Rhythm: drums.wav. Harmony: pads.flac.")
 
 
 def test_an_mp3_of_a_mix_can_be_had(visitor: Visitor, fused: dict[str, Any], tmp_path: Path) -> None:

@@ -120,17 +120,14 @@ def save(
             for path, stem in zip(places.stems, fusion.stems, strict=True):
                 # A stem alone can be louder than the sum: no other encoding holds that.
                 save_into(group, path, stem, encoding="float32")
-        save_into(group, places.sound, fusion.output, encoding=encoding, tags=_tags(pair))
+        save_into(
+            group,
+            places.sound,
+            fusion.output,
+            encoding=encoding,
+            tags=outputs.fusion_tags(pair.input, pair.target),
+        )
     return facts
-
-
-def _tags(pair: "SourcePair") -> dict[str, str]:
-    input, target = pair.input.stem, pair.target.stem
-    return {
-        "title": f"{input} x {target}",
-        "comment": f"Rhythm: {pair.input.name}. Harmony: {pair.target.name}.",
-        "software": f"Hocket {__version__}",
-    }
 
 
 def judge(

@@ -12,6 +12,7 @@ from hocket.audio.reading import decode
 from hocket.audio.streams import Workspace
 from hocket.audio.views import Cut, Sum, Watched
 from hocket.errors import AudioError, HocketError
+from hocket.outputs import fusion_tags
 from hocket.studio.intake import Played, in_users_words, measure
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
@@ -146,7 +147,7 @@ def _write_voices(folder: Path, fusion: "Fusion") -> dict[str, Any]:
 def _judge(job: Job, kept: Kept, fusion: "Fusion", watched: "Fusion") -> None:
     """Adds all that is not needed to hear it: the sources, the verdict, the picture."""
     job.report(FUSED, "judging")
-    facts = kept.facts | _write_sounds(kept, watched)
+    facts = kept.facts | _write_sounds(kept, watched, job.names)
     facts |= _judged(watched, lambda share: job.report(FUSED + (JUDGED - FUSED) * share))
     job.report(JUDGED, "drawing")
     assert watched.voices is not None
@@ -192,11 +193,12 @@ def _range_words(low_hz: float, high_hz: float) -> str:
     return f"above {low_hz:g} Hz" if math.isinf(high_hz) else f"{low_hz:g} to {high_hz:g} Hz"
 
 
-def _write_sounds(kept: Kept, fusion: "Fusion") -> dict[str, Any]:
+def _write_sounds(kept: Kept, fusion: "Fusion", names: tuple[str, str]) -> dict[str, Any]:
     """Output and sources for players; what is drawn of them, and their mean squares."""
     peaks, energies = {}, {}
     with kept.lock:
-        audio.save(kept.folder / OUTPUT, fusion.output, encoding="pcm24")
+        tags = fusion_tags(*map(Path, names))
+        audio.save(kept.folder / OUTPUT, fusion.output, encoding="pcm24", tags=tags)
     for sound in ("output", *ROLES):
         recording = getattr(fusion, sound)
         peaks[sound], rms, highest = measure(recording)

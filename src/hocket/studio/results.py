@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from hocket import files
 from hocket.errors import AudioError
+from hocket.outputs import fusion_tags
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, SOUNDS, VOICES, sound_name
@@ -228,7 +229,7 @@ def _write_mix(kept: Kept, amounts: Amounts, path: Path) -> None:
                 mixed = Resampled(
                     mixed if mixed.num_channels <= 2 else folded(mixed), mp3_rate(mixed.sample_rate)
                 )
-            audio.save(path, mixed, encoding="pcm24")
+            audio.save(path, mixed, encoding="pcm24", tags=fusion_tags(*_sources(kept)))
             return
         with files.FileGroup(failure=AudioError) as group, ZipFile(group.open(path), "w") as archive:
             for voice, recording, amount in zip(VOICES, voices, amounts, strict=True):
@@ -239,10 +240,14 @@ def _write_mix(kept: Kept, amounts: Amounts, path: Path) -> None:
                 stem.unlink()
 
 
+def _sources(kept: Kept) -> list[Path]:
+    return [Path(kept.facts[f"{role}_name"]) for role in ROLES]
+
+
 def _speaking_name(kept: Kept, amounts: Amounts | None = None) -> str:
     """`drums_x_pads_re-attack-0.5`: sources and settings, in letters that every system takes."""
     options = kept.facts["options"]
-    parts = [Path(kept.facts[f"{role}_name"]).stem[:80] for role in ROLES]
+    parts = [source.stem[:80] for source in _sources(kept)]
     changed = [
         f"{option.brief}-{options[option.name]}"
         for option in page_options()
