@@ -121,6 +121,17 @@ def test_other_endings_give_other_formats(folder: Path, suffix: str) -> None:
     assert info.sample_rate == 44_100 and info.duration_seconds == pytest.approx(2.0, abs=0.1)
 
 
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a"])
+def test_a_rate_that_a_format_lacks_is_refused_before_the_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    from hocket.fusing import Fuser
+
+    monkeypatch.setattr(Fuser, "from_checkpoint", lambda *given, **named: pytest.fail("it began"))
+    words = ("fuse", "drums.wav", "strings.wav", "-o", f"new{suffix}", "--sample-rate", "50000")
+    assert "--sample-rate 44100" in refused(capsys, folder, *words)
+
+
 def test_all_that_can_be_written_can_be_asked_for() -> None:
     assert fuse_verb.SUFFIXES == audio.WRITABLE
 

@@ -118,7 +118,7 @@ def save_into(
     path = Path(path)
     container = _container(path, encoding)
     _check_size(path, audio)
-    _check_shape(path, audio, container)
+    require_holds(path, sample_rate=audio.sample_rate, num_channels=audio.num_channels)
     coding = container if container in RATES_HZ else encoding
     texts = readable(tags or {})
     if isinstance(audio, Audio):
@@ -164,11 +164,19 @@ def _check_size(path: Path, audio: Audio | Recording) -> None:
         raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the most, so write it in parts.")
 
 
-def _check_shape(path: Path, audio: Audio | Recording, container: str) -> None:
-    if audio.sample_rate not in RATES_HZ.get(container, [audio.sample_rate]):
-        found, cure = f"{audio.sample_rate} Hz", "--sample-rate 44100"
-    elif audio.num_channels > 2 and container in RATES_HZ:
-        found, cure = f"{audio.num_channels} channels", "--channels 2"
+def require_holds(path: Path, *, sample_rate: int, num_channels: int) -> None:
+    """Makes sure that a file of this ending can hold a recording, before anything is made to be written there.
+
+    Raises:
+        AudioError: MP3 and M4A have certain rates only, and at most two channels.
+    """
+    rates = RATES_HZ.get(_CONTAINERS.get(path.suffix.lower(), ""))
+    if rates is None:
+        return
+    if sample_rate not in rates:
+        found, cure = f"{sample_rate} Hz", "--sample-rate 44100"
+    elif num_channels > 2:
+        found, cure = f"{num_channels} channels", "--channels 2"
     else:
         return
     raise AudioError(f"{path} cannot hold {found}: give {cure}, or name the output .wav or .flac.")

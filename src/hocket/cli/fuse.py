@@ -144,6 +144,7 @@ def _check(options: argparse.Namespace) -> None:
 def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
     """The pairs to fuse; None for samples, which only the checkpoint can tell."""
     from hocket import audio
+    from hocket.audio.writing import require_holds
     from hocket.data.pairs import read_pairs
     from hocket.fusing import SourcePair, from_pairs
 
@@ -152,8 +153,12 @@ def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
     if options.num_samples is not None:
         return None
     # Looked at before the weights are loaded.
-    for path in (options.input, options.target):
-        audio.info(path)
+    first, _ = (audio.info(path) for path in (options.input, options.target))
+    require_holds(
+        options.output,
+        sample_rate=options.sample_rate or first.sample_rate,
+        num_channels=options.num_channels or first.num_channels,
+    )
     outputs.require_place(options.output)
     return [SourcePair(options.output.stem, options.input, options.target)]
 
