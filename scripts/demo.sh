@@ -29,11 +29,9 @@ else
     "$hocket" train "$out/corpus/music" --run "$out/run" --fresh --num-epochs 2 --steps-per-epoch 15
 fi
 
+"$bin/python" scripts/demo_page.py "$out"
 say "What came out"
-printf 'recordings   %s\n' "$out"/fused/*.wav
-printf 'pictures     %s\n' "$out"/fused/*.png
 printf 'figures      %s\n' "$out/fused/results.csv"
-printf 'training log %s\n' "$out/run/log.jsonl"
-printf 'its report   %s (open it in a browser)\n' "$out/run/report.html"
-printf 'TensorBoard  %s\n' "$bin/tensorboard --logdir $out/run/tensorboard"
+printf 'training     %s\n' "$out/run/log.jsonl" "$bin/tensorboard --logdir $out/run/tensorboard"
 printf 'by ear       %s\n' "$hocket studio --runs $out"
+printf '\nOpen %s in a browser: what was fused, to hear and to see, and the report of the training.\n' "$out/index.html"
