@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 from hocket.audio.streams import InMemory
+from hocket.pictures import arrays
+from hocket.studio import pictures
 from hocket.studio.pictures import HOP, LEVEL_RANGE_DB, NUM_COLUMNS, RANGES, voice_levels
 
 RATE = 8_000
@@ -71,6 +73,11 @@ def test_the_energy_of_a_range_is_that_of_what_sounds_in_it() -> None:
     # 200 Hz lies on the border of two ranges; 2 kHz likewise.
     assert sum(energy[0] for energy in energies) > 90 * sum(energy[1] for energy in energies)
     assert by_name["High"][1] > 100 * by_name["High"][0] and by_name["Low"][0] > 100 * by_name["Low"][1]
+
+
+def test_training_examples_are_drawn_on_the_same_rows() -> None:
+    for name in ("LOWEST_HZ", "NUM_ROWS", "NUM_COLUMNS"):
+        assert getattr(pictures, name) == getattr(arrays, name)
 
 
 def test_a_fusion_that_is_silent_has_a_picture_all_the_same() -> None:
