@@ -10,7 +10,7 @@ import pytest
 from hocket import options
 from hocket.cli import fuse
 from hocket.errors import ConfigError
-from hocket.options import Align, Choice, Fit, FuseOptions, Length, Number, table
+from hocket.options import PRESETS, Align, Choice, Fit, FuseOptions, Length, Number, make_options, table
 from hocket.studio.requests import RequestError, page_options, parse_request
 
 PAIR = {"input": "a", "target": "b"}
@@ -24,6 +24,13 @@ def named(name: str) -> Number | Choice:
 def test_choices_are_those_of_their_types(name: str, kind: object) -> None:
     choice = named(name)
     assert isinstance(choice, Choice) and tuple(choice.labels) == get_args(kind)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_can_be_asked_for_on_the_page(name: str) -> None:
+    wanted = make_options(PRESETS[name])
+    assert (wanted == FuseOptions()) == (name == "Balanced")
+    assert parse_request({**PAIR, **PRESETS[name]}).options == wanted
 
 
 def test_every_default_is_allowed_and_every_option_has_its_words() -> None:

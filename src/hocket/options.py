@@ -214,6 +214,16 @@ class FuseOptions:
         return {"controls": {name: values.pop(name) for name in controls}} | values
 
 
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "Balanced": {},
+    "Drums forward": {"blend": 0.7},
+    "Pumping chords": {"blend": 0.4, "reattack": 1.5},
+    "Locked to the beat": {"align": "beats"},
+    "Pads only": {"input_amount": 0.0},
+}
+"""Settings to begin with, by a name that a musician reads; what one does not name has its default."""
+
+
 def table(options: type[FuseOptions] | None = None) -> list[Number | Choice]:
     """All options in the order in which they are shown."""
     described = options or FuseOptions

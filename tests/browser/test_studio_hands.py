@@ -118,6 +118,25 @@ def test_a_result_says_when_settings_have_changed_since(fused: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_preset_sets_controls_and_faders_and_goes_with_the_job(page: Any, pair: Any) -> None:
+    def settings() -> dict[str, Any]:
+        return page.evaluate("() => window.hocketStudio.fuse.view.result.options")
+
+    give(page, "input", pair.input)
+    give(page, "target", pair.target)
+    page.click("#presets >> text=Pumping chords")
+    assert page.input_value("#reattack") == "1.5"
+    fuse(page)
+    assert (settings()["reattack"], settings()["blend"]) == (1.5, 0.4)
+    # What is live is heard at once, and needs no other run; the rest does.
+    page.click("#presets >> text=Drums forward")
+    assert page.input_value("#reattack") == "0" and page.is_visible(f"text={STALE}")
+    assert page.evaluate("() => window.hocketStudio.fuse.view.mixer.values.blend") == 0.7
+    until(page, "() => window.hocketStudio.fuse.view.transport.player.mix.rhythm > 1.39")
+    page.click("#presets >> text=Balanced")
+    assert page.evaluate("() => window.hocketStudio.fuse.view.mixer.values.blend") == 0.5
+
+
 def test_a_result_that_is_opened_again_brings_its_settings_back(fused: Any, pair: Any) -> None:
     first = fused.evaluate("hocketStudio.fuse.view.result.id")
     fused.fill("input[aria-label='Rhythm: end of the region in seconds']", "4")

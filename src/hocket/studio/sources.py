@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from hocket import __version__
 from hocket.errors import AudioError, HocketError
 from hocket.hearing import MINIMUM_SECONDS
+from hocket.options import PRESETS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
 from hocket.studio.intake import PLAYED
@@ -47,6 +48,7 @@ async def about(request: Request) -> Response:
             "formats": [*FORMATS, *(MPEG4 if _reads_mpeg4() else ())],
             "has_runs": settings.runs is not None,
             "options": [option.as_json() for option in page_options()],
+            "presets": PRESETS,
         }
     )
 

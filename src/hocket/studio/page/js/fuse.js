@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Controls } from "./controls.js";
-import { announce, byId, preferences, say, visit } from "./dom.js";
+import { announce, byId, el, preferences, say, visit } from "./dom.js";
 import { exampleFiles } from "./examples.js";
 import { Visit } from "./history.js";
 import { ResultView } from "./result.js";
@@ -21,6 +21,9 @@ export class FuseTab {
   constructor(about) {
     this.about = about;
     this.controls = new Controls(byId("controls"), about, { onChange: () => this.compare() });
+    for (const [name, values] of Object.entries(about.presets)) {
+      byId("presets").append(el("button", { type: "button", class: "press", onclick: () => this.begin(name, values) }, name));
+    }
     const whenReady = byId("play-when-ready");
     whenReady.checked = preferences.get("play-when-ready", true);
     whenReady.addEventListener("change", () => preferences.set("play-when-ready", whenReady.checked));
@@ -95,6 +98,17 @@ export class FuseTab {
     this.view.again.disabled = byId("fuse").disabled;
   }
 
+  /** Sets the controls and the faders to a preset; what it does not name has its default. */
+  begin(name, values) {
+    this.controls.reset();
+    this.controls.set(values);
+    const live = this.about.options.filter((option) => option.live);
+    this.wish = Object.fromEntries(live.map(({ name: key, default: usual }) => [key, values[key] ?? usual]));
+    this.view?.move(this.wish);
+    this.compare();
+    announce(`Settings: ${name}.`);
+  }
+
   swap() {
     const [input, target] = this.cards;
     const [first, second] = [input.source, target.source];
@@ -121,7 +135,7 @@ export class FuseTab {
         input_region: input.region(),
         target_region: target.region(),
         ...this.controls.values(),
-        ...this.view?.mixer.wanted(),
+        ...(this.view ? this.view.mixer.wanted() : this.wish),
       });
       await this.follow(job.id);
     } catch (error) {

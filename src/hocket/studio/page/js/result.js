@@ -63,7 +63,12 @@ export class ResultView {
 
   /** Puts the faders where they were when this was fused. */
   put() {
-    this.mixer.set(this.result.options);
+    this.move(this.result.options);
+  }
+
+  /** Puts the faders where options say. */
+  move(options) {
+    this.mixer.set(options);
     this.mixed();
   }
 
