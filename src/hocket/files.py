@@ -18,6 +18,9 @@ from typing import Any, BinaryIO
 
 from hocket.errors import DataError, HocketError
 
+WRITABLE = (".wav", ".flac", ".mp3", ".m4a")
+"""The endings of the recordings that can be written."""
+
 TEMPORARY_PREFIX = ".hocket-"
 """Unfinished files begin with this; what a kill left behind is found by it."""
 

@@ -161,6 +161,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return pair
 
 
+@pytest.fixture
+def fused(page: Any, pair: Pair) -> Any:
+    """The page with the rendered pair fused."""
+    from studio_actions import fuse, give
+
+    give(page, "input", pair.input)
+    give(page, "target", pair.target)
+    fuse(page)
+    return page
+
+
 @pytest.fixture(scope="session")
 def long_beat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute and a half of beat, so that a fusion takes long enough to be watched and stopped."""

@@ -15,15 +15,6 @@ pytestmark = pytest.mark.slow
 STEP_24_BIT = 2.0**-23
 
 
-@pytest.fixture
-def fused(page: Any, pair: Any) -> Any:
-    """The page with the rendered pair fused."""
-    give(page, "input", pair.input)
-    give(page, "target", pair.target)
-    fuse(page)
-    return page
-
-
 def downloaded(page: Any, format: str, folder: Path) -> Path:
     with page.expect_download() as waiting:
         page.click(f".downloads a:has-text('{format.upper()}')")

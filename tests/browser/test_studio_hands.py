@@ -19,15 +19,6 @@ STALE = "Out of date: settings have changed since this was fused."
 
 
 @pytest.fixture
-def fused(page: Any, pair: Any) -> Any:
-    """The page with the rendered pair fused."""
-    give(page, "input", pair.input)
-    give(page, "target", pair.target)
-    fuse(page)
-    return page
-
-
-@pytest.fixture
 def phone(chromium: Any, studio: str, messages: Messages) -> Iterator[Any]:
     """The studio on a phone: narrow, dark and touched."""
     with opened(chromium, messages, **PHONE, color_scheme="dark") as page:

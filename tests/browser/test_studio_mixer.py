@@ -43,15 +43,6 @@ async ([width, height, levels, amounts]) => {
 """
 
 
-@pytest.fixture
-def fused(page: Any, pair: Any) -> Any:
-    """The page with the rendered pair fused."""
-    give(page, "input", pair.input)
-    give(page, "target", pair.target)
-    fuse(page)
-    return page
-
-
 def shown_colours(page: Any) -> tuple[float, float]:
     """Mean red and mean blue of the picture as it is on the page, after the frame that paints it."""
     page.wait_for_timeout(200)

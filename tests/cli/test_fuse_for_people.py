@@ -1,6 +1,7 @@
 """`hocket fuse` as people use it: a name of its own, heard before it is checked, stems, tags, other endings."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,8 +133,11 @@ def test_a_rate_that_a_format_lacks_is_refused_before_the_work(
     assert "--sample-rate 44100" in refused(capsys, folder, *words)
 
 
-def test_all_that_can_be_written_can_be_asked_for() -> None:
-    assert fuse_verb.SUFFIXES == audio.WRITABLE
+def test_a_folder_may_be_called_like_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    (folder / "pairs.csv").write_text("input,target\ndrums.wav,strings.wav\n")
+    assert main(["fuse", "--pairs", "pairs.csv", "-o", "out.m4a", "--no-check"]) == 0
+    assert (folder / "out.m4a" / "000 drums x strings.wav").exists()
 
 
 def test_several_need_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

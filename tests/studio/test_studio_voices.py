@@ -142,10 +142,9 @@ def test_amounts_that_are_none_are_refused(
         assert answer.status_code == 422 and answer.json()["error"].endswith(".")
 
 
-def test_it_can_be_heard_before_it_is_judged(
-    visitor: Visitor, sources: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The verdict waits here until the sound was had; then it comes as always."""
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What the verdict waits for; then it comes as always."""
     judge, go = fusing._judged, threading.Event()
 
     def later(*arguments: Any) -> dict[str, Any]:
@@ -153,9 +152,21 @@ def test_it_can_be_heard_before_it_is_judged(
         return judge(*arguments)
 
     monkeypatch.setattr(fusing, "_judged", later)
+    return go
+
+
+def heard_early(visitor: Visitor, sources: dict[str, str]) -> dict[str, Any]:
+    """Starts a job, and gives it as it is told of when its sound can be had."""
     job = visitor.post("/api/jobs", json=sources).json()
     while not (view := visitor.get(f"/api/jobs/{job['id']}").json())["result"]:
         assert view["state"] in ("queued", "running"), view
+    return dict(view)
+
+
+def test_it_can_be_heard_before_it_is_judged(
+    visitor: Visitor, sources: dict[str, str], go: threading.Event
+) -> None:
+    view = heard_early(visitor, sources)
     assert view["state"] == "running"
     early = visitor.get(f"/api/results/{view['result']}").json()
     assert early["is_judged"] is False and not {"verdict", "is_stopped"} & early.keys()
@@ -171,19 +182,10 @@ def test_it_can_be_heard_before_it_is_judged(
 
 
 def test_what_is_cancelled_while_it_is_judged_can_still_be_heard(
-    visitor: Visitor, sources: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, sources: dict[str, str], go: threading.Event
 ) -> None:
-    judge, go = fusing._judged, threading.Event()
-
-    def later(*arguments: Any) -> dict[str, Any]:
-        assert go.wait(60)
-        return judge(*arguments)
-
-    monkeypatch.setattr(fusing, "_judged", later)
-    job = visitor.post("/api/jobs", json=sources).json()
-    while not (view := visitor.get(f"/api/jobs/{job['id']}").json())["result"]:
-        assert view["state"] in ("queued", "running"), view
-    visitor.delete(f"/api/jobs/{job['id']}")
+    view = heard_early(visitor, sources)
+    visitor.delete(f"/api/jobs/{view['id']}")
     go.set()
     assert visitor.follow(view)["state"] == "cancelled"
     result = visitor.get(f"/api/results/{view['result']}").json()
@@ -192,18 +194,9 @@ def test_what_is_cancelled_while_it_is_judged_can_still_be_heard(
 
 
 def test_what_is_taken_away_while_it_is_judged_is_gone(
-    visitor: Visitor, sources: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, sources: dict[str, str], go: threading.Event
 ) -> None:
-    judge, go = fusing._judged, threading.Event()
-
-    def later(*arguments: Any) -> dict[str, Any]:
-        assert go.wait(60)
-        return judge(*arguments)
-
-    monkeypatch.setattr(fusing, "_judged", later)
-    job = visitor.post("/api/jobs", json=sources).json()
-    while not (view := visitor.get(f"/api/jobs/{job['id']}").json())["result"]:
-        assert view["state"] in ("queued", "running"), view
+    view = heard_early(visitor, sources)
     assert visitor.delete(f"/api/results/{view['result']}").status_code == 204
     go.set()
     ended = visitor.follow(view)

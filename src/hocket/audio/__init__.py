@@ -9,7 +9,8 @@ from hocket.audio.formats import SUFFIXES, find_audio_files
 from hocket.audio.reading import AudioInfo, info, load
 from hocket.audio.resampling import resample, resampled_length
 from hocket.audio.sound import MAX_SAMPLES, Audio, require_sound
-from hocket.audio.writing import WRITABLE, Encoding, save
+from hocket.audio.writing import Encoding, save
+from hocket.files import WRITABLE
 
 __all__ = [
     "MAX_SAMPLES",

@@ -17,13 +17,11 @@ from hocket.audio.resampling import resample
 from hocket.audio.sound import MAX_SAMPLES, Audio, peak
 from hocket.audio.streams import Recording, recording
 from hocket.errors import AudioError
+from hocket.files import WRITABLE
 
 Encoding = Literal["pcm16", "pcm24", "float32"]
 
-_CONTAINERS = {".wav": "WAV", ".flac": "FLAC", ".mp3": "MP3", ".m4a": "M4A"}
-WRITABLE = tuple(_CONTAINERS)
-"""The endings of the files that can be written."""
-
+_CONTAINERS = dict(zip(WRITABLE, ("WAV", "FLAC", "MP3", "M4A"), strict=True))
 _CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
 _BITS = {"pcm16": 16, "pcm24": 24}
 _MP3_QUALITY = 0.85

@@ -13,6 +13,7 @@ from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.cli.progress import audio_progress, clock, say
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, DataError, HocketError
+from hocket.files import WRITABLE
 from hocket.options import Choice, FuseOptions, make_options, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from hocket.fusing import Fuser, Fusion, SourcePair
 
 EXIT_SOME_FAILED = 1
-SUFFIXES = (".wav", ".flac", ".mp3", ".m4a")
+ENDINGS = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
 CHANNELS = {1: "mono", 2: "stereo"}
 
 
@@ -71,8 +72,7 @@ def _parser() -> VerbParser:
         "--output",
         type=Path,
         metavar="OUT",
-        help=f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, or a folder for several "
-        "(default: INPUT x TARGET.wav in this folder)",
+        help=f"{ENDINGS} file, or a folder for several (default: INPUT x TARGET.wav in this folder)",
     )
     add(
         "--stems",
@@ -128,10 +128,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.input is not None and options.target is None:
         raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET.")
     suffix = options.output.suffix.lower() if options.output is not None else ".wav"
-    if options.input is not None and suffix not in SUFFIXES:
-        known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise ConfigError(f"{options.output} has no known ending: name the output {known}.")
-    if suffix == ".m4a":
+    if options.input is not None and suffix not in WRITABLE:
+        raise ConfigError(f"{options.output} has no known ending: name the output {ENDINGS}.")
+    if options.input is not None and suffix == ".m4a":
         from hocket.audio.lossy import require_pyav
 
         require_pyav(options.output)

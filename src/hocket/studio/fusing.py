@@ -99,12 +99,13 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> Kept:
         job.result = kept.id
         try:
             _judge(job, kept, fusion, watched)
-        except Exception as error:
-            # It can still be heard, and says that nothing more will come.
-            kept.facts = kept.facts | {"is_stopped": True}
+        except HocketError as error:
             if job.draft.is_there:
                 raise
             raise GoneError(GONE["result"]) from error
+        finally:
+            # It can still be heard, and says that nothing more will come.
+            kept.facts = kept.facts | {"is_stopped": not kept.facts["is_judged"]}
         if not job.draft.is_there:
             raise GoneError(GONE["result"])
     return kept
