@@ -27,7 +27,7 @@ LAYERS = (
     {"outputs"},
     {"files", "typed", "hearing"},
     {"options"},
-    {"errors", "memory", "onnx_runtime"},
+    {"errors", "examples", "memory", "onnx_runtime"},
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
 

@@ -1,11 +1,12 @@
 """The page that plays examples: every sound is there, as long and as loud as the others."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from hocket import audio
+from hocket import audio, examples
 from hocket.fusing.loudness import loudness_lufs
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -14,13 +15,19 @@ SOUNDS = re.findall(r'data-src="([^"]+)"', (DOCS / "listen.html").read_text(enco
 
 def test_the_page_plays_all_the_sounds_there_are() -> None:
     assert len(SOUNDS) == 9
-    assert sorted(SOUNDS) == sorted(f"audio/{path.name}" for path in (DOCS / "audio").iterdir())
+    there = [*(DOCS / "audio").iterdir(), *examples.FOLDER.glob("*.mp3")]
+    assert sorted((DOCS / name).resolve() for name in SOUNDS) == sorted(path.resolve() for path in there)
     assert sum((DOCS / name).stat().st_size for name in SOUNDS) < 2 * 2**20
 
 
 def test_the_readme_links_each_of_them() -> None:
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    assert all(f"(docs/{name})" in readme for name in SOUNDS)
+    assert all(f"({os.path.relpath(DOCS / name, DOCS.parent)})" in readme for name in SOUNDS)
+
+
+def test_each_pair_of_examples_is_in_the_package() -> None:
+    expected = {f"{name}-{role}.mp3" for name in examples.PAIRS for role in ("rhythm", "harmony")}
+    assert {path.name for path in examples.FOLDER.glob("*.mp3")} == expected
 
 
 @pytest.mark.parametrize("name", SOUNDS)

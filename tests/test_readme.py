@@ -55,6 +55,7 @@ def test_every_command_runs(tmp_path) -> None:
     assert {words[0] for words in shortened} == {
         "render", "prepare", "train", "fuse", "check", "evaluate", "report",
     }  # fmt: skip
+    (tmp_path / "src").symlink_to(ROOT / "src")
     run_in(tmp_path, ONE_AFTER_THE_OTHER, json.dumps(shortened))
     for name in (
         "new.wav",
