@@ -1,4 +1,4 @@
-"""What of a recording is there to be heard: nothing below hearing, and all channels even where their mean cancels.
+"""The audible part of a recording: nothing below hearing, and all channels even if their mean cancels.
 
 NumPy alone, so that every layer judges by the same rules.
 """
@@ -40,7 +40,7 @@ BLOCK_SAMPLES = 2**17
 FRAME, STRIDE = 2048, 8192
 GROUP_BINS = 16
 LOSING = 0.5
-"""Where the mean of n channels has less than 0.5 / n of their mean power they cancel: unrelated ones have 1 / n."""
+"""Channels cancel if the mean of n has less than 0.5 / n of their mean power: unrelated ones have 1 / n."""
 
 LEAST_CANCELLED = 0.1
 """The share of a recording's power that has to be in what cancels."""
@@ -59,7 +59,7 @@ def audible(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 class LowBand:
-    """What lies below hearing of a recording, held at about 300 Hz: see `low_band`."""
+    """The part of a recording that lies below hearing, at about 300 Hz: see `low_band`."""
 
     def __init__(self, samples: np.ndarray, factor: int) -> None:
         self._samples, self._factor = samples, factor
@@ -78,7 +78,7 @@ class LowBand:
 
 
 def low_band(read: Read, num_samples: int, sample_rate: int) -> LowBand | None:
-    """What a recording has below hearing all the time, or None where that is next to nothing.
+    """Finds what a recording has below hearing all the time; None if that is next to nothing.
 
     That is a constant, and rumble: found without delay, by a filter of 0.4 s at a low rate. The slow part of a hit
     belongs to the hit and stays. Beyond its ends the recording is taken to go on mirrored.
@@ -194,7 +194,7 @@ def _filters(sample_rate: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _num_taps(width: float) -> int:
-    """How many a transition of this width, in cycles a sample, takes (Kaiser 1974)."""
+    """Number of taps that a transition of this width, in cycles a sample, takes (Kaiser 1974)."""
     return 1 + math.ceil((STOPBAND_DB - 7.95) / (2.285 * 2 * math.pi * width))
 
 
@@ -206,7 +206,7 @@ def _low_pass(offsets: np.ndarray, half: int, cutoff: float) -> np.ndarray:
 
 
 def cancels(read: Read, spans: Iterable[tuple[int, int]]) -> bool:
-    """Whether the mean of a recording's channels would lose what they have in opposition, over some spans of it.
+    """True if the mean of a recording's channels would lose what they have in opposition, over some spans of it.
 
     Looked at in frames and bands, as it may be one instrument only.
     """

@@ -6,7 +6,7 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of two settings of glibc's allocator (mallopt(3))."""
 LARGEST_BLOCK_BYTES = (2**30, 2**25)
-"""What glibc may be asked to keep; versions of before 2022 take no more than the second."""
+"""Block sizes that glibc is asked to keep; versions of before 2022 take no more than the second."""
 MOST_KEPT_BYTES = 2**31 - 1
 
 

@@ -101,7 +101,7 @@ def _chunks(handle: BinaryIO, start: int, order: str) -> Iterator[Chunk]:
 
 
 def _wave64_chunks(handle: BinaryIO, start: int) -> Iterator[Chunk]:
-    """The same for Wave64, whose lengths count their own header and are padded to 8."""
+    """Yields the chunks of a Wave64 file, whose lengths count their own header and are padded to 8."""
     start += 40
     for _ in range(_MAX_CHUNKS):
         head = bytes_at(handle, start, 24)
@@ -149,7 +149,7 @@ def _aiff_header(body: bytes, path: Path) -> tuple[PcmLayout, int]:
 def _held(
     handle: BinaryIO, path: Path, first: int, stated: int, num_bytes: int, *, unknown: bool, family: str = ""
 ) -> int:
-    """How many bytes of samples there are to read from `first` on."""
+    """Bytes of samples that can be read from `first` on."""
     held = max(0, num_bytes - first)
     # A program that was interrupted, or that wrote to a pipe, left no length: the rest is sound, up to other chunks.
     if unknown or (stated == 0 and family in ("RIFF", "RF64")):
@@ -162,7 +162,7 @@ def _held(
 
 
 def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
-    """Where the chunks begin that reach exactly to the end of the file at `stop`, in its last 4 MiB; else the end.
+    """Finds the chunks that reach exactly to the end of the file at `stop`, in the last 4 MiB; else the end.
 
     They are found from the last one back. Of 250,000 files without one, the sound of one ends in what looks like it.
     """

@@ -1,4 +1,4 @@
-"""What libsndfile decodes: FLAC, Ogg and MP3, each from the parts of its file that are sound."""
+"""Formats that libsndfile decodes (FLAC, Ogg, MP3), each from the parts of its file that are sound."""
 
 import ctypes
 import os

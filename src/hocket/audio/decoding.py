@@ -31,7 +31,7 @@ _USUAL_RATE_HZ = 48_000
 
 
 class Decoder(Protocol):
-    """What every format is read through: facts of the header, and a cursor over frames."""
+    """The interface that every format is read through: facts of the header, and a cursor over frames."""
 
     @property
     def frames(self) -> int:

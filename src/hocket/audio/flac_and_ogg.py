@@ -1,4 +1,4 @@
-"""Where a FLAC ends (RFC 9639), and the links of an Ogg (RFC 3533), found without decoding.
+"""The end of a FLAC (RFC 9639) and the links of an Ogg (RFC 3533), found without decoding.
 
 What is written to a pipe states no length of a FLAC, or a wrong one: its last frame tells. The links of an Ogg are
 streams that stand in one file, one behind the other, and that players play in a row.
@@ -48,7 +48,7 @@ def flac_pieces(file: BinaryIO, first: int, num_bytes: int) -> list[Piece]:
 
 
 def _last_sample(file: BinaryIO, first: int, stop: int, head: bytes) -> int:
-    """Where the last frame ends that follows another; 0 where there is none. Sound rarely looks like one of them."""
+    """Finds where the last frame ends that follows another; 0 if there is none. Sound rarely looks like one of them."""
     data = bytes_at(file, first, stop - first)
     block = int.from_bytes(head[_BLOCK], "big")
     ends, last = {0}, 0
@@ -165,7 +165,7 @@ def _add_page(link: OggLink, begin: bytes, serial: bytes, flags: int, *, span: t
 
 
 def _next_page(window: Window, place: int) -> int | None:
-    """Where the next page begins, as a rule at `place`."""
+    """Finds where the next page begins, as a rule at `place`."""
     limit = min(window.num_bytes, place + _MAX_JUNK_BYTES)
     if window.at(place, 4) == _MARK and len(window.at(place, _HEAD_BYTES)) == _HEAD_BYTES:
         return place

@@ -107,7 +107,7 @@ def identify(handle: BinaryIO, path: Path) -> tuple[str, int]:
 
 
 def _after_tags(handle: BinaryIO) -> int:
-    """Where the recording begins: after any ID3v2 and APEv2 tags and zeros."""
+    """Finds where the recording begins: after any ID3v2 and APEv2 tags and zeros."""
     start = 0
     for _ in range(_MAX_TAGS):
         head = bytes_at(handle, start, 16)

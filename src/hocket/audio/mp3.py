@@ -1,4 +1,4 @@
-"""What the headers of an MP3 say, and its frames as a file that decoders read as they should.
+"""Headers of an MP3, and its frames as a file that decoders read as they should.
 
 ISO 11172-3 and 13818-3, and MPEG 2.5. Xing, Info and LAME's tag: http://gabriel.mp3-tech.org/mp3infotag.html. VBRI is
 Fraunhofer's, 32 bytes behind a frame's header.
@@ -20,12 +20,12 @@ DECODER_DELAY = 529
 """Samples that a decoder's output lags behind its input; what LAME states is the encoder's delay alone."""
 
 TAG_NAMES = {b"Xing", b"Info", b"VBRI"}
-"""What stands in a frame that is no sound, but an encoder's header."""
+"""Names in a frame that is no sound, but an encoder's header."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """What all frames of an MP3 have in common; `lengths` are in bytes, by the third byte of a header, 0 for none."""
+    """Facts that all frames of an MP3 share; `lengths` are in bytes, by the third byte of a header, 0 for none."""
 
     sample_rate: int
     num_channels: int
@@ -92,7 +92,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Tag:
-    """What an encoder's header says; `num_frames` and `num_bytes` are 0 where it does not."""
+    """Contents of an encoder's header; `num_frames` and `num_bytes` are 0 if it does not give them."""
 
     num_frames: int = 0
     num_bytes: int = 0
@@ -120,7 +120,7 @@ def format_of(version: int, rate: int, is_mono: bool, free_bytes: int) -> Format
 
 
 def tag_places(form: Format) -> tuple[int, int, int]:
-    """Where the name of an encoder's header may stand in a frame; a check sum takes 2 bytes."""
+    """Places in a frame where the name of an encoder's header may stand; a check sum takes 2 bytes."""
     return 4 + form.side_bytes, 6 + form.side_bytes, 36
 
 

@@ -88,7 +88,7 @@ class _Draft:
 
 
 def find_frames(handle: BinaryIO, place: int, *, num_bytes: int) -> int | None:
-    """Where the frames of an MP3 begin, at `place` or anywhere in the first 16 MiB of the file; None without any."""
+    """Finds the first frame of an MP3, at `place` or anywhere in the first 16 MiB of the file; None without any."""
     frames = _Frames(handle, num_bytes)
     try:
         return place if frames.is_chain(place, least=1) else frames.search(0)
@@ -166,7 +166,7 @@ class _Frames:
         return read_tag(head[: form.lengths[head[2]]], form) if form else None
 
     def is_chain(self, place: int, *, least: int) -> bool:
-        """Whether three like frames stand at `place`, or so many as `least` and then the end or a tag."""
+        """True if three like frames stand at `place`, or as many as `least` and then the end or a tag."""
         form = None
         for count in range(_CHAIN):
             head = self.window.at(place, 16)

@@ -133,7 +133,7 @@ class Mpeg4Reader:
         return block
 
     def _next(self) -> tuple[int, np.ndarray] | None:
-        """Where the next decoded frames begin, by their time stamp, and they themselves; None at the end."""
+        """Decodes the next frames and gives their first sample's number, by their time stamp; None at the end."""
         import av
 
         assert self._decoded is not None
@@ -223,7 +223,7 @@ def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> list[Piece]:
 
 
 def _packet_time(handle: BinaryIO, body: int, end: int) -> int:
-    """What all packets of a track take, by its table of runs: how many, and how long each."""
+    """Duration of all packets of a track, by its table of runs: how many, and how long each."""
     count = min(int.from_bytes(bytes_at(handle, body + 4, 4), "big"), (end - body - 8) // 8, _MAX_PACKETS)
     data = bytes_at(handle, body + 8, 8 * max(0, count))
     runs = np.frombuffer(data[: len(data) // 8 * 8] or bytes(8), ">u4").reshape(-1, 2)

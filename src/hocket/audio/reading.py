@@ -20,7 +20,7 @@ _MAX_PEAK = 1_000.0
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What is known of a recording before it is decoded.
+    """Facts of a recording that are known before it is decoded.
 
     `num_samples` is per channel. It is exact, or at most 1 % more than there is to decode.
     """

@@ -13,7 +13,7 @@ MAX_RATE_HZ = 768_000
 _QUALITY = "VHQ"
 
 MARGIN_SAMPLES = 512
-"""How far an output sample hears to either side, in samples of the lower rate (256 were enough)."""
+"""Reach of an output sample to either side, in samples of the lower rate (256 were enough)."""
 
 
 def resample(samples: np.ndarray, *, from_hz: int, to_hz: int) -> np.ndarray:

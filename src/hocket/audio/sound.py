@@ -1,4 +1,4 @@
-"""What a recording is once it is out of its file."""
+"""Recordings in memory: samples with their rate, and the checks that they hold sound."""
 
 import math
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def require_sound(audio: Audio, path: str | Path, *, minimum_seconds: float) -> 
 def require_enough(
     path: str | Path, *, duration_seconds: float, highest: float, minimum_seconds: float
 ) -> None:
-    """The same for a recording of which only the length and the largest magnitude are known.
+    """Checks a recording like `require_sound`, from its length and largest magnitude alone.
 
     Raises:
         AudioError: see `require_sound`.

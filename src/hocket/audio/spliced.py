@@ -69,7 +69,7 @@ class Spliced(io.RawIOBase):
         return done
 
     def _read_block(self) -> bytes:
-        """What stands at the current position, up to the end of its piece."""
+        """Reads from the current position to the end of its piece."""
         if self._position >= self.num_bytes:
             return b""
         number = bisect_right(self._starts, self._position) - 1

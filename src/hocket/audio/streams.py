@@ -117,12 +117,12 @@ class OnDisk(Stored):
 
 
 def recording(sound: Audio | Recording) -> Recording:
-    """The same sound to be read span by span."""
+    """Makes a sound readable span by span."""
     return InMemory(sound.samples, sound.sample_rate) if isinstance(sound, Audio) else sound
 
 
 class Workspace:
-    """Where recordings lie while they are worked on: in memory, and long ones in nameless files of a folder.
+    """A place for recordings while they are worked on: memory, and nameless files in a folder for long ones.
 
     Without a folder everything lies in memory. What is left of the files goes when the workspace is closed.
     """
@@ -143,7 +143,7 @@ class Workspace:
         self._files.close()
 
     def holds(self, num_samples: int) -> bool:
-        """Whether a recording of so many samples, over all channels, would lie in memory."""
+        """True if a recording of so many samples, over all channels, would lie in memory."""
         return self.folder is None or num_samples <= MOST_IN_MEMORY
 
     def new(self, num_channels: int, num_samples: int, sample_rate: int) -> Stored:
@@ -195,7 +195,7 @@ class Workspace:
 
 
 def work_folder(beside: Path) -> Path:
-    """Where the files of a work lie: in TMPDIR where the user has set it, else in the folder of the result.
+    """Chooses the folder for temporary files: TMPDIR if the user has set it, else the folder of the result.
 
     The system's own choice, /tmp, is memory on many machines.
     """

@@ -1,4 +1,4 @@
-"""What training says on a terminal, and in a log file where there is none."""
+"""Messages of a training on a terminal, and in a log file if there is none."""
 
 import sys
 import time
@@ -38,7 +38,7 @@ class Console(Listener):
         (self._bar.console if self._bar else self._rich).print(text, style=style, markup=False)
 
     def on_library(self, library: "Library") -> None:
-        """What was found, and everything that was left out, by name."""
+        """Prints what was found, and everything that was left out, by name."""
         seconds = sum(song.duration_seconds for song in (*library.training, *library.validation))
         self.say(
             f"{len(library.training)} songs to train on, {len(library.validation)} to validate on "
@@ -54,7 +54,7 @@ class Console(Listener):
         self.say(f"note: {text}", style="yellow")
 
     def on_start(self, trainer: "Trainer", folder: Path, notes: list[str] | None) -> None:
-        """Where the run goes, and from which step where it is continued (`notes` is not None)."""
+        """Prints where the run goes, and from which step if it is continued (`notes` is not None)."""
         plan = trainer.config.training
         parameters = sum(parameter.numel() for parameter in trainer.state.model.parameters())
         self.say(f"run {folder}: {parameters:,} parameters on {trainer.runtime.name}")

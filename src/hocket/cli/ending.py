@@ -212,7 +212,7 @@ def clear_away() -> None:
 
 
 class Main(Protocol):
-    """What the command line is to whoever calls it."""
+    """The command line as its callers see it."""
 
     def __call__(self, argv: Sequence[str] | None = None) -> int:
         """Runs with arguments, which are the process's own where none are given; returns the exit code."""
@@ -230,7 +230,7 @@ NO_MEMORY = (
     "failed to map segment",
     "can't start new thread",
 )
-"""What libraries say, in errors of any class, where the system gives them no memory."""
+"""Words in errors, of any class, that libraries raise when the system gives them no memory."""
 
 LEAST_BYTES = 800 * 2**20
 """Of address space: loading PyTorch takes 600 MB, and with a little less its own libraries abort the process."""

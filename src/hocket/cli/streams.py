@@ -1,4 +1,4 @@
-"""What a command says, where nobody hears it: closed streams, full disks, and readers that went away."""
+"""Output when nobody can read it: closed streams, full disks, and readers that went away."""
 
 import io
 import os

@@ -74,7 +74,7 @@ def _report(run: Path) -> None:
 
 
 def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
-    """How it ended, and whether this is the process that speaks."""
+    """Trains; gives the outcome, and True in the process that prints."""
     from hocket.cli.console import Console
     from hocket.cli.progress import FileProgress
     from hocket.training import runtime

@@ -20,7 +20,7 @@ MAX_SIGNAL_SECONDS = 65_535
 
 @dataclass(frozen=True)
 class Job:
-    """What SLURM is asked for; numbers of GPUs and tasks are those of one node.
+    """A request to SLURM; numbers of GPUs and tasks are per node.
 
     Without a `command` the script takes hocket's words from its own arguments: `sbatch SCRIPT train DATA --run RUN`.
     Without a `python` it takes that of HOCKET_PYTHON, or of `.venv` where it was submitted.

@@ -45,7 +45,7 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """What the agent is shown of groups whose mean squared magnitudes are `[b, t, groups]`.
+        """Features that the agent receives of groups whose mean squared magnitudes are `[b, t, groups]`.
 
         Gives `num_features` planes `[b, t, groups]`, each about unit size.
         """

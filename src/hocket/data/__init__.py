@@ -1,1 +1,1 @@
-"""Where the (input, target) pairs come from."""
+"""Sources of (input, target) pairs: folders, prepared data, rendered songs."""

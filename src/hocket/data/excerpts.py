@@ -24,7 +24,7 @@ BYTES_PER_SAMPLE = 4
 
 @dataclass(frozen=True)
 class Example:
-    """Where an example comes from: paths and starts in seconds, for messages and pictures."""
+    """Origin of an example: paths and starts in seconds, for messages and pictures."""
 
     input: str
     target: str
@@ -58,7 +58,7 @@ class SongReader:
         return np.pad(excerpt, (0, num_samples - len(excerpt)))
 
     def seconds_of(self, num_samples: int, speed: float) -> float:
-        """How much of a song `read` takes for so many samples."""
+        """Seconds of a song that `read` takes for so many samples."""
         return self._consumed(num_samples, speed)[1] / self.sample_rate
 
     def _consumed(self, num_samples: int, speed: float) -> tuple[int, int]:

@@ -152,7 +152,7 @@ def _left_out(manifest: Manifest, *, with_copies: bool) -> list[str]:
 
 
 def _few(manifest: Manifest, songs: Mapping[str, Song], held_out: set[str]) -> str:
-    """Why there are not two songs to validate on."""
+    """Explains why there are not two songs to validate on."""
     if held_out:
         return "only one song is held out"
     number = len({song.group for song in songs.values()})

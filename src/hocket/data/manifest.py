@@ -24,7 +24,7 @@ Status: TypeAlias = Literal["used", "left out", "gone"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How the recordings were divided; `minimum_seconds` is the shortest that is used."""
+    """Settings of the division into sides; `minimum_seconds` is the shortest recording that is used."""
 
     validation_fraction: float = 0.1
     test_fraction: float = 0.0
@@ -72,7 +72,7 @@ class Manifest:
     recordings: tuple[Recording, ...]
 
     def path_of(self, recording: Recording) -> Path:
-        """Where the recording lies."""
+        """Path of a recording."""
         return Path(self.roots[recording.root], recording.name)
 
     def used(self, split: Split | None = None) -> list[Recording]:
@@ -91,7 +91,7 @@ class Manifest:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether `path` is a manifest or a folder that holds one."""
+    """True if `path` is a manifest or a folder that holds one."""
     return (path.name == NAME and path.is_file()) or (path / NAME).is_file()
 
 

@@ -1,4 +1,4 @@
-"""What a recording is like: how loud, how fast, how percussive and how tonal, gathered block by block."""
+"""Loudness, tempo, percussiveness and tonality of a recording, gathered block by block."""
 
 from dataclasses import dataclass, field
 

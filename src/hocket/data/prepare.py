@@ -28,7 +28,7 @@ from hocket.errors import ConfigError, DataError
 CACHE, REPORT = "looks.jsonl", "report.csv"
 OWN = {NAME, CACHE, REPORT}
 HALF_WRITTEN = re.compile(r"\.hocket-\w+\.tmp|\.(?:manifest\.jsonl|looks\.jsonl|report\.csv)\.\w+\.partial")
-"""What a kill leaves; the second kind is that of version 0.1.0."""
+"""Files that a killed run leaves; the second kind is that of version 0.1.0."""
 SECONDS_AT_LEAST, SECONDS_A_MEGABYTE = 300.0, 2.0
 SHORTEST_SECONDS = 0.5
 
@@ -38,7 +38,7 @@ Function = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of it: the manifest, how much of it was known from before, and what should be known about it."""
+    """Result of preparing: the manifest, how much was known from before, and notes for the user."""
 
     manifest: Manifest
     num_looked_at: int
@@ -47,7 +47,7 @@ class Prepared:
     notes: tuple[str, ...]
 
     def left_out(self) -> dict[str, list[Recording]]:
-        """What is not used, by reason: the most frequent first."""
+        """Recordings that are not used, by reason: the most frequent first."""
         reasons: dict[str, list[Recording]] = {}
         for recording in self.manifest.recordings:
             if recording.status != "used":

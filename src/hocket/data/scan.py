@@ -27,7 +27,7 @@ HASH_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What a scan of a file found; `num_bytes` and `mtime_ns` are the file's at that moment.
+    """Result of a scan of one file; `num_bytes` and `mtime_ns` are the file's at that moment.
 
     `print_` is an encoded `Fingerprint`.
     """

@@ -121,7 +121,7 @@ def _sides_of_a_run(
 def _gone(
     roots: Sequence[str], recordings: Sequence[Recording], before: Manifest | None
 ) -> list[tuple[Recording, str]]:
-    """What had a side and is no longer there under any name, with its folder."""
+    """Recordings that had a side and are no longer there under any name, with their folders."""
     if before is None:
         return []
     present = {recording.content for recording in recordings}

@@ -21,7 +21,7 @@ class Place:
 
 @dataclass
 class Found:
-    """What a walk met: recordings in order, other files by ending, and sentences on what could not be entered."""
+    """Files that a walk met: recordings in order, other files by ending, and sentences on what could not be entered."""
 
     recordings: list[Place] = field(default_factory=list)
     other_files: Counter[str] = field(default_factory=Counter)
@@ -97,7 +97,7 @@ def _leads_nowhere(path: Path) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What stays the same under any name; None where the folder has gone, or a link leads round in a circle."""
+    """Identity of a folder under any name; None if it has gone, or a link leads round in a circle."""
     try:
         status = folder.stat()
     except OSError:

@@ -33,7 +33,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task has no result: a word (`crashed`, `too slow`, `failed`) and what happened."""
+    """Reason why a task has no result: a word (`crashed`, `too slow`, `failed`) and what happened."""
 
     reason: str
     what: str
@@ -104,7 +104,7 @@ class _Child:
             self.connection.send_bytes(json.dumps(task).encode())
 
     def outcome(self, limit_seconds: float) -> tuple[int, Any | Failure] | None:
-        """What has become of its task, where that is known by now."""
+        """Outcome of its task; None if that is not known yet."""
         try:
             message = json.loads(self.connection.recv_bytes()) if self.connection.poll() else None
         except (EOFError, OSError):

@@ -22,7 +22,7 @@ ARTICULATION_MARGIN = 0.3
 
 
 class Verdict(StrEnum):
-    """What the waveforms say of an output."""
+    """Verdict of the waveforms on an output."""
 
     COPYING_TARGET = "copying target"
     COPYING_INPUT = "copying input"
@@ -57,7 +57,7 @@ class Figures:
 
     @property
     def verdict(self) -> Verdict:
-        """What the correlations and R² say."""
+        """The verdict that correlations and R² give."""
         return judge(
             output_input=self.output_input_correlation,
             output_target=self.output_target_correlation,
@@ -104,7 +104,7 @@ class Figures:
 
     @property
     def leans(self) -> bool:
-        """Whether the 2x rule raises its alarm at an output that R² does not find to be a plain copy."""
+        """True if the 2x rule raises its alarm at an output that R² does not find to be a plain copy."""
         return self.verdict in COPYING and self.level is not Level.COPY
 
     def as_dict(self) -> dict[str, float | str]:
@@ -114,7 +114,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The same figures for each example of a batch, tensors `[b]`."""
+    """`Figures` for each example of a batch, tensors `[b]`."""
 
     output_input_correlation: Tensor
     output_target_correlation: Tensor

@@ -30,7 +30,7 @@ _MARGIN_SAMPLES = 24_000
 def clear_lags(
     output: np.ndarray, input: np.ndarray, target: np.ndarray, *, sample_rate: int
 ) -> tuple[float, float]:
-    """How many samples the output is late against the input and against the target; (0, 0) unless that is clear.
+    """Samples by which the output is late against the input and against the target; (0, 0) unless that is clear.
 
     A source whose own delay does not stand out shares the other's: one encoder delays everything.
     """
@@ -69,7 +69,7 @@ def _r2(
 
 
 def find_lag(*, output: np.ndarray, source: np.ndarray, max_lag_samples: int) -> float | None:
-    """How many samples later than in the source things happen in the output; None where nothing stands out.
+    """Samples by which the output is later than the source; None if no delay stands out.
 
     The place of the largest magnitude of the partially whitened cross-correlation of two `[samples]`, to a fraction
     of a sample, within ± `max_lag_samples`. Repeated beats and steady tones give broad or many peaks, a common
@@ -98,7 +98,7 @@ def delayed(signal: np.ndarray, lag_samples: float) -> np.ndarray:
 
 
 def _peak_offset(values: np.ndarray, place: int) -> float:
-    """Where between -0.5 and 0.5 the top of the parabola through a maximum and its neighbours lies."""
+    """Offset from a maximum, -0.5 to 0.5, of the top of the parabola through it and its neighbours."""
     if not 0 < place < len(values) - 1:
         return 0.0
     before, peak, after = values[place - 1 : place + 2]

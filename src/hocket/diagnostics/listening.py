@@ -29,7 +29,7 @@ MOST_MINUTES = 5
 """A diagnosis takes a second or two a minute: of long recordings so many minutes are enough, spread over the whole."""
 
 PICTURE_MINUTES = 3.0
-"""What is drawn of long recordings: pictures of five minutes took 1.6 GB."""
+"""Length that is drawn of long recordings: pictures of five minutes took 1.6 GB."""
 
 ROLES = ("output", "input", "target")
 
@@ -88,12 +88,12 @@ class Heard:
 
     @property
     def input_lag_seconds(self) -> float:
-        """How much later than in the input things happen in the output."""
+        """Seconds by which the output is later than the input."""
         return self.lags_samples[0] / RATE_HZ
 
     @property
     def target_lag_seconds(self) -> float:
-        """How much later than in the target."""
+        """Seconds by which the output is later than the target."""
         return self.lags_samples[1] / RATE_HZ
 
     @property
@@ -103,7 +103,7 @@ class Heard:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything is listened to."""
+        """True if everything is listened to."""
         return sum(stop - start for start, stop in self.spans) == self.num_samples
 
     def read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,7 +112,7 @@ class Heard:
         return output, input, target
 
     def sources(self) -> Sources:
-        """What the parts of input and target that are listened to are to each other and to their roles."""
+        """Relation of the parts of input and target that are listened to, to each other and to their roles."""
         parts = [self.read(*span) for span in self.spans]
         input, target = (np.concatenate([part[index] for part in parts]) for index in (1, 2))
         return describe_sources(input=input, target=target, sample_rate=RATE_HZ)
@@ -148,7 +148,7 @@ class Heard:
 def diagnose_audio(
     output: Audio, input: Audio, target: Audio, *, most_minutes: int | None = None
 ) -> HeardFigures:
-    """What an output is, from the waveforms alone; see `listen` for how they are brought together.
+    """Diagnoses an output from the waveforms alone; see `listen` for how they are brought together.
 
     Recordings longer than a minute are diagnosed in equal parts, and the figures averaged; `most_minutes` is how many
     parts are listened to, spread over the whole, where there are more.
@@ -249,7 +249,7 @@ def _comparable(sounds: Sequence[Audio | Recording], most_minutes: int | None) -
 
 
 def _gains(voices: Sequence[Recording], spans: list[tuple[int, int]], length: int) -> tuple[np.ndarray, ...]:
-    """What brings the chosen minutes together to the level at which they are compared, `[channels, 1]` each.
+    """Gains that bring the chosen minutes to the level at which they are compared, `[channels, 1]` each.
 
     Of several channels those of the sources that run against the output's are turned: polarity does not count.
     """
@@ -280,7 +280,7 @@ def _silent(role: str, heard: int, length: int) -> AudioError:
 
 
 def _loudest_minute(voice: Recording, length: int, most: int | None) -> tuple[int, int]:
-    """Where to look for a delay: a minute is enough, and hours would not fit into memory."""
+    """Chooses a minute to look for a delay in: that is enough, and hours would not fit into memory."""
     size = round(PART_SECONDS * RATE_HZ)
     starts = range(0, max(1, length - size + 1), size)
     spans = [(starts[index], min(starts[index] + size, length)) for index in _chosen(len(starts), most)]

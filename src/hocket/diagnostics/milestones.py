@@ -1,4 +1,4 @@
-"""Where a run should be at which part of its way, what to change when it is not, and what counts as success.
+"""Milestones of a run, remedies when it misses one, and the checklist of success.
 
 The figures of the masks belong here: none of them can see a collapse, so they say nothing of an output by themselves.
 """
@@ -62,7 +62,7 @@ class Remedy:
     reason: str
 
     def changes(self, current: float) -> bool:
-        """Whether the setting is on the wrong side of the value (so that a remedy is applied once)."""
+        """True if the setting is on the wrong side of the value (so that a remedy is applied once)."""
         return current < self.value if self.direction == "raise" else current > self.value
 
 
@@ -98,7 +98,7 @@ def milestone_due(epoch: int, num_epochs: int) -> Milestone:
 
 
 def remedies_for(verdict: Verdict, *, epoch: int, num_epochs: int) -> tuple[Remedy, ...]:
-    """What to change when the output copies: the target from the first milestone on, the input from the second on."""
+    """Remedies for an output that copies: the target from the first milestone on, the input from the second on."""
     first, second = (milestone.epoch(num_epochs) for milestone in MILESTONES[:2])
     if verdict is Verdict.COPYING_TARGET and epoch >= first:
         reason = "the output copies the target"

@@ -1,4 +1,4 @@
-"""What the sources have to give: the input rhythm, the target harmony, and both something of their own."""
+"""Strength of the sources in their roles: rhythm in the input, harmony in the target."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -40,7 +40,7 @@ class RoleWeakness:
 
 @dataclass(frozen=True)
 class Sources:
-    """What explains a verdict beside the figures: what the sources are, and how much of each was asked for."""
+    """Explanations of a verdict beside its figures: what the sources are, and how much of each was asked for."""
 
     weaknesses: tuple[RoleWeakness, ...] = ()
     swap_helps: bool = False
@@ -57,16 +57,16 @@ class Sources:
 
     @property
     def is_only_one_asked(self) -> bool:
-        """Whether nothing at all was asked of the other."""
+        """True if one of the amounts is 0."""
         return min(self.input_amount, self.target_amount) == 0
 
     def is_weak(self, role: str) -> bool:
-        """Whether the source is too weak for its role."""
+        """True if the source is too weak for its role."""
         return any(weakness.source == role for weakness in self.weaknesses)
 
 
 def describe_sources(*, input: Waveform, target: Waveform, sample_rate: int) -> Sources:
-    """What two mono waveforms `[samples]` of at least a second are to each other and to their roles."""
+    """Compares two mono waveforms `[samples]` of at least a second with each other and with their roles."""
     if is_one_recording(np.asarray(input), np.asarray(target), sample_rate=sample_rate):
         return Sources(is_one_recording=True)
     weaknesses = tuple(weak_roles(input=input, target=target, sample_rate=sample_rate))
@@ -75,7 +75,7 @@ def describe_sources(*, input: Waveform, target: Waveform, sample_rate: int) -> 
 
 
 def is_one_recording(first: np.ndarray, second: np.ndarray, *, sample_rate: int) -> bool:
-    """Whether two `[samples]` are the same sound, at any level and polarity, and up to 0.25 s apart."""
+    """True if two `[samples]` are the same sound, at any level and polarity, and up to 0.25 s apart."""
     if _is_same(first, second):
         return True
     size = round(SAME_SECONDS * sample_rate)
@@ -92,7 +92,7 @@ def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def weak_roles(*, input: Waveform, target: Waveform, sample_rate: int) -> list[RoleWeakness]:
-    """What is missing: rhythm in the input, harmony in the target, both or neither.
+    """Finds what is missing: rhythm in the input, harmony in the target, both or neither.
 
     Takes mono waveforms `[samples]` of at least 0.1 s and of any length, at the same rate.
     """

@@ -16,7 +16,7 @@ from hocket.signal.similarity import pearson
 
 @dataclass(frozen=True)
 class SwapFigures:
-    """What followed and what stayed, each in [-2, 2] or [-1, 1], higher is better.
+    """Changes after a swap of one source, each in [-2, 2] or [-1, 1], higher is better.
 
     Args:
         rhythm_follows: with another input, onset correlation with the new input less that with the old one.
@@ -32,7 +32,7 @@ class SwapFigures:
 
     @property
     def passed(self) -> bool:
-        """Whether each source is heard: what should follow does so clearly, and what should stay mostly stays."""
+        """True if each source is heard: what should follow does so clearly, and what should stay mostly stays."""
         return (
             min(self.rhythm_follows, self.harmony_follows) > 0.3
             and min(self.rhythm_stays, self.harmony_stays) > 0.5

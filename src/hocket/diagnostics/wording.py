@@ -28,11 +28,11 @@ WORDS = {
         "chords in the target's timing",
     ),
 }
-"""What a margin says that is large enough, that is near zero, and that is as large the other way."""
+"""Words for a margin that is large enough, near zero, and as large the other way."""
 
 
 class Tone(StrEnum):
-    """How good a verdict is."""
+    """Tone of a verdict, from good to bad."""
 
     GOOD = "good"
     DOUBTFUL = "doubtful"
@@ -98,7 +98,7 @@ def worded(figures: Figures) -> Worded:
 
 
 def causes(figures: Figures) -> list[str]:
-    """Why the verdict is what it is, in a sentence each; they stand right beside it."""
+    """Reasons for the verdict, a sentence each, which stand right beside it."""
     sources, level = sources_of(figures), worded(figures).level
     if sources.is_one_recording:
         return ["input and target are the same recording: there is nothing to fuse."]
@@ -135,18 +135,18 @@ def rule_words(figures: Figures) -> str:
 
 
 def is_met(figures: Figures, name: str) -> bool:
-    """Whether a margin is large enough, and its source has something to give."""
+    """True if a margin is large enough, and its source has something to give."""
     margin, least = figures.margins[name]
     return margin >= least and _is_given(figures, name)
 
 
 def is_as_asked(figures: Figures) -> bool:
-    """Whether an output leans towards the very source that the user asked more of."""
+    """True if an output leans towards the very source that the user asked more of."""
     return figures.verdict in COPYING and figures.nearer_source == sources_of(figures).favoured
 
 
 def sources_of(figures: Figures) -> Sources:
-    """What is known of the sources; nothing where figures come from a log or a batch."""
+    """Known facts of the sources; none if the figures come from a log or a batch."""
     known: Sources = getattr(figures, "sources", Sources())
     return known
 
@@ -191,7 +191,7 @@ def margin_words(figures: Figures, name: str) -> str:
 
 
 def overlay_words(figures: Figures) -> str:
-    """Whether the output could be had by turning two knobs."""
+    """Says if two faders would give the same output."""
     return "a sum explains it" if figures.overlay_r2 >= OVERLAY_R2 else "more than a sum"
 
 
@@ -227,7 +227,7 @@ def gauges_of(figures: Figures) -> list[Gauge]:
 
 
 def delay_words(figures: Figures) -> str:
-    """What was shifted before the comparison; empty where nothing was, or where the figures do not know."""
+    """Says what was shifted before the comparison; empty if nothing was, or if the figures do not know."""
     lags = {role: float(getattr(figures, f"{role}_lag_seconds", 0.0)) for role in ("input", "target")}
     if len(set(lags.values())) == 1:
         lags = {"two sources": lags["input"]}
@@ -250,12 +250,12 @@ def _missing(figures: Figures) -> list[str]:
 
 
 def _is_given(figures: Figures, name: str) -> bool:
-    """Whether the source that should give it has it to give."""
+    """True if the source that should give a quality has it to give."""
     return not sources_of(figures).is_weak(GIVES[name])
 
 
 def _is_known(figures: Figures, name: str) -> bool:
-    """Whether a margin says something of this output."""
+    """True if a margin says something of this output."""
     sources = sources_of(figures)
     is_measured = name not in figures.unmeasured
     return is_measured and _is_given(figures, name) and not sources.is_one_recording
@@ -267,7 +267,7 @@ def _short_of(figures: Figures, name: str) -> str:
 
 
 def _waveforms(figures: Figures) -> str:
-    """What the correlations and R² of a copy, an overlay or something unrelated are."""
+    """Words for the correlations and R² of a copy, an overlay or something unrelated."""
     ours, theirs, r2 = figures.output_input_correlation, figures.output_target_correlation, figures.overlay_r2
     if not all(map(math.isfinite, (ours, theirs, r2))):
         return "the figures of this output are not finite, so nothing can be said of it."

@@ -17,7 +17,7 @@ SHARES = {"attack_10_ms": 0.1, "attack_50_ms": 0.5, "attack_90_ms": 0.9}
 
 
 def onset_seconds() -> np.ndarray:
-    """When the bursts begin, `[9]`."""
+    """Times of the bursts, `[9]`."""
     return FIRST_ONSET_SECONDS + ONSET_INTERVAL_SECONDS * np.arange(NUM_ONSETS)
 
 
@@ -39,7 +39,7 @@ def probe() -> tuple[np.ndarray, np.ndarray]:
 
 
 def rise_times(voice: np.ndarray) -> dict[str, float]:
-    """When the target's voice `[samples]` at 44.1 kHz has 10, 50 and 90 % of its peak, in ms after the probe's onsets.
+    """Milliseconds from the onsets to 10, 50 and 90 % of the peak of the target's voice `[samples]` at 44.1 kHz.
 
     Of its RMS over 10 ms, averaged over the nine onsets; the peak is the largest in the 250 ms after an onset. Counted
     is when the envelope last passes a share on its way up. A negative time is before the onset; a voice that does not

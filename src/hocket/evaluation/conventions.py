@@ -1,4 +1,4 @@
-"""What all figures of the evaluation agree on: what is compared, 24 kHz, cut to the shortest, and what silence is."""
+"""Conventions of all evaluation figures: 24 kHz, cut to the shortest, and a definition of silence."""
 
 import warnings
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ def read_channels(path: Path) -> np.ndarray:
 
 
 def channels(audio: Audio) -> np.ndarray:
-    """The same for a recording in memory: what can be heard of it."""
+    """Converts a recording in memory to the audible part of its `[channels, samples]` at 24 kHz."""
     return resample(
         audible(audio.samples, audio.sample_rate), from_hz=audio.sample_rate, to_hz=SAMPLE_RATE_HZ
     )
 
 
 def read_folded(path: Path) -> np.ndarray:
-    """The same in one channel, `[samples]`."""
+    """Reads a recording as one channel, `[samples]`, at 24 kHz."""
     return fold(read_channels(path))
 
 
 def is_silent(waveform: np.ndarray) -> bool:
-    """Whether the peak is below -80 dBFS, the level under which a source is refused as well."""
+    """True if the peak is below -80 dBFS, the level under which a source is refused as well."""
     return bool(np.abs(waveform).max() < 10 ** (SILENCE_DB / 20))
 
 

@@ -49,7 +49,7 @@ class PairTask:
 
 
 class Sources:
-    """What a pair's outputs are compared with: input and target, and the true fusion where it is known.
+    """References for a pair's outputs: input and target, and the true fusion if it is known.
 
     Their features are computed once for each length that an output has.
     """

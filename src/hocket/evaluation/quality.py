@@ -1,4 +1,4 @@
-"""How far a set of outputs sounds from real music: a Fréchet distance between log-mel statistics."""
+"""Fréchet distance of a set of outputs from real music, between log-mel statistics."""
 
 from dataclasses import dataclass
 

@@ -78,7 +78,7 @@ Row = tuple[str, ...]
 
 
 def as_table(systems: Mapping[str, SystemScores], *, num_pairs: int) -> str:
-    """What `hocket evaluate` prints: a note, then tables at most 100 characters wide, of about equal size."""
+    """Formats what `hocket evaluate` prints: a note, then tables at most 100 characters wide, of about equal size."""
     lines = [NOTE.format(num_pairs="1 pair" if num_pairs == 1 else f"{num_pairs} pairs")]
     for names in _shared_out(systems):
         table = _rows({name: systems[name] for name in names})

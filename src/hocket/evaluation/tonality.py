@@ -58,7 +58,7 @@ def key(chroma: np.ndarray) -> str | None:
 
 
 def key_agreement(*, output: str | None, reference: str | None) -> float:
-    """How near two keys are, in [0, 1]: same 1, a fifth above 0.5, relative 0.3, parallel 0.2, else 0 (MIREX).
+    """Agreement of two keys, in [0, 1]: same 1, a fifth above 0.5, relative 0.3, parallel 0.2, else 0 (MIREX).
 
     0 where either has none.
     """

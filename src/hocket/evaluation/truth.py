@@ -1,4 +1,4 @@
-"""How near an output comes to the true fusion, on pairs for which that is known (a rendered corpus)."""
+"""Distance of an output from the true fusion, on pairs for which that is known (a rendered corpus)."""
 
 import csv
 import io

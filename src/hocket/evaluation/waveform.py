@@ -1,4 +1,4 @@
-"""What the samples alone can tell: correlations with the sources, the overlay's share, the verdict."""
+"""Figures from the samples alone: correlations with the sources, the overlay's share, the verdict."""
 
 import numpy as np
 
@@ -62,6 +62,6 @@ def verdict(
 
 
 def is_in_band(*, output_input_correlation: float, output_target_correlation: float) -> bool:
-    """Whether about half of each source's energy survived: both correlations' sizes lie in 0.4-0.6."""
+    """True if about half of each source's energy survived: both correlations' sizes lie in 0.4-0.6."""
     low, high = BAND
     return all(low <= abs(value) <= high for value in (output_input_correlation, output_target_correlation))

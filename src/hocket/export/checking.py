@@ -1,4 +1,4 @@
-"""Whether an exported graph computes what PyTorch computes: both are given the same, random and musical."""
+"""Comparison of an exported graph with PyTorch, on random and musical inputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether all of them are within the tolerance; what is not a number is not."""
+        """True if all of them are within the tolerance; a NaN is not."""
         return all(difference <= TOLERANCE for difference in (self.masks, self.levels, self.tone))
 
 

@@ -17,7 +17,7 @@ SUFFIX = ".onnx"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where, what it says of itself, and how it compared with PyTorch."""
+    """Record of an export: the file, what it says of itself, and how it compared with PyTorch."""
 
     path: Path
     num_bytes: int
@@ -53,7 +53,7 @@ def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
 
 
 def write_model(model: FusionModel, output: Path) -> Exported:
-    """The same for a model at hand."""
+    """Writes a model that is loaded already; see `export`."""
     # Not above: this module must be there, to say what is missing, where onnx is not.
     from hocket.export.checking import compare, require_equal
     from hocket.export.graph import metadata, to_onnx

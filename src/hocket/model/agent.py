@@ -14,7 +14,7 @@ from hocket.settings import AgentConfig
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided: `share` logits `[b, t, groups]` and both voices' `gains` logits `[b, t, 2, bands]`."""
+    """Decision of an agent: `share` logits `[b, t, groups]` and both voices' `gains` logits `[b, t, 2, bands]`."""
 
     share: Tensor
     gains: Tensor

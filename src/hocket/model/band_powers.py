@@ -60,7 +60,7 @@ class BandPowers:
         )
 
     def agreement(self, masks: Masks) -> Tensor:
-        """How much more each voice's share agrees with its own source than with the other: `[b, 2, groups]`.
+        """Agreement of each voice's share with its own source, minus that with the other: `[b, 2, groups]`.
 
         Sums over time and a bin group's channels of mask times <I, I - T> and <T, T - I>, for masks `[b, groups, t]`;
         additive over time, so that parts may be added up.

@@ -97,7 +97,7 @@ class Cascade(nn.Module):
         return agreed.new_ones(agreed.shape[0], 2)
 
     def _masks(self, decision: Decision, bands: Tensor) -> Masks:
-        """Who has a bin group, times how loud that voice is in its band just now; both are 1 where undecided is 0."""
+        """Each voice's share of a bin group, times its gain in the band just now; logits of 0 are a gain of 1."""
         offset = -math.log(self._agent.max_gain - 1.0)
         gains = self._agent.max_gain * torch.sigmoid(decision.gains.float() + offset)
         share = torch.sigmoid(decision.share)

@@ -1,4 +1,4 @@
-"""What comes after the masks: two faders, one for each voice, and one tone control for both.
+"""Levels and tone after the masks: two faders, one for each voice, and one tone control for both.
 
 Masks alone cannot promise that the output agrees as much with one source as with the other: one voice may have been
 given the quiet half of its source. Two faders can, and their setting has a closed form.

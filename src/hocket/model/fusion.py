@@ -28,7 +28,7 @@ class FusionModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def forward(self, input_audio: Tensor, target_audio: Tensor) -> FusionResult:

@@ -9,7 +9,7 @@ from hocket.signal.grouping import Grouping
 
 @dataclass(frozen=True)
 class Masks:
-    """How much of each source goes into the output: `input` and `target`, each `[b, d, t]`, at least 0."""
+    """Masks of both sources: `input` and `target`, each `[b, d, t]`, at least 0."""
 
     input: Tensor
     target: Tensor

@@ -1,4 +1,4 @@
-"""What the model computed: masks, latents and the output, for anyone who wants to look or to judge."""
+"""Results of the model: masks, latents and the output, for anyone who wants to look or to judge."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from hocket.model.masks import Masks
 from hocket.signal.grouping import Grouping
 
 Waveform: TypeAlias = Tensor | np.ndarray
-"""What comes in from anybody and goes out to them."""
+"""Waveforms that come in from anybody and go out to them."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Stage:
 
     @property
     def group_gains(self) -> Tensor:
-        """What each bin group of both voices is multiplied by after its mask: `[b, 2, groups]`."""
+        """Gains of each bin group of both voices after its mask: `[b, 2, groups]`."""
         return self.levels[..., None] * self.group_tone[:, None]
 
     @property
     def gains(self) -> Tensor:
-        """The same for each latent channel: `[b, 2, d]`."""
+        """Gains of each latent channel of both voices after its mask: `[b, 2, d]`."""
         return self.levels[..., None] * self.tone[:, None]
 
 
@@ -82,7 +82,7 @@ class FusionResult:
 
     @property
     def levels(self) -> Tensor:
-        """How loud input and target are in the output, after their masks: `[b, 2]`, the last stage's."""
+        """Levels of input and target in the output, after their masks: `[b, 2]`, the last stage's."""
         return self.stages[-1].levels
 
     @property

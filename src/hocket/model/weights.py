@@ -167,7 +167,7 @@ def require_same_layout(own: Layout, given: Layout, path: Path) -> None:
 
 
 def without_prefix(named: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """What has names that begin with `prefix`, by the rest of them."""
+    """Selects entries whose names begin with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 

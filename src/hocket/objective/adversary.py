@@ -62,7 +62,7 @@ class Adversary:
         )
 
     def loss_of_discriminator(self, *, output: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the discriminator minimises on `[b, samples]` twice, and its accuracy on either side."""
+        """Loss of the discriminator on `[b, samples]` twice, and its accuracy on either side."""
         fakes, reals = self.network(output.detach()), self.network(real)
         losses, hits_real, hits_fake = [], [], []
         for (fake, _), (true, _) in zip(fakes, reals, strict=True):

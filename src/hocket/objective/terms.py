@@ -63,7 +63,7 @@ def _note_excess(scene: Scene, notes: Tensor, others: Tensor) -> Tensor:
 
 
 def articulation(scene: Scene) -> Tensor:
-    """Whether the target's share of the output moves with the input and not by itself: `[b]`, in [0, 3].
+    """Penalty for a target's share that moves by itself rather than with the input: `[b]`, in [0, 3].
 
     Onset strength of the share: one minus its correlation with the input's, plus its correlation with the target's own
     beyond what the input has with that.
@@ -99,7 +99,7 @@ def coverage(masks: Masks) -> Tensor:
 
 
 def temporal_diversity(masks: Masks) -> Tensor:
-    """How far the masks' deviation over time falls short of 0.2: `[b]`, in [0, 0.2], 0.2 for masks that stand still."""
+    """Shortfall of the masks' deviation over time below 0.2: `[b]`, in [0, 0.2], 0.2 for masks that stand still."""
     shortfalls = [
         (TEMPORAL_DEVIATION - (mask.var(dim=2, correction=0) + 1e-8).sqrt().mean(dim=1)).clamp_min(0.0)
         for mask in (masks.input, masks.target)
@@ -108,7 +108,7 @@ def temporal_diversity(masks: Masks) -> Tensor:
 
 
 def output_balance(scene: Scene, *, aim: float = 0.5, target_aim: float = 0.0) -> Tensor:
-    """How far the waveform correlations are from their aims, beyond 0.01: `[b]`, in [0, 4]; 0 where both are there.
+    """Distance of the waveform correlations from their aims, beyond 0.01: `[b]`, in [0, 4]; 0 if both are there.
 
     `aim` is that of the correlation with the input; `target_aim` that with the target, 0 for the same.
     """

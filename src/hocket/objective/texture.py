@@ -25,7 +25,7 @@ GRAIN_SCALE_DB_PER_SECOND = 50.0
 RANGE_DB = 60.0
 EXCESS_DB = 6.0
 RING_FRAMES, RING_BINS = 3, 4
-"""How far the ring reaches to either side; what it surrounds reaches one frame and two bins."""
+"""Reach of the ring to either side; what it surrounds reaches one frame and two bins."""
 
 
 AddUp = Callable[[Tensor], Tensor]
@@ -38,7 +38,7 @@ def alone(values: Tensor) -> Tensor:
 
 
 def timbre(scene: Scene, *, add_up: AddUp = alone) -> Tensor:
-    """How far the batch's outputs are from its sources as sounds, in nepers of power: one figure `[]`, from 0 up.
+    """Distance of the batch's outputs from its sources as sounds, in nepers of power: one figure `[]`, from 0 up.
 
     The Fréchet distance between the Gaussians of log-mel frames (32 bands, all at the same RMS) of all outputs and of
     all sources, as root mean square over bands: their means, their spreads and how bands go together. Over the batch,

@@ -161,7 +161,7 @@ def find_attacks(seconds: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
 
 def chroma_of(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float]:
-    """How far each pitch class stands out in a mono waveform, and the seconds from frame to frame.
+    """Strength of each pitch class in a mono waveform, and the seconds from frame to frame.
 
     Chroma above its mean over the classes, as the harmony margin sees it: `[12, frames]` in [0, 1].
     """

@@ -27,7 +27,7 @@ _DAMAGED = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError, SyntaxError),
     *(MemoryError, struct.error, TokenError, zipfile.BadZipFile, zlib.error),
 )
-"""What zipfile, zlib and numpy raise over a damaged archive; RecursionError is a RuntimeError."""
+"""Errors that zipfile, zlib and numpy raise over a damaged archive; RecursionError is a RuntimeError."""
 
 
 @dataclass(frozen=True, eq=False)

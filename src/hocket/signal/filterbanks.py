@@ -121,7 +121,7 @@ class Bank:
         self._slopes = BandedLinear(slopes)
 
     def pool(self, energy: Tensor) -> Tensor:
-        """What the bank hears in `[..., frames, bins]`, at every `step`-th frame: `[..., frames, n]`."""
+        """Pools `[..., frames, bins]` at every `step`-th frame: `[..., frames, n]`."""
         return self._weights.pool(energy[..., :: self.step, : self.num_bins])
 
     def expand(self, gradient: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class Grouping:
 
     @property
     def is_trivial(self) -> bool:
-        """Whether every bin stands alone."""
+        """True if every bin stands alone."""
         return all(segment.width == 1 for segment in self.segments)
 
     def means(self, values: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class Grouping:
         return torch.cat(summed, dim=-1)
 
     def spread(self, groups: Tensor) -> Tensor:
-        """The same value for all bins of a group, `[..., g]` to `[..., bins]`."""
+        """Repeats each group's value for all of its bins, `[..., g]` to `[..., bins]`."""
         if self.is_trivial:
             return groups
         if torch.jit.is_tracing():
@@ -132,7 +132,7 @@ class FrequencyReader:
         self._upper_weights = (places - places.floor()).float()
 
     def to(self, device: torch.device) -> "FrequencyReader":
-        """The same on another device."""
+        """Moves it to another device."""
         self._lower, self._upper_weights = self._lower.to(device), self._upper_weights.to(device)
         return self
 

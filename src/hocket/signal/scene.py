@@ -57,7 +57,7 @@ class Voice:
 
     @cached_property
     def _energies(self) -> tuple[Tensor, Tensor]:
-        """What onset strength and timbre are made of."""
+        """Energies that onset strength and timbre are made of."""
         return onset_and_timbre_energies(self.waveform, sample_rate=self.sample_rate)
 
 

@@ -1,4 +1,4 @@
-"""How alike two signals are, per example."""
+"""Similarity of two signals, per example."""
 
 import torch
 from torch import Tensor

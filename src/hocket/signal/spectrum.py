@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 REFERENCE_RATE_HZ = 24_000
 SMALLEST_ENVELOPE = 1e-11
 BLOCK_SAMPLES = 800_000
-"""How much a processor transforms at once: each step then finds in the cache what the step before left there.
+"""Samples that a processor transforms at once: each step then finds in the cache what the step before left there.
 
 That takes a tenth less time than all at once and a fraction of the memory; smaller blocks lose more to the planning of
 transforms and to small products. Other devices want everything at once.
@@ -46,7 +46,7 @@ def add_frames(rows: Tensor, frames: Tensor, window: Tensor) -> None:
 
 
 class Framing:
-    """Where the frames of a waveform of some shape `[..., samples]` lie.
+    """Positions of the frames of a waveform of some shape `[..., samples]`.
 
     Frames as long as the window start every `hop` samples, the first of them `margin` samples before the waveform.
     Unless their number is given there are as many as end up to `margin` samples behind it.
@@ -140,7 +140,7 @@ def stft(waveform: Tensor, *, fft_size: int, hop: int) -> Tensor:
 
 
 def frame_spectra(waveform: Tensor, *, fft_size: int, hop: int) -> Tensor:
-    """The same as `[..., frames, fft_size // 2 + 1]`, as it lies in memory; its gradient has none of its own."""
+    """Spectra as `[..., frames, fft_size // 2 + 1]`, as they lie in memory; the gradient has none of its own."""
     spectra: Tensor = _FrameSpectra.apply(waveform, fft_size, hop)
     return spectra
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from hocket import examples
 from hocket.studio import following, results, sources
 from hocket.studio.answers import JSONResponse
 from hocket.studio.guard import Guard
@@ -34,6 +35,7 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".json": "application/json",
     ".txt": "text/plain",
+    ".mp3": "audio/mpeg",
 }
 SWEEP_SECONDS = 60.0
 # The model is loaded when a page has what it asked for, or when nobody came: loading makes answers slow for a second.
@@ -68,7 +70,11 @@ def create_app(settings: Settings) -> Starlette:
     # An address with one slash too many is no address.
     app.router.redirect_slashes = False
     app.state.settings = settings
-    app.state.files = _page_files(PAGE) | {f"plots/{name}": path for name, path in _page_files(PLOTS).items()}
+    app.state.files = {
+        f"{prefix}{name}": path
+        for prefix, folder in (("", PAGE), ("plots/", PLOTS), ("examples/", examples.FOLDER))
+        for name, path in _page_files(folder).items()
+    }
     return app
 
 

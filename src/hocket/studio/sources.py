@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hocket import __version__
+from hocket import __version__, examples
 from hocket.errors import AudioError, HocketError
 from hocket.hearing import MINIMUM_SECONDS
 from hocket.options import PRESETS
@@ -49,6 +49,7 @@ async def about(request: Request) -> Response:
             "has_runs": settings.runs is not None,
             "options": [option.as_json() for option in page_options()],
             "presets": PRESETS,
+            "examples": examples.PAIRS,
         }
     )
 

@@ -1,4 +1,4 @@
-"""What a run tells those who follow it."""
+"""Events of a run, for those who follow it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from hocket.training.validation import Validation
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch came to; `applied` says whether the remedies were, or are only suggested."""
+    """Summary of one epoch; `applied` says whether the remedies were, or are only suggested."""
 
     epoch: int
     num_epochs: int
@@ -31,7 +31,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the best weights' validation and checklist, and why it `stopped` before its planned end.
+    """End of a run: the best weights' validation and checklist, and why it `stopped` before its planned end.
 
     After a signal there is no validation and no checklist: the run goes on later.
     """
@@ -54,7 +54,7 @@ class Listener:
         """After each epoch's validation."""
 
     def on_note(self, text: str) -> None:
-        """When something happened that the user should know."""
+        """Called when something happened that the user should know."""
 
 
 def report_epoch(

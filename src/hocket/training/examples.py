@@ -34,7 +34,7 @@ HALF_WRITTEN = re.compile(
     r"\.(?:hocket-[0-9a-f]{16}\.(?:tmp|flac)|step-\d{8,}\.(?:npz|json)|pair\.json)"
 )
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, HocketError)
-"""What is raised by files that somebody else has changed, or that are not there yet on another node's disk."""
+"""Errors of files that somebody else has changed, or that are not there yet on another node's disk."""
 
 # TensorBoard keeps all pictures of a run in one file.
 NUM_ROWS, COLUMNS_APART = 160, 3
@@ -95,7 +95,7 @@ class ExampleShelf:
                 yield figures.parent.name, figures.with_suffix("")
 
     def take_fault(self) -> str | None:
-        """What went wrong since one last asked."""
+        """Gives what went wrong since the last call."""
         fault, self._fault = self._fault, None
         return fault
 
@@ -190,7 +190,7 @@ def show(tracker: Tracker | SilentTracker, pair: str, stem: Path, *, step: int, 
 
 
 def is_kept(epoch: int, newest: int) -> bool:
-    """Whether an epoch is one of about eight, evenly spread, once the `newest` is done; the first always is."""
+    """True for about eight epochs, evenly spread, once the `newest` is done; the first is always one of them."""
     stride = 1
     while newest // stride > MOST_EPOCHS:
         stride *= 2

@@ -72,7 +72,7 @@ class Feeder:
             yield batch
 
     def names(self, batch: int) -> list[str]:
-        """Where this process's examples of a batch come from, for messages."""
+        """Origins of this process's examples of a batch, for messages."""
         dataset = self._training_set(batch + 1)
         return [_words(dataset.describe(index)) for index in self.examples(batch)]
 
@@ -91,7 +91,7 @@ class Feeder:
         return range(batch * size, min((batch + 1) * size, data.num_validation_examples))
 
     def validation_places(self, num_examples: int) -> list[Example]:
-        """Where the first validation examples come from."""
+        """Origins of the first validation examples."""
         dataset = self._validation_set()
         return [dataset.describe(number) for number in range(min(num_examples, len(dataset)))]
 
@@ -178,7 +178,7 @@ def reading_faults() -> Iterator[None]:
 
 
 def worker_died() -> DataError:
-    """What is said where a reading process is gone."""
+    """Error for a reading process that is gone."""
     return DataError(
         "a process that reads recordings died (killed, or out of memory): "
         "lower --num-workers or --cache-megabytes; the same command continues."

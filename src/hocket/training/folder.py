@@ -30,7 +30,7 @@ from hocket.training.state import Facts, TrainingState, generator_states, restor
 
 DAMAGED, SUSPECT = ".damaged", ".suspect"
 HALF_WRITTEN = (f"{files.TEMPORARY_PREFIX}*.tmp", ".*.safetensors.*.tmp")
-"""What a kill leaves; the second is that of version 0.1.0."""
+"""Files that a killed run leaves; the second kind is that of version 0.1.0."""
 LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "soundfile", "soxr")
 
 
@@ -153,7 +153,7 @@ class RunFolder:
         return notes + self._changes(facts)
 
     def _changes(self, facts: Facts) -> list[str]:
-        """What is not as it was when the checkpoint was written, and may be why numbers differ in their last digits."""
+        """Lists what has changed since the checkpoint was written, and may change the last digits of numbers."""
         notes = []
         if (before := facts.num_processes) != self.runtime.processes.size:
             notes.append(

@@ -1,4 +1,4 @@
-"""Where training runs: device, precision, threads, and the processes that train one model together.
+"""Runtime of a training: device, precision, threads, and the processes that train one model together.
 
 The processes are PyTorch's own process groups. Gradients are averaged in one flattened all-reduce after the backward
 passes instead of in hooks of a wrapper around the model: a million parameters take no time to send, the adversary's two
@@ -98,7 +98,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """True in the process that writes files and prints."""
         return self.rank == 0
 
     def add_up(self, values: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class Processes:
         ]
 
     def on_rank_zero(self, action: Callable[[], Any], *, patient: bool = False) -> Any:
-        """What `action` gives in the first process, where alone it runs, in all of them (as JSON holds it).
+        """Runs `action` in the first process alone, and gives its result in all of them (as JSON holds it).
 
         With `patient` the others wait for hours, else for minutes.
 

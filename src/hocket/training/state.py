@@ -34,7 +34,7 @@ AVERAGE = "average."
 
 @dataclass
 class Progress:
-    """Where a run is: plain values that go into the checkpoint as JSON.
+    """Progress of a run: plain values that go into the checkpoint as JSON.
 
     `batch_offset` is how many batches were passed over for good, because the run fell back and went on behind them;
     `epochs_judged` how many epochs were validated, which a signal may put off; `log_lines` how
@@ -97,7 +97,7 @@ Value = bool | int | float | str | None
 
 @dataclass(frozen=True)
 class Facts:
-    """What a checkpoint says of the run that wrote it."""
+    """Facts that a checkpoint holds of the run that wrote it."""
 
     config: dict[str, Value | list[Value]]
     library: str

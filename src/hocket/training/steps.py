@@ -60,7 +60,7 @@ def make_scene(
 
 @dataclass(frozen=True)
 class Learner:
-    """What one step changes, and what it judges by."""
+    """Everything that a step changes and judges by."""
 
     model: FusionModel
     optimizer: torch.optim.Optimizer
@@ -105,7 +105,7 @@ def train_step(
 
 @dataclass(frozen=True)
 class _Part:
-    """What a part of a batch came to: means over its examples, and the diagnosis of each."""
+    """Figures of a part of a batch: means over its examples, and the diagnosis of each."""
 
     means: dict[str, Tensor]
     diagnosis: Diagnosis
@@ -170,13 +170,13 @@ def highest_usual_loss(recent: Sequence[float], sigma: float) -> float:
 
 @dataclass(frozen=True)
 class Fault:
-    """What was not finite: terms by name (`gradient of NAME` where the term itself was), and the excerpts they met."""
+    """Terms that were not finite, by name (`gradient of NAME` if the term itself was), and the excerpts they met."""
 
     terms: tuple[str, ...]
     files: tuple[str, ...]
 
     def sentence(self) -> str:
-        """Who did it, in words."""
+        """Names the terms and excerpts in a sentence."""
         where = f" with {'; '.join(self.files)}" if self.files else ""
         return f"not finite: {', '.join(self.terms)}{where}"
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind to be read: JSON lines always, TensorBoard where it is installed."""
+"""Logs of a run: JSON lines always, TensorBoard if it is installed."""
 
 import importlib.util
 import itertools
@@ -81,7 +81,7 @@ class Tracker:
 
     @property
     def has_board(self) -> bool:
-        """Whether anybody wants sounds and images."""
+        """True if anybody wants sounds and images."""
         return self._board is not None
 
     @contextmanager
@@ -101,16 +101,16 @@ class SilentTracker:
     has_board = False
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def show(self, step: int, sounds: Mapping[str, Sound], images: Mapping[str, np.ndarray]) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def flush(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 def plain(value: Any) -> Any:

@@ -160,11 +160,11 @@ class Trainer:
 
     @property
     def _is_well(self) -> bool:
-        """Whether the last step counted: what may be faulty must not take the place of what is good."""
+        """True if the last step counted: what may be faulty must not take the place of what is good."""
         return self.state.progress.skipped_in_a_row == 0
 
     def _batches(self) -> Iterator[list[Batch]]:
-        """What is left of the run, from the present step on."""
+        """Yields the batches that are left of the run, from the present step on."""
         progress = self.state.progress
         offset = progress.batch_offset
         return self.feeder.batches(progress.step + offset, self.config.training.num_steps + offset)

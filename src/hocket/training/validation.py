@@ -42,7 +42,7 @@ class Validation:
 
     @property
     def loss(self) -> float:
-        """What the best checkpoint is chosen by: the objective without the adversary."""
+        """Loss that the best checkpoint is chosen by: the objective without the adversary."""
         return self.losses["total"]
 
 

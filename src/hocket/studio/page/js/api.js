@@ -54,6 +54,7 @@ export const runs = () => json("api/runs");
 export const run = (id) => json(`api/runs/${id}`);
 export const curves = (id) => json(`api/runs/${id}/curves`);
 export const bytesOf = async (path, signal) => (await request(path, { signal })).arrayBuffer();
+export const example = async (name) => new File([await bytesOf(`static/examples/${name}`)], name, { type: "audio/mpeg" });
 
 /** The bytes of a file from `first` to `last`, both included, and the length of the whole file. */
 export async function someBytesOf(path, first, last, signal) {

@@ -3,7 +3,6 @@
 import * as api from "./api.js";
 import { Controls } from "./controls.js";
 import { announce, byId, el, preferences, say, visit } from "./dom.js";
-import { exampleFiles } from "./examples.js";
 import { Visit } from "./history.js";
 import { ResultView } from "./result.js";
 import { SourceCard } from "./source.js";
@@ -37,7 +36,9 @@ export class FuseTab {
     byId("reset").addEventListener("click", () => this.controls.reset());
     byId("fuse").addEventListener("click", () => this.fuse());
     byId("cancel").addEventListener("click", () => this.cancel());
-    byId("use-examples").addEventListener("click", () => this.useExamples());
+    for (const [name, [rhythm, harmony]] of Object.entries(about.examples)) {
+      byId("examples").append(el("button", { type: "button", class: "quiet", onclick: () => this.useExample(name) }, `${rhythm} × ${harmony}`));
+    }
     refuseStrayDrops();
     this.changed();
   }
@@ -117,10 +118,15 @@ export class FuseTab {
     announce("Rhythm and harmony are swapped.");
   }
 
-  async useExamples() {
-    const files = exampleFiles();
-    await Promise.all(this.cards.map((card) => card.send(files[card.role])));
-    byId("fuse").focus();
+  /** Takes one of the pairs that come with hocket, as if its files had been dropped. */
+  async useExample(name) {
+    try {
+      const files = await Promise.all(["rhythm", "harmony"].map((part) => api.example(`${name}-${part}.mp3`)));
+      await Promise.all(this.cards.map((card, place) => card.send(files[place])));
+      byId("fuse").focus();
+    } catch (error) {
+      say(byId("job-error"), error.message);
+    }
   }
 
   async fuse() {
