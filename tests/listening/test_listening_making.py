@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,20 @@ def test_a_mistake_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert main(["listen", *words]) == 2
     assert capsys.readouterr().err == f"hocket listen: error: {said}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_one_sentence_says_so(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['librosa'] = None\n"
+        "from hocket.cli import main\n"
+        "sys.exit(main(['listen', 'pairs.csv', '-o', 'page']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("hocket listen: error: evaluation needs librosa, not installed here")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,19 +4,14 @@ import argparse
 import json
 import secrets
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hocket import outputs
 from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.cli.progress import say
 from hocket.errors import ConfigError
 from hocket.typed import one_of
-
-if TYPE_CHECKING:
-    from hocket.data.pairs import Pair
 
 LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
 
@@ -83,7 +78,10 @@ def _make(options: argparse.Namespace) -> int:
     fuser = Fuser.from_checkpoint(options.checkpoint)
     excerpts = making.read_excerpts(pairs, seconds=options.seconds)
     outputs.make_folder(options.output)
-    trials = making.make_trials(excerpts, fuser=fuser, baselines=baselines, on_pair=_progress(len(pairs)))
+    trials: list[making.Trial] = []
+    for trial in making.make_trials(excerpts, fuser=fuser, baselines=baselines):
+        trials.append(trial)
+        print(f"pair {trial.pair.name} made ({len(trials)}/{len(pairs)})", file=sys.stderr, flush=True)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     about = {"checkpoint": str(fuser.checkpoint), "seconds": options.seconds}
     making.write_test(options.output, trials, seed=seed, about=about)
@@ -101,17 +99,6 @@ def _baselines(text: str, known: tuple[str, ...]) -> list[str]:
         if name not in known:
             raise ConfigError(f"--with names {name!r}: {one_of(name, known)}.")
     return list(names)
-
-
-def _progress(num_pairs: int) -> "Callable[[Pair], None]":
-    done = 0
-
-    def report(pair: "Pair") -> None:
-        nonlocal done
-        done += 1
-        print(f"pair {pair.name} made ({done}/{num_pairs})", file=sys.stderr, flush=True)
-
-    return report
 
 
 def _count(options: argparse.Namespace) -> int:

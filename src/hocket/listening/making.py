@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -92,19 +92,10 @@ def _place(voices: Sequence[np.ndarray], num_samples: int) -> int:
     return int(begins[np.argmax(lesser >= NEAR_BEST * lesser.max())])
 
 
-def make_trials(
-    excerpts: Sequence[Excerpt],
-    *,
-    fuser: Fuser,
-    baselines: Sequence[str],
-    on_pair: Callable[[Pair], None] = lambda pair: None,
-) -> list[Trial]:
+def make_trials(excerpts: Sequence[Excerpt], *, fuser: Fuser, baselines: Sequence[str]) -> Iterator[Trial]:
     """Makes the model's output and those of the `baselines` (names of `BASELINES`) for each pair, equally loud."""
-    trials = []
     for excerpt in excerpts:
-        trials.append(_trial(excerpt, _outputs(excerpt, fuser, baselines)))
-        on_pair(excerpt.pair)
-    return trials
+        yield _trial(excerpt, _outputs(excerpt, fuser, baselines))
 
 
 def _outputs(excerpt: Excerpt, fuser: Fuser, baselines: Sequence[str]) -> Sounds:
@@ -176,11 +167,11 @@ def _blind(trials: Sequence[Trial], seed: int) -> tuple[dict[str, Any], dict[str
     shown, told = [], []
     for trial in trials:
         opaque = {system: _opaque(seed, trial.pair.name, system) for system in trial.outputs}
-        sounds = {opaque[system]: _as_text(content) for system, content in trial.outputs.items()}
+        outputs = {opaque[system]: content for system, content in trial.outputs.items()}
         identity = _opaque(seed, trial.pair.name)
-        sources = {role: _as_text(content) for role, content in trial.sources.items()}
         # Sorted, or the order in the file would tell the systems.
-        shown.append({"trial": identity, "sources": sources, "sounds": dict(sorted(sounds.items()))})
+        sounds = {"sources": _as_texts(trial.sources), "sounds": _as_texts(dict(sorted(outputs.items())))}
+        shown.append({"trial": identity, **sounds})
         told.append(
             {
                 "trial": identity,
@@ -210,13 +201,13 @@ def render(page: Mapping[str, Any]) -> str:
     )
 
 
+def _as_texts(sounds: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(content).decode() for name, content in sounds.items()}
+
+
 def _opaque(*parts: object) -> str:
     return _digest("/".join(map(str, parts)))[:8]
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _as_text(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -1,9 +1,9 @@
 """From saved answers and the key to each system's mean ratings, with intervals, and who is preferred to whom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from hocket.listening import QUESTIONS
 
 MAX_BYTES = 2**22
 LEAST, MOST = 0, 100
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -144,32 +145,30 @@ def summarise(answers: Sequence[Answers], key: Key) -> Results:
     indices = np.random.default_rng(0).integers(len(units), size=(NUM_DRAWS, len(units)))
     series = units[indices].mean(axis=1)
     keep = ratings[..., list(QUESTIONS).index("keep")]
-    places = {name: place for place, name in enumerate(key.systems)}
     return Results(
         listeners=len(ratings),
         trials=ratings.shape[1],
         drawn=drawn,
-        means={
-            system: dict(zip(QUESTIONS, ratings[:, :, place].mean(axis=(0, 1)).tolist(), strict=True))
-            for system, place in places.items()
-        },
-        intervals={
-            system: {
-                question: middle(series[:, place, number]) if len(units) > 1 else None
-                for number, question in enumerate(QUESTIONS)
-            }
-            for system, place in places.items()
-        },
+        means=_named(key.systems, lambda *place: float(ratings[:, :, *place].mean())),
+        intervals=_named(key.systems, lambda *place: middle(series[:, *place]) if len(units) > 1 else None),
         kept_higher={
-            system: {
-                other: _share_above(keep[..., place], keep[..., places[other]])
-                for other in key.systems
-                if other != system
+            name: {
+                other: _share_above(keep[..., first], keep[..., second])
+                for second, other in enumerate(key.systems)
+                if other != name
             }
-            for system, place in places.items()
+            for first, name in enumerate(key.systems)
         },
         comments=[one.comment for one in answers if one.comment],
     )
+
+
+def _named(systems: Sequence[str], value: Callable[[int, int], Value]) -> dict[str, dict[str, Value]]:
+    """Values by system and question, of their places."""
+    return {
+        system: {question: value(first, second) for second, question in enumerate(QUESTIONS)}
+        for first, system in enumerate(systems)
+    }
 
 
 def _share_above(first: np.ndarray, second: np.ndarray) -> float:

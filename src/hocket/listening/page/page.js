@@ -181,6 +181,7 @@ function show() {
     slider.previousElementSibling.querySelector("output").textContent = value ?? "–";
   }
   $("next").setAttribute("aria-disabled", missing() !== "");
+  if (!missing() && $("status").classList.contains("alarm")) say("");
 }
 
 /* What has to be done before the next trial, as a sentence. */
