@@ -17,7 +17,7 @@ ROOT = Path(hocket.__file__).parent
 LAYERS = (
     {"cli", "inference"},
     {"studio"},
-    {"report"},
+    {"report", "listening"},
     {"training", "fusing", "evaluation", "pictures", "cluster", "export"},
     {"objective", "diagnostics"},
     {"data", "codec", "model"},

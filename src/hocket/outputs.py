@@ -80,6 +80,17 @@ def probe(folder: Path) -> None:
     tempfile.TemporaryFile(dir=folder).close()
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder for outputs, unless it is there; raises DataError where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe(folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written to ({error.strerror}): choose another output folder."
+        ) from error
+
+
 def is_ours(path: Path) -> bool:
     """Tells whether Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
     try:

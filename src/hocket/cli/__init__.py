@@ -28,6 +28,7 @@ GROUPS = {
     },
     "Tools": {
         "evaluate": "score fusions with independent metrics, next to baseline methods",
+        "listen": "write a blind listening test as one page, and count its answers",
         "export": "write the model as ONNX, checked against PyTorch",
         "render": "render a corpus of simple music whose true fusions are known",
     },

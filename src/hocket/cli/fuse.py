@@ -12,7 +12,7 @@ from hocket import outputs
 from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.cli.progress import audio_progress, clock, say
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
-from hocket.errors import ConfigError, DataError, HocketError
+from hocket.errors import ConfigError, HocketError
 from hocket.files import WRITABLE
 from hocket.options import Choice, FuseOptions, make_options, table
 
@@ -51,7 +51,7 @@ def run(argv: list[str]) -> int:
         pairs = validation_samples(fuser, options.num_samples, seed=options.seed)
         _claim(pairs, options)
     if several:
-        _make_folder(options.output)
+        outputs.make_folder(options.output)
         return _fuse_several(fuser, pairs, wanted, options)
     _fuse_pair(fuser, pairs[0], wanted, options)
     return 0
@@ -184,16 +184,6 @@ def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
         sources=sources if options.pairs is None else [options.pairs, *sources],
         overwrite=options.overwrite,
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        outputs.probe(folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written to ({error.strerror}): choose another output folder."
-        ) from error
 
 
 def _device(name: str) -> str:

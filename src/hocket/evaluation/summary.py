@@ -111,10 +111,11 @@ def _intervals(scored: Sequence[ScoredRow], mixes: Mixes | None) -> dict[str, tu
         values["mix_distance"] = np.array(
             [mixes.distance([item.windows for item in chosen]) for chosen in sets]
         )
-    return {name: _middle(series) for name, series in values.items()}
+    return {name: middle(series) for name, series in values.items()}
 
 
-def _middle(series: np.ndarray) -> tuple[float, float]:
+def middle(series: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of values `[draws]`: from and to."""
     low, high = np.quantile(series, [0.025, 0.975])
     return float(low), float(high)
 

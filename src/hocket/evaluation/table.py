@@ -82,7 +82,7 @@ def as_table(systems: Mapping[str, SystemScores], *, num_pairs: int) -> str:
     lines = [NOTE.format(num_pairs="1 pair" if num_pairs == 1 else f"{num_pairs} pairs")]
     for names in _shared_out(systems):
         table = _rows({name: systems[name] for name in names})
-        lines += ["", *_aligned(table, _widths(table))]
+        lines += ["", *aligned(table)]
     return "\n".join(lines)
 
 
@@ -148,9 +148,9 @@ def _widths(rows: Sequence[Row]) -> list[int]:
     return [max(len(row[index]) for row in rows if index < len(row)) for index in range(columns)]
 
 
-def _aligned(rows: Sequence[Row], widths: Sequence[int]) -> list[str]:
+def aligned(rows: Sequence[Row]) -> list[str]:
     """Lines with the first column to the left and the others to the right."""
-    lines = []
+    lines, widths = [], _widths(rows)
     for first, *others in rows:
         cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=False)]
         lines.append(" ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
