@@ -20,7 +20,7 @@ LAUNCHER = (sys.executable, "-I", "-S", launch.__file__)
 
 @dataclass(frozen=True)
 class Child:
-    """What a process took; `peak_megabytes` is its largest resident set, `output` all it said."""
+    """Result of a process; `peak_megabytes` is its largest resident set, `output` all it said."""
 
     seconds: float
     processor_seconds: float

@@ -47,7 +47,7 @@ class Judged:
 
     @property
     def words(self) -> str:
-        """How much of the checklist is met."""
+        """Says how much of the checklist is met."""
         return f"{sum(self.met.values())} of {len(self.met)}"
 
 

@@ -34,14 +34,14 @@ class Transform:
 
 
 def of_inference(codec: SpectralCodec, seconds: float, num_channels: int = 1) -> list[Transform]:
-    """What fusing at the codec's own rate needs: both sources there, the output back."""
+    """Transforms that fusing at the codec's own rate needs: both sources there, the output back."""
     samples = round(seconds * codec.sample_rate)
     size = codec.config.fft_size, codec.hop, codec.sample_rate, samples
     return [Transform(*size, 2 * num_channels), Transform(*size, num_channels, inverse=True)]
 
 
 def of_fusing(codec: SpectralCodec, seconds: float, sample_rate: int, num_channels: int) -> list[Transform]:
-    """What fusing recordings of another rate needs: they are heard at the model's rate as well, in stereo at most."""
+    """Transforms that fusing at another rate needs: recordings are heard at the model's rate too, in stereo at most."""
     heard = of_inference(codec, seconds, min(num_channels, 2))[:1]
     return [*heard, *of_inference(codec.at_rate(sample_rate), seconds, num_channels)]
 

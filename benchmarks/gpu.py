@@ -26,14 +26,14 @@ written once and read once, and the weights with their gradients and moments."""
 
 
 def measure(plan: Plan) -> Section:
-    """What there is on a GPU; where there is none, that is said."""
+    """Measures a GPU; says so if there is none."""
     if not torch.cuda.is_available():
         return Section("GPU", ("Not measured: no CUDA device was at hand.",), {"measured": False})
     return measure_on("cuda", plan)
 
 
 def measure_on(device: str, plan: Plan) -> Section:
-    """The same on a device of any name: training in several precisions, the bandwidth's floor, fusing."""
+    """Measures a device of any name: training in several precisions, the bandwidth's floor, fusing."""
     name = torch.cuda.get_device_name() if device == "cuda" else device
     bandwidth = copy_bandwidth(device)
     rows: list[tuple[str, ...]] = []
@@ -120,7 +120,7 @@ def copy_bandwidth(device: str) -> float:
 
 
 def compare_fusing(device: str, plan: Plan) -> tuple[Ratio, float]:
-    """How many times as fast as the CPU a device fuses in memory, and the outputs' difference in dB."""
+    """Compares a device with the CPU at fusing in memory: times as fast, and the outputs' difference in dB."""
     on_cpu, on_device = Fuser.from_checkpoint().model, Fuser.from_checkpoint(device=device).model
     first, second = (loop(index, plan.pair_seconds, on_cpu.sample_rate) for index in range(2))
     outputs: dict[str, np.ndarray] = {}

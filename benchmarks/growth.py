@@ -1,4 +1,4 @@
-"""How the work grows: with the length of a recording, the size of a batch, threads, processes, workers, busy cores."""
+"""Growth of the work: with the length of a recording, the size of a batch, threads, processes, workers, busy cores."""
 
 import json
 import multiprocessing

@@ -122,7 +122,7 @@ def draw(plan: Plan, config: RunConfig, number: int, *, with_real: bool = False)
 def feed(
     plan: Plan, config: RunConfig, number: int, *, with_real: bool = False
 ) -> Iterator[dict[str, Tensor]]:
-    """The same one by one, as they are read."""
+    """Yields them one by one, as they are read."""
     library = open_library(
         plan.music_to_train_on(),
         excerpt_seconds=config.data.excerpt_seconds * (1 + config.data.max_speed_change),
@@ -208,7 +208,7 @@ def _pace(timings: Mapping[str, Timing], batch_size: int) -> Table:
 
 
 def _curves(losses: Mapping[str, list[float]]) -> str:
-    """How far the loss curves are apart, in words."""
+    """Says how far the loss curves are apart."""
     ours, theirs, again, _ = (losses[name] for name in VERSIONS)
     apart, noise = distance(ours, theirs), distance(again, theirs)
     return (

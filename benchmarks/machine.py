@@ -1,4 +1,4 @@
-"""What a figure was measured on: the machine, the versions, the day."""
+"""Origin of a figure: the machine, the versions, the day."""
 
 import datetime
 import importlib.metadata

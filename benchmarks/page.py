@@ -21,7 +21,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What a section measured: paragraphs and tables in order, and the raw figures."""
+    """Result of a section: paragraphs and tables in order, and the raw figures."""
 
     title: str
     content: tuple[str | Table, ...]

@@ -89,7 +89,7 @@ def _contest(model: FusionModel, input_path: Path, target_path: Path, *, rounds:
 def _race(
     model: FusionModel, input: np.ndarray, target: np.ndarray, *, rounds: int
 ) -> tuple[dict[str, Timing], dict[str, np.ndarray]]:
-    """What each method took for waveforms `[samples]`, in turns, and its output."""
+    """Times each method on waveforms `[samples]`, in turns, and keeps its output."""
     from hocket.evaluation.baselines import BASELINES
     from hocket.evaluation.conventions import SAMPLE_RATE_HZ
 

@@ -1,4 +1,4 @@
-"""What a run of the benchmark is to do, and what all its sections share."""
+"""Plan of a run of the benchmark, which all its sections share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ DELAY_SAMPLES = 24
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured, on what, and where the scratch files go.
+    """Amount of work, its subject, and the folder for scratch files.
 
     Args:
         folder: an empty folder that is deleted afterwards.
@@ -39,12 +39,12 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """How often each work is timed."""
+        """Number of times that each work is timed."""
         return 3 if self.quick else 9
 
     @property
     def pair_seconds(self) -> float:
-        """How long the pair that is fused is."""
+        """Length of the pair that is fused."""
         return 5.0 if self.quick else 60.0
 
     def pair(self, seconds: float, *, sample_rate: int = 44_100) -> tuple[Path, Path]:

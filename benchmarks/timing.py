@@ -41,7 +41,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one work takes as another; of the medians, and of each round by itself."""
+    """Ratio of one work's time to another's; of the medians, and of each round by itself."""
 
     of_medians: float
     of_rounds: tuple[float, ...]
@@ -55,7 +55,7 @@ class Ratio:
 
 
 def ratio(slow: Timing, fast: Timing) -> Ratio:
-    """How many times as long `slow` took as `fast`, which ran in the same rounds."""
+    """Times as long as `fast` that `slow` took, in the same rounds."""
     pairs = zip(slow.seconds, fast.seconds, strict=True)
     return Ratio(slow.median / fast.median, tuple(first / second for first, second in pairs))
 

@@ -113,7 +113,7 @@ def slug(name: str) -> str:
 
 
 def score_path(folder: Path, name: str) -> Path:
-    """Where a variant's scores are kept."""
+    """Path of a variant's scores."""
     return folder / f"{slug(name)}.json"
 
 

@@ -31,13 +31,13 @@ def worst(*names: str) -> Callable[[Scores], str]:
 
 
 def attack(scores: Scores) -> str:
-    """When the target's voice has risen, where that was measured."""
+    """Rise of the target's voice, if it was measured."""
     times = [scores["means"].get(f"attack_{percent}_ms") for percent in (10, 50, 90)]
     return "" if None in times else ", ".join(f"{time:.0f}" for time in times)
 
 
 def verdicts(scores: Scores) -> str:
-    """How many pairs got which verdict."""
+    """Counts the verdicts of the pairs."""
     return ", ".join(f"{count} {name}" for name, count in scores["verdicts"].items())
 
 

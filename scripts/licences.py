@@ -106,7 +106,7 @@ def row(*cells: str) -> str:
 
 
 def brought_along(direct: list[Dependency]) -> Iterator[Distribution]:
-    """What the dependencies need in turn, on this system, but for what is direct itself."""
+    """Yields what the dependencies need in turn, on this system, but for what is direct itself."""
     seen = {dependency.name for dependency in direct}
     queue = [dependency.requirement for dependency in direct]
     while queue:

@@ -177,7 +177,7 @@ def mp4_bombs(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _with(data: bytes, **boxes: bytes) -> bytes:
-    """The same with other contents at the beginning of boxes."""
+    """Replaces the beginning of boxes."""
     out = bytearray(data)
     for name, content in boxes.items():
         at = data.index(name.encode()) + 4

@@ -1,4 +1,4 @@
-"""What `hocket.audio` does with one file: sound as promised, one sentence that names it, or a fault."""
+"""Judgement of `hocket.audio` on one file: sound as promised, one sentence that names it, or a fault."""
 
 import contextlib
 import re
@@ -59,7 +59,7 @@ def judge(path: Path) -> Verdict:
 
 
 def _options(name: str, facts: audio.AudioInfo | None) -> dict[str, Any]:
-    """What a call asks of `load`; an excerpt begins within the recording."""
+    """Draws the arguments of a call of `load`; an excerpt begins within the recording."""
     seconds = facts.duration_seconds if facts else 1.0
     return {
         "excerpt": {"start_seconds": 0.3 * seconds, "duration_seconds": max(1e-3, 0.2 * seconds)},
@@ -68,7 +68,7 @@ def _options(name: str, facts: audio.AudioInfo | None) -> dict[str, Any]:
 
 
 def _check(found: audio.Audio, facts: audio.AudioInfo | None, **options: float) -> str:
-    """What is wrong with a recording that was loaded: nothing, as a rule."""
+    """Says what is wrong with a recording that was loaded: nothing, as a rule."""
     if facts is None:
         return "FAULT loaded what has no header"
     rate_hz = int(options.get("sample_rate", facts.sample_rate))

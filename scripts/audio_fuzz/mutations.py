@@ -160,7 +160,7 @@ _TABLE = _page_sum_table()
 
 
 def with_page_sums(data: bytes) -> bytes:
-    """The same with a true check sum in every Ogg page that is whole (RFC 3533)."""
+    """Gives every whole Ogg page a true check sum (RFC 3533)."""
     out = bytearray(data)
     at = out.find(b"OggS")
     while at >= 0 and at + 27 <= len(out):

@@ -98,7 +98,7 @@ LOADED = {
     "a wrong ending": _named("a.mp3"),
     "a link": _linked,
 }
-"""Where a recording is, that must load whatever it is called."""
+"""Places of a recording that must load whatever it is called."""
 
 REFUSED = {
     "a loop of links": _loop,
@@ -119,7 +119,7 @@ REFUSED = {
     "a file of the system's": _at("/proc/self/mem"),
     "a file that says it is empty": _at("/proc/self/status"),
 }
-"""What must be refused; all of it exists, or cannot."""
+"""Places that must be refused; all of it exists, or cannot."""
 
 LOCKED = {"unreadable": _locked, "in an unreadable folder": _in_a_locked_folder}
-"""What only root could read: tried without root's rights."""
+"""Places that only root could read: tried without root's rights."""

@@ -99,7 +99,7 @@ class PlainCascade(nn.Module):
 
     @property
     def pooling(self) -> Tensor:
-        """What gives a band's mean over bins, from means over places: `[bands, places]`."""
+        """Weights that give a band's mean over bins, from means over places: `[bands, places]`."""
         weights = self.bands * self.sizes
         return weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
 
@@ -112,11 +112,11 @@ class PlainCascade(nn.Module):
         return places.index_add(1, self.place_of, power) / self.sizes[:, None]
 
     def spread(self, places: Tensor) -> Tensor:
-        """The same value for all bins of a place, along axis 1."""
+        """Repeats each place's value for all of its bins, along axis 1."""
         return places if len(self.sizes) == len(self.place_of) else places[:, self.place_of]
 
     def masks(self, logits: Tensor, gains: Tensor) -> list[Tensor]:
-        """Who has a bin, times how loud that voice is in its band; logits are `[b, places, t]`, gains by band."""
+        """Share of a bin, times the voice's gain in its band; logits are `[b, places, t]`, gains by band."""
         most = self.config.agent.max_gain
         loudness = most * torch.sigmoid(gains - math.log(most - 1.0))
         loudness = torch.einsum("bvnt,nd->bvdt", loudness, self.bands)

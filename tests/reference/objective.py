@@ -17,7 +17,7 @@ from hocket.objective import ObjectiveConfig
 
 @dataclass
 class PlainScene:
-    """What is heard, each `[b, samples]`; every question is computed anew, unless it is to be `remembered`."""
+    """Everything that is heard, each `[b, samples]`; every question is computed anew, unless it is to be `remembered`."""
 
     fused: Fused
     input: Tensor
@@ -35,7 +35,7 @@ class PlainScene:
         return self._hear("chroma", voice, smoothed_chroma)
 
     def salience(self, voice: str) -> Tensor:
-        """How far each note stands out, `[b, notes, frames]`."""
+        """Salience of each note, `[b, notes, frames]`."""
         return self._hear("salience", voice, note_salience)
 
     def _hear(self, name: str, voice: str, feature: Callable[[Tensor, int], Tensor]) -> Tensor:
@@ -160,7 +160,7 @@ def timbre(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
 
 
 def grain(scene: PlainScene, _: ObjectiveConfig) -> Tensor:
-    """How far isolated peaks stand out of a ring around them."""
+    """Height of isolated peaks above a ring around them."""
     output, rate = scene.fused.output, scene.sample_rate
     power = energy(equally_loud(output), scaled(1024, rate), scaled(256, rate))
     level = 10.0 * torch.log10(power + 1e-9)
@@ -217,7 +217,7 @@ def note_energies(waveform: Tensor, sample_rate: int) -> list[tuple[Tensor, Tens
 
 
 def note_salience(waveform: Tensor, sample_rate: int) -> Tensor:
-    """How far each note stands out of its eight neighbours, 0 to 1 for 0 to 20 dB: `[b, notes, frames]`."""
+    """Height of each note above its eight neighbours, 0 to 1 for 0 to 20 dB: `[b, notes, frames]`."""
     energies = torch.cat([notes for notes, _, _ in note_energies(waveform, sample_rate)], dim=1)
     floor = 2.5e-6 * waveform.square().mean(dim=-1).clamp_min(1e-9)[:, None, None]
     level = 10.0 * torch.log10(energies + floor)

@@ -1,4 +1,4 @@
-"""What browsers send: files into a folder, counted as they come, and small JSON."""
+"""Bodies that browsers send: files into a folder, counted as they come, and small JSON."""
 
 import asyncio
 import json

@@ -19,7 +19,7 @@ async def list_runs(request: Request) -> Response:
 
 
 async def get_run(request: Request) -> Response:
-    """What one run says of itself."""
+    """Answers with all that one run says of itself."""
     studio: Studio = request.app.state.studio
     return JSONResponse(
         await anyio.to_thread.run_sync(with_libraries, studio.runs.get_run, request.path_params["id"])

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from hocket.fusing import Fuser, Fusion
 
 VOICES = ("rhythm", "harmony")
-"""What input and target gave, as 32-bit float: the output is their sum, each times its amount."""
+"""Parts of input and target in the output, as 32-bit float: the output is their sum, each times its amount."""
 SOUNDS = (*VOICES, "output", *ROLES)
 OUTPUT = "output.wav"
 PICTURE = "voices.png"
 FUSED, JUDGED = 0.6, 0.95
-"""How much of a job is done when it is fused, and when it is judged."""
+"""Progress of a job when it is fused, and when it is judged."""
 # Both voices as they are, output and sources for players, and the parts of the sources while the job runs.
 BYTES_A_SAMPLE = 2 * 4 + 3 + 2 * 2 + 2 * 4
 

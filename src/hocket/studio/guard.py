@@ -1,4 +1,4 @@
-"""Who may come in: checks before every request, and headers on every answer."""
+"""Access: checks before every request, and headers on every answer."""
 
 import asyncio
 import hmac
@@ -33,7 +33,7 @@ CONTENT_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What the page may load and run: its own files, and the style sheet that comes inside of another's script."""
+"""Sources that the page may load and run: its own files, and the style sheet that comes inside of another's script."""
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -143,14 +143,14 @@ class Guard:
         return refusal(401, UNKNOWN, is_api=is_api)
 
     def _within(self, scope: Scope) -> Scope:
-        """The same request as it is without the prefix, which some proxies take away and others leave."""
+        """Takes the prefix off a request; some proxies take it away and others leave it."""
         path: str = scope["path"]
         if not path.startswith(self._home):
             return scope
         return {**scope, "path": path[len(self._home) - 1 :]}
 
     def _is_from_our_page(self, request: Request) -> bool:
-        """Whether a request came from the studio's own page, or from no page at all."""
+        """True if a request came from the studio's own page, or from no page at all."""
         site = request.headers.get("sec-fetch-site")
         if request.method in LOOKING:
             # Typed addresses and links lead to the page; what the page asks for comes from the page.

@@ -146,7 +146,7 @@ class Played(Recording):
 
 
 def measure(source: Recording) -> tuple[list[float], float, float]:
-    """What is drawn of a recording, at most 1200 magnitudes in [0, 1]; its root mean square; its peak."""
+    """Measures a recording: at most 1200 magnitudes in [0, 1] to draw; its root mean square; its peak."""
     count = min(NUM_PEAKS, source.num_samples)
     edges = np.linspace(0, source.num_samples, count + 1).astype(int)
     peaks, energy = np.zeros(count), 0.0

@@ -114,7 +114,7 @@ class Jobs:
                 self._end(job, "cancelled")
 
     def view(self, job: Job) -> dict[str, Any]:
-        """What is told of a job."""
+        """Tells of a job as JSON."""
         with self._changed:
             position = self._waiting.index(job) + 1 if job in self._waiting else 0
             return {

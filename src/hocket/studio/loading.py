@@ -23,6 +23,6 @@ def load_libraries() -> None:
 
 
 def with_libraries(action: Callable[..., T], *arguments: str) -> T:
-    """What an action gives, once the libraries are there; for threads."""
+    """Runs an action once the libraries are there; for threads."""
     load_libraries()
     return action(*arguments)

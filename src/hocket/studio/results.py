@@ -71,7 +71,7 @@ def _borrow(draft: Draft, sources: list[Kept]) -> None:
 
 
 def _second_name(path: Path, other: Path) -> None:
-    """The same file under another name, so that it stays when the first one goes; a copy where there are no links."""
+    """Gives a file another name, so that it stays when the first one goes; a copy if there are no links."""
     try:
         os.link(path, other)
     except OSError:
@@ -79,7 +79,7 @@ def _second_name(path: Path, other: Path) -> None:
 
 
 async def follow(request: Request) -> Response:
-    """How far a job is."""
+    """Answers with the progress of a job."""
     studio: Studio = request.app.state.studio
     return JSONResponse(studio.jobs.view(_job(studio, request)))
 
@@ -100,7 +100,7 @@ def _job(studio: Studio, request: Request) -> Job:
 
 
 async def tell(request: Request) -> Response:
-    """What is known of a result."""
+    """Answers with all that is known of a result."""
     kept = _result(request)
     return JSONResponse({"id": kept.id, **kept.facts})
 
@@ -114,7 +114,7 @@ async def play(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """How loud both voices are at each moment and pitch."""
+    """Answers with the picture of both voices' loudness at each moment and pitch."""
     return served(_result(request).folder / PICTURE, "image/png", GONE["result"])
 
 
@@ -145,7 +145,7 @@ async def _sent(request: Request, format: str, media_type: str) -> Response:
 
 
 def _amounts(request: Request, kept: Kept) -> Amounts:
-    """How loud both voices are wanted; as they were fused, where nothing is said of it."""
+    """Amounts of both voices that a request asks for; as they were fused, if it does not say."""
     usual: Amounts = tuple(kept.facts["amounts"])
     try:
         first, second = (

@@ -39,7 +39,7 @@ class _Seen:
     summary: dict[str, Any]
 
     def is_fresh(self, now_seconds: float) -> bool:
-        """Whether it still holds: a log that nobody writes to stays, another may be given up without a word."""
+        """True if it still holds: a log that nobody writes to stays, another may be given up without a word."""
         return self.summary["state"] != "training" or now_seconds - self.at_seconds < FRESH_SECONDS
 
 
@@ -197,7 +197,7 @@ class Runs:
         return sorted(found, key=lambda folder: -_stamp(folder)[0])
 
     def _is_run(self, folder: Path) -> bool:
-        """Whether a folder has a log, and neither has been led out of the root by a link."""
+        """True if a folder has a log, and neither has been led out of the root by a link."""
         if self.root is None:
             return False
         try:
@@ -246,7 +246,7 @@ class Runs:
 
 
 def _hidden_places(root: Path) -> list[tuple[re.Pattern[str], str]]:
-    """What strangers need not know of where things lie on this machine, and what is said instead."""
+    """Places on this machine that strangers need not know of, and the words instead."""
     places = {str(path): "…" for path in (root.resolve().parent, root.absolute().parent)}
     places = {str(Path.home()): "~", **places}
     longest_first = sorted((place for place in places if place != "/"), key=len, reverse=True)
@@ -255,7 +255,7 @@ def _hidden_places(root: Path) -> list[tuple[re.Pattern[str], str]]:
 
 
 def _without(hidden: list[tuple[re.Pattern[str], str]], value: Any) -> Any:
-    """The same JSON value with other words for hidden places, in whatever text they stand."""
+    """Replaces hidden places in a JSON value, in whatever text they stand."""
     if isinstance(value, str):
         for place, instead in hidden:
             value = place.sub(instead, value)

@@ -1,4 +1,4 @@
-"""What the studio may do and how much of it."""
+"""Settings of the studio, and its limits."""
 
 import ipaddress
 import math
@@ -74,7 +74,7 @@ class PublicAddress:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the studio is served.
+    """Settings of a studio's server.
 
     Args:
         runs: folder below which runs may be read; None: none may.
@@ -182,7 +182,7 @@ def read_token(path: Path) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """True if only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -35,7 +35,7 @@ logger = logging.getLogger("hocket.studio")
 
 
 async def about(request: Request) -> Response:
-    """What the studio is and takes."""
+    """Answers with what the studio is and takes."""
     studio: Studio = request.app.state.studio
     settings = studio.settings
     return JSONResponse(
@@ -93,7 +93,7 @@ async def receive(request: Request) -> Response:
 
 
 def told(id: str, facts: dict[str, object]) -> dict[str, object]:
-    """What the page is told of a recording."""
+    """Tells of a recording as JSON."""
     return {"id": id, **{name: value for name, value in facts.items() if name != "num_samples"}}
 
 

@@ -154,7 +154,7 @@ def _remove_if_stale(folder: Path) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether the lock was free; it is held until the descriptor is closed."""
+    """True if the lock was free; it is held until the descriptor is closed."""
     if sys.platform == "win32":
         return False
     import fcntl

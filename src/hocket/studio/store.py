@@ -1,4 +1,4 @@
-"""What the studio keeps on disk: recordings and results, each in its own folder, within a budget and for a time."""
+"""Recordings and results on disk, each in its own folder, within a budget and for a time."""
 
 import secrets
 import shutil
@@ -23,7 +23,7 @@ FRESH_SECONDS = 300.0
 
 
 class GoneError(Exception):
-    """What was asked for is not there, or no longer; the message is a sentence."""
+    """Raised if what was asked for is not there, or no longer; the message is a sentence."""
 
 
 class FullError(Exception):
@@ -81,7 +81,7 @@ class Store:
         return Draft(self, folder)
 
     def get(self, kind: Kind, id: str) -> Kept:
-        """What is kept under an id, which counts as use.
+        """Finds what is kept under an id, which counts as use.
 
         Raises:
             GoneError: there is no such thing, or no longer.

@@ -1,4 +1,4 @@
-"""What the figures of a fusion say, as a page tells it."""
+"""Words for the figures of a fusion on a page."""
 
 import math
 from typing import TYPE_CHECKING, Any
