@@ -17,7 +17,7 @@ from hocket.objective import ObjectiveConfig
 
 @dataclass
 class PlainScene:
-    """Everything that is heard, each `[b, samples]`; every question is computed anew, unless it is to be `remembered`."""
+    """All that is heard, each `[b, samples]`; every question is computed anew, unless it is to be `remembered`."""
 
     fused: Fused
     input: Tensor
