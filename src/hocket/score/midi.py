@@ -3,6 +3,7 @@
 import io
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from hocket.score.player import RELEASE_SECONDS, Note
 from hocket.score.timeline import BEATS_PER_BAR, Timeline
 
 SUFFIXES = (".mid", ".midi")
-MOST_BYTES = 4 * 2**20
-MOST_NOTES = 100_000
+MOST_BYTES = 2 * 2**20
+MOST_NOTES = 50_000
 MOST_SECONDS = 3600.0
 DRUM_CHANNEL = 9
 PEDAL = 64
@@ -52,7 +53,12 @@ def read_midi(path: str | Path) -> Score:
     Raises:
         AudioError: it is missing, damaged or of another type, has no notes, too many, or lasts over an hour.
     """
-    content = files.read_bytes(path, max_bytes=MOST_BYTES, failure=AudioError)
+    return _read(str(path), files.read_bytes(path, max_bytes=MOST_BYTES, failure=AudioError))
+
+
+@lru_cache(maxsize=2)
+def _read(path: str, content: bytes) -> Score:
+    """Remembered, as a file is looked at before the work and read in it, and a long one takes seconds."""
     try:
         found = mido.MidiFile(file=io.BytesIO(content), clip=True)
     except (EOFError, OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:

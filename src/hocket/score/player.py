@@ -16,6 +16,8 @@ RELEASE_SECONDS = 0.25
 PIECE_SECONDS = 12.0
 NOTE_LEVEL = 0.06
 CHORD_VELOCITY = 0.8
+# Softer, or the overtones of the bass of C/E make it an Em: 5 dB.
+BASS_VELOCITY = 0.5
 # The piano says where a note begins, the pad holds it: the target has to sound wherever the input strikes.
 LAYERS = (
     Timbre("electric_piano", 0.55, 0.004, 4.0, RELEASE_SECONDS, 0.2, 0.0, seed=1),
@@ -34,11 +36,11 @@ class Note:
 
 
 def notes_of(chords: Sequence[TimedChord]) -> list[Note]:
-    """All notes of chords, each as long as its chord."""
+    """All notes of chords, each as long as its chord; the lowest is the bass."""
     return [
-        Note(chord.start_seconds, chord.end_seconds, midi, CHORD_VELOCITY)
+        Note(chord.start_seconds, chord.end_seconds, midi, CHORD_VELOCITY if place else BASS_VELOCITY)
         for chord in chords
-        for midi in chord.midis
+        for place, midi in enumerate(chord.midis)
     ]
 
 
