@@ -30,6 +30,7 @@ USES = {
     "python-stretch": "stretching in time for `--align` and `--fit`; carries Signalsmith Stretch (MIT)",
     "jinja2": "the report's page",
     "pillow": "pictures of masks",
+    "mido": "MIDI files, read and written",
     "librosa": "independent estimators and baselines of `hocket evaluate`",
     "mir-eval": "scores of beats and keys",
     "matplotlib": "pictures of a fusion and of a run",

@@ -19,7 +19,7 @@ LAYERS = (
     {"studio"},
     {"report", "listening"},
     {"training", "fusing", "evaluation", "pictures", "cluster", "export"},
-    {"objective", "diagnostics"},
+    {"objective", "diagnostics", "score"},
     {"data", "codec", "model"},
     {"signal", "audio"},
     {"settings"},

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from hocket import __version__
 from hocket.errors import ConfigError, DataError, HocketError
@@ -32,12 +33,22 @@ _BEGINNINGS = re.compile(
 )
 
 
-def fusion_name(input: Path, target: Path) -> str:
+class Named(Protocol):
+    """A source of a fusion, a file or typed chords: its name, and the part of it that others are named after."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def stem(self) -> str: ...  # noqa: D102
+
+
+def fusion_name(input: Named, target: Named) -> str:
     """Names a fusion after its sources: `drums x strings`; long names are cut."""
-    return " x ".join(_cut(path.stem) for path in (input, target))
+    return " x ".join(_cut(source.stem) for source in (input, target))
 
 
-def fusion_tags(input: Path, target: Path) -> dict[str, str]:
+def fusion_tags(input: Named, target: Named) -> dict[str, str]:
     """The texts that a fusion's file carries: what it was made of."""
     return {
         "title": fusion_name(input, target),

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from hocket.options import Choice, FuseOptions, make_options, table
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
     from hocket.fusing import Fuser, Fusion, SourcePair
+    from hocket.score.timeline import Timeline
 
 EXIT_SOME_FAILED = 1
 ENDINGS = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
@@ -29,6 +31,10 @@ def run(argv: list[str]) -> int:
     """Fuses, and returns 0, or 1 when some of several pairs failed."""
     options = _parser().parse_args(argv)
     _check(options)
+    if options.chords is not None:
+        from hocket.score.chords import Progression
+
+        options.target = Progression(options.chords, options.bars_per_chord or 1.0)
     wanted = make_options({option.name: getattr(options, option.name) for option in table()})
     several = options.pairs is not None or options.num_samples is not None
     if options.output is None:
@@ -62,11 +68,28 @@ def _parser() -> VerbParser:
         "fuse",
         "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the sample rate, channels and length of "
         "INPUT; a longer TARGET is cut, a shorter one is looped.",
-        usage="hocket fuse INPUT TARGET [-o OUT] [flags]",
+        usage="hocket fuse INPUT [TARGET | --chords CHORDS] [-o OUT] [flags]",
     )
     add = parser.add_argument
     add("input", type=Path, nargs="?", metavar="INPUT", help="the recording that gives the rhythm")
-    add("target", type=Path, nargs="?", metavar="TARGET", help="the recording that gives the harmony")
+    add(
+        "target",
+        type=Path,
+        nargs="?",
+        metavar="TARGET",
+        help="the recording or MIDI file that gives the harmony",
+    )
+    add(
+        "--chords",
+        metavar="CHORDS",
+        help='play these chords to the beat of INPUT in place of TARGET, such as "Am F C/E G7"',
+    )
+    add(
+        "--bars-per-chord",
+        type=float,
+        metavar="N",
+        help="bars of INPUT that each of the --chords lasts: 0.5, 1, 2 or 4 (default: 1)",
+    )
     add(
         "-o",
         "--output",
@@ -78,6 +101,11 @@ def _parser() -> VerbParser:
         "--stems",
         action="store_true",
         help="also write OUT.rhythm.wav and OUT.harmony.wav, which add up to OUT",
+    )
+    add(
+        "--markers",
+        action="store_true",
+        help="also write beats, bars and chords: OUT.mid (tempo map) and OUT.labels.txt (Audacity)",
     )
     add(
         "--no-check",
@@ -125,8 +153,12 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError("give INPUT and TARGET, or --pairs CSV, or --num-samples N: one of the three.")
     if options.input is None and options.output is None:
         raise ConfigError("several fusions need a folder: give it with -o FOLDER.")
-    if options.input is not None and options.target is None:
-        raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET.")
+    if options.chords is not None and (options.input is None or options.target is not None):
+        raise ConfigError("--chords takes the place of TARGET: give an INPUT, and either TARGET or --chords.")
+    if options.bars_per_chord is not None and options.chords is None:
+        raise ConfigError("--bars-per-chord is for typed chords: give them with --chords.")
+    if options.input is not None and options.target is None and options.chords is None:
+        raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET, or --chords.")
     suffix = options.output.suffix.lower() if options.output is not None else ".wav"
     if options.input is not None and suffix not in WRITABLE:
         raise ConfigError(f"{options.output} has no known ending: name the output {ENDINGS}.")
@@ -142,17 +174,17 @@ def _check(options: argparse.Namespace) -> None:
 
 def _pairs(options: argparse.Namespace) -> "list[SourcePair] | None":
     """The pairs to fuse; None for samples, which only the checkpoint can tell."""
-    from hocket import audio
     from hocket.audio.writing import require_holds
     from hocket.data.pairs import read_pairs
     from hocket.fusing import SourcePair, from_pairs
+    from hocket.fusing.written import source_infos
 
     if options.pairs is not None:
         return from_pairs(read_pairs(options.pairs))
     if options.num_samples is not None:
         return None
     # Looked at before the weights are loaded.
-    first, _ = (audio.info(path) for path in (options.input, options.target))
+    first, _ = source_infos(options.input, options.target)
     require_holds(
         options.output,
         sample_rate=options.sample_rate or first.sample_rate,
@@ -168,6 +200,7 @@ def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
         with_pictures=options.pictures,
         with_excerpts=pair.starts_seconds is not None,
         with_stems=options.stems,
+        with_markers=options.markers,
     )
 
 
@@ -177,7 +210,8 @@ def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
     from hocket.runs import find_checkpoint
 
     checkpoint = default_weights() if options.checkpoint is None else find_checkpoint(options.checkpoint)
-    sources = [checkpoint, *(path for pair in pairs for path in (pair.input, pair.target))]
+    read = (source for pair in pairs for source in (pair.input, pair.target) if isinstance(source, Path))
+    sources = [checkpoint, *read]
     claim(
         [_places(pair, options) for pair in pairs],
         tables=table_paths(options.output) if options.input is None else (),
@@ -238,7 +272,10 @@ def _fuse_pair(
             )
             fusion = stack.enter_context(work)
             seconds = time.perf_counter() - begin
-            facts = save(fuser, fusion, pair, places, encoding=options.encoding, seconds=seconds)
+            fusion, timeline = _marked(fusion) if options.markers else (fusion, None)
+            facts = save(
+                fuser, fusion, pair, places, encoding=options.encoding, seconds=seconds, timeline=timeline
+            )
         print(f"Saved {_sound_words(places.sound, fusion)}{place}", flush=True)
         figures: Figures | None = None
         if options.check:
@@ -255,6 +292,16 @@ def _fuse_pair(
         return {"output": places.sound.name, "error": ""} | told | fusion.mask_figures
 
 
+def _marked(fusion: "Fusion") -> "tuple[Fusion, Timeline]":
+    """A fusion's beats, bars and chords; it says so itself where there are no beats."""
+    from hocket.fusing.written import NO_BEATS
+
+    timeline = fusion.marks()
+    if len(timeline.beats_seconds) == 0:
+        fusion = replace(fusion, notes=(*fusion.notes, NO_BEATS))
+    return fusion, timeline
+
+
 def _sound_words(path: Path, fusion: "Fusion") -> str:
     """Like `new.wav (0:12, stereo, 44.1 kHz)`."""
     output = fusion.output
@@ -264,12 +311,12 @@ def _sound_words(path: Path, fusion: "Fusion") -> str:
 
 def _expected_seconds(pair: "SourcePair", wanted: FuseOptions) -> float:
     """How long the output will be, for the progress; alignment may change that a little."""
-    from hocket import audio
     from hocket.fusing.fuser import SAMPLE_SECONDS
+    from hocket.fusing.written import source_infos
 
     if pair.starts_seconds is not None:
         return SAMPLE_SECONDS
-    input, target = (audio.info(path).duration_seconds for path in (pair.input, pair.target))
+    input, target = (info.duration_seconds for info in source_infos(pair.input, pair.target))
     known = {"input": input, "target": target, "shortest": min(input, target), "longest": max(input, target)}
     return known[wanted.length]
 
@@ -285,7 +332,8 @@ def _say(pair: "SourcePair", figures: "Figures | None", notes: list[str]) -> Non
     verdict = worded(figures)
     whose = ""
     if verdict.level is Level.FUSION:
-        whose = f": the rhythm of {pair.input.stem}, the harmony of {pair.target.stem}"
+        harmony = pair.target.stem if isinstance(pair.target, Path) else pair.target
+        whose = f": the rhythm of {pair.input.stem}, the harmony of {harmony}"
     say(f"  {verdict.line}{whose}")
     _say_notes(notes)
 

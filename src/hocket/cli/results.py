@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hocket.diagnostics import Figures
     from hocket.fusing import Fuser, Fusion, SourcePair
     from hocket.fusing.ladder import Progress
+    from hocket.score.chords import Progression
+    from hocket.score.timeline import Timeline
 
 MOST_HZ = 24_000
 NOT_JUDGED = "not judged yet"
@@ -32,6 +34,7 @@ class Places:
     with_pictures: bool = False
     with_excerpts: bool = False
     with_stems: bool = False
+    with_markers: bool = False
 
     @property
     def sidecar(self) -> Path:
@@ -56,6 +59,12 @@ class Places:
         names = (f"{self.sound.stem}.rhythm.wav", f"{self.sound.stem}.harmony.wav")
         return [self.sound.with_name(name) for name in names if self.with_stems]
 
+    @property
+    def markers(self) -> list[Path]:
+        """Beats, bars and chords as a MIDI file and as a label track, where they are wanted."""
+        names = (f"{self.sound.stem}.mid", f"{self.sound.stem}.labels.txt")
+        return [self.sound.with_name(name) for name in names if self.with_markers]
+
 
 def claim(
     fusions: Sequence[Places], *, tables: Sequence[Path] = (), sources: Iterable[Path], overwrite: bool
@@ -65,7 +74,12 @@ def claim(
     Raises:
         ConfigError: see `hocket.outputs.check_outputs`.
     """
-    sound = [path for places in fusions for path in (*places.excerpts, *places.stems, places.sound)]
+    # Markers say nowhere who wrote them either, and count as recordings.
+    sound = [
+        path
+        for places in fusions
+        for path in (*places.excerpts, *places.stems, *places.markers, places.sound)
+    ]
     planned = [*sound, *tables]
     for places in fusions:
         planned += [places.sidecar, *places.pictures]
@@ -88,9 +102,16 @@ def _may_replace(there: list[Path]) -> bool:
 
 
 def save(
-    fuser: "Fuser", fusion: "Fusion", pair: "SourcePair", places: Places, *, encoding: Any, seconds: float
+    fuser: "Fuser",
+    fusion: "Fusion",
+    pair: "SourcePair",
+    places: Places,
+    *,
+    encoding: Any,
+    seconds: float,
+    timeline: "Timeline | None" = None,
 ) -> dict[str, Any]:
-    """Writes sound, excerpts, stems and the JSON next to them, all or none; gives what the JSON says.
+    """Writes sound, excerpts, stems, markers and the JSON next to them, all or none; gives what the JSON says.
 
     Nothing is judged yet, which takes a while: whoever ends the program now has a whole file, and it says so.
     """
@@ -99,7 +120,7 @@ def save(
     facts = {
         "hocket": __version__,
         "input": {"path": str(pair.input), "sha256": _sha256(pair.input)},
-        "target": {"path": str(pair.target), "sha256": _sha256(pair.target)},
+        "target": _target_facts(pair.target),
         "checkpoint": {"path": str(fuser.checkpoint), "sha256": _sha256(fuser.checkpoint)},
         "sample_rate": fusion.output.sample_rate,
         "duration_seconds": fusion.output.duration_seconds,
@@ -120,6 +141,12 @@ def save(
             for path, stem in zip(places.stems, fusion.stems, strict=True):
                 # A stem alone can be louder than the sum: no other encoding holds that.
                 save_into(group, path, stem, encoding="float32")
+        if timeline is not None and places.with_markers:
+            from hocket.score.midi import timeline_as_midi
+
+            contents = (timeline_as_midi(timeline), timeline.as_labels().encode())
+            for path, content in zip(places.markers, contents, strict=True):
+                files.write_all(group.open(path), content)
         save_into(
             group,
             places.sound,
@@ -128,6 +155,12 @@ def save(
             tags=outputs.fusion_tags(pair.input, pair.target),
         )
     return facts
+
+
+def _target_facts(target: "Path | Progression") -> dict[str, Any]:
+    if isinstance(target, Path):
+        return {"path": str(target), "sha256": _sha256(target)}
+    return {"chords": target.name, "bars_per_chord": target.bars_per_chord}
 
 
 def judge(

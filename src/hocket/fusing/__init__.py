@@ -3,6 +3,7 @@
 from hocket.fusing.fuser import FusedFile, Fuser, SourcePair, from_pairs, validation_samples
 from hocket.fusing.ladder import FusedFacts, Fusion
 from hocket.options import FuseOptions
+from hocket.score.chords import Progression
 
 __all__ = [
     "FuseOptions",
@@ -10,6 +11,7 @@ __all__ = [
     "FusedFile",
     "Fuser",
     "Fusion",
+    "Progression",
     "SourcePair",
     "from_pairs",
     "validation_samples",

@@ -16,9 +16,11 @@ from hocket.data.pairs import Pair
 from hocket.errors import AudioError, CheckpointError
 from hocket.fusing.ladder import Aligned, FusedFacts, Fusion, Progress, fuse_aligned, fuse_files, write
 from hocket.fusing.sources import Sources
+from hocket.fusing.written import Target
 from hocket.model import FusionModel
 from hocket.model.weights import default_weights, find_checkpoint, load_model
 from hocket.options import FuseOptions
+from hocket.score.chords import Progression
 
 SAMPLE_SECONDS = 10.0
 SILENCE_RMS = 1e-3
@@ -65,11 +67,11 @@ class FusedFile:
 
 @dataclass(frozen=True, eq=False)
 class SourcePair:
-    """Two sources to fuse: files, and where in them to start (None: the whole file)."""
+    """Two sources to fuse: files, and where in them to start (None: the whole file); or a file and typed chords."""
 
     name: str
     input: Path
-    target: Path
+    target: Path | Progression
     starts_seconds: tuple[float, float] | None = None
     title: str = ""
     """The name of its output, where that is another."""
@@ -95,27 +97,27 @@ class Fuser:
     def fuse_files(
         self,
         input_path: str | Path,
-        target_path: str | Path,
+        target: Target,
         *,
         options: FuseOptions | None = None,
         on_progress: Progress | None = None,
     ) -> FusedFile:
         """Fuses two recordings in memory; the output has the input's rate, channels and length unless asked otherwise.
 
+        The target may also be a MIDI file or a `Progression` of typed chords.
+
         `on_progress` is given the share that is done. An hour takes gigabytes: see `fuse_to_file`.
 
         Raises:
             AudioError: one of them cannot be read, is silent, or too short; the sentence names it.
         """
-        with self.fusing(
-            input_path, target_path, options=options, apart=True, on_progress=on_progress
-        ) as fusion:
+        with self.fusing(input_path, target, options=options, apart=True, on_progress=on_progress) as fusion:
             return FusedFile.of(fusion)
 
     def fuse_to_file(
         self,
         input_path: str | Path,
-        target_path: str | Path,
+        target: Target,
         output_path: str | Path,
         *,
         options: FuseOptions | None = None,
@@ -133,7 +135,7 @@ class Fuser:
         output_path = Path(output_path)
         folder = work_folder(output_path.parent)
         with self.fusing(
-            input_path, target_path, options=options, folder=folder, on_progress=on_progress
+            input_path, target, options=options, folder=folder, on_progress=on_progress
         ) as fusion:
             return write(fusion, output_path, encoding=encoding)
 
@@ -141,7 +143,7 @@ class Fuser:
     def fusing(
         self,
         input_path: str | Path,
-        target_path: str | Path,
+        target: Target,
         *,
         options: FuseOptions | None = None,
         folder: str | Path | None = None,
@@ -161,7 +163,7 @@ class Fuser:
         with Workspace(folder) as workspace:
             yield fuse_files(
                 self.model,
-                (input_path, target_path),
+                (input_path, target),
                 options=options or FuseOptions(),
                 workspace=workspace,
                 apart=apart,
@@ -180,7 +182,7 @@ class Fuser:
         on_progress: Progress | None = None,
     ) -> Iterator[Fusion]:
         """A fusion of whole files, or of the excerpts that a pair names; see `fusing`."""
-        if pair.starts_seconds is None:
+        if pair.starts_seconds is None or isinstance(pair.target, Progression):
             with self.fusing(
                 pair.input, pair.target, options=options, folder=folder, apart=apart, on_progress=on_progress
             ) as fusion:

@@ -23,7 +23,9 @@ from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decid
 from hocket.fusing.mixing import mix_blocks, quiet_ends
 from hocket.fusing.sources import Sources, open_sources, sounding
 from hocket.fusing.strikes import StrikeGain, find_strikes
+from hocket.fusing.written import Target, estimated
 from hocket.options import FuseOptions
+from hocket.score.timeline import Timeline
 from hocket.signal.loudness import TARGET_RMS
 
 # Of the time that fusing takes; the rest is for setting the level.
@@ -59,7 +61,7 @@ class Fusion:
     those before the `levels` of input and target; `notes` say in plain words how the sources were brought together.
     `voices`, if they were asked for, are what input and target gave, before the amounts of the `options`: the output
     is the sum of the `stems`, which are the voices times these amounts. `wanted_lufs` is the loudness of the louder
-    source.
+    source. `timeline` is where typed chords are.
     """
 
     output: Recording
@@ -70,6 +72,7 @@ class Fusion:
     notes: tuple[str, ...] = ()
     voices: tuple[Recording, Recording] | None = None
     wanted_lufs: float = -math.inf
+    timeline: Timeline | None = None
 
     @property
     def stems(self) -> tuple[Recording, Recording]:
@@ -77,6 +80,10 @@ class Fusion:
         assert self.voices is not None
         first, second = (Scaled(*pair) for pair in zip(self.voices, self.options.amounts, strict=True))
         return first, second
+
+    def marks(self) -> Timeline:
+        """Beats and bars of the input and chords of the target: typed ones exactly, else read off the sound."""
+        return self.timeline or estimated(self.input, self.target)
 
     @property
     def mask_figures(self) -> dict[str, float]:
@@ -105,7 +112,7 @@ class FusedFacts:
 
 def fuse_files(
     model: Model,
-    paths: tuple[str | Path, str | Path],
+    paths: tuple[str | Path, Target],
     *,
     options: FuseOptions,
     workspace: Workspace,
@@ -113,7 +120,7 @@ def fuse_files(
     on_read: Callable[[], None] | None = None,
     on_progress: Progress | None = None,
 ) -> Fusion:
-    """Fuses an input's and a target's file; `on_read` is called whenever a source is read, and may raise to stop.
+    """Fuses an input's file and a target; `on_read` is called whenever a source is read, and may raise to stop.
 
     Raises:
         AudioError: see `open_sources` and `align`.
@@ -126,6 +133,9 @@ def fuse_files(
         on_read=on_read or (lambda: None),
         num_voices=1 + apart,
     )
+    if sources.timeline is not None:
+        # Typed chords are on the input's beats as they are.
+        options = replace(options, align="none")
     aligned = align(sources, options, workspace)
     return fuse_aligned(
         model, aligned, options=options, workspace=workspace, apart=apart, on_progress=on_progress
@@ -183,7 +193,8 @@ def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Align
     )
     spoken = (*sources.notes, alignment.note if options.align != "none" else "", note)
     notes = tuple(note for note in spoken if note)
-    return Aligned.of(Sources(_ending_softly(first), _ending_softly(second), sources.names, notes))
+    ready = replace(sources, input=_ending_softly(first), target=_ending_softly(second), notes=notes)
+    return Aligned.of(ready)
 
 
 def _ending_softly(source: Audio | Recording) -> Recording:
@@ -339,6 +350,7 @@ def level(mixed: Sequence[Recording], aligned: Aligned, masks: MaskTrack, option
         notes,
         voices,
         finish.wanted_lufs,
+        aligned.timeline,
     )
 
 

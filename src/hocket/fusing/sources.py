@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hocket import audio
 from hocket.audio import MAX_SAMPLES, AudioInfo
 from hocket.audio.reading import decode
 from hocket.audio.resampling import resampled_length
@@ -18,8 +17,12 @@ from hocket.codec import SpectralCodec
 from hocket.errors import AudioError
 from hocket.fusing.alignment import MOST_RATIO
 from hocket.fusing.masks import mask_bytes
+from hocket.fusing.written import Target, play_chords, play_midi, source_infos
 from hocket.hearing import MINIMUM_SECONDS, SILENCE_DB, SILENCE_RMS
 from hocket.options import FuseOptions
+from hocket.score.chords import Progression
+from hocket.score.midi import is_midi
+from hocket.score.timeline import Timeline
 
 RUN_SAMPLES = 4096
 
@@ -28,13 +31,15 @@ RUN_SAMPLES = 4096
 class Sources:
     """Two recordings of one rate, in as many channels.
 
-    `names` are what errors call them; `notes` say in plain words what was done to bring them together.
+    `names` are what errors call them; `notes` say in plain words what was done to bring them together. `timeline` is
+    where the beats and chords are, if the target was typed.
     """
 
     input: Recording
     target: Recording
     names: tuple[str, str]
     notes: tuple[str, ...] = ()
+    timeline: Timeline | None = None
 
     @property
     def named(self) -> Iterator[tuple[Recording, str]]:
@@ -82,7 +87,7 @@ def sounding(source: Recording, name: str) -> Loudness:
 
 
 def open_sources(
-    paths: tuple[str | Path, str | Path],
+    paths: tuple[str | Path, Target],
     *,
     codec: SpectralCodec,
     options: FuseOptions,
@@ -90,7 +95,7 @@ def open_sources(
     on_read: Callable[[], None],
     num_voices: int = 1,
 ) -> Sources:
-    """An input's and a target's file at the rate and in the channels that the output will have.
+    """An input's file and a target at the rate and in the channels that the output will have.
 
     The output is going to be kept as `num_voices` recordings.
 
@@ -101,22 +106,37 @@ def open_sources(
         AudioError: one of them cannot be read, is silent or too short, or there is no room for the work; the sentence
             names the file or the folder.
     """
-    infos = [audio.info(path) for path in paths]
+    infos = source_infos(*paths)
     _require_room(infos, codec, options, workspace, num_voices=num_voices)
-    opened: list[Recording] = []
-    for path in paths:
-        rate = opened[0].sample_rate if opened else options.sample_rate
-        source = _at_rate(audible(Watched(decode(path, workspace), on_read)), rate, workspace)
-        highest, seconds = Loudness.of(source).peak, source.duration_seconds
-        require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=MINIMUM_SECONDS)
-        opened.append(source)
-    wanted = options.num_channels or opened[0].num_channels
+    input = _opened(paths[0], options.sample_rate, workspace, on_read)
+    num_channels, timeline, note = options.num_channels or input.num_channels, None, ""
+    if isinstance(paths[1], Progression):
+        played, timeline, note = play_chords(paths[1], input, workspace, on_read)
+        # Kept once more even where the rates agree: what is kept can be cut, to the sample.
+        kept = workspace.keep(Resampled(played, input.sample_rate))
+        kept.cut(input.num_samples)
+        target: Recording = kept
+    else:
+        target = _opened(paths[1], input.sample_rate, workspace, on_read)
     # Watched again, as a resampled source is a copy that nobody watches.
-    input, target = (
-        Watched(source if source.num_channels == wanted else Upmixed(folded(source), wanted), on_read)
-        for source in opened
+    first, second = (
+        Watched(
+            source if source.num_channels == num_channels else Upmixed(folded(source), num_channels), on_read
+        )
+        for source in (input, target)
     )
-    return Sources(input, target, (str(paths[0]), str(paths[1])))
+    return Sources(first, second, (str(paths[0]), str(paths[1])), (note,) if note else (), timeline)
+
+
+def _opened(
+    path: str | Path, sample_rate: int | None, workspace: Workspace, on_read: Callable[[], None]
+) -> Recording:
+    """A file that is long and loud enough, at the rate that is wanted."""
+    read = play_midi(path, workspace, on_read) if is_midi(path) else decode(path, workspace)
+    source = _at_rate(audible(Watched(read, on_read)), sample_rate, workspace)
+    highest, seconds = Loudness.of(source).peak, source.duration_seconds
+    require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=MINIMUM_SECONDS)
+    return source
 
 
 def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -> Recording:
@@ -127,7 +147,7 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
 
 
 def _require_room(
-    infos: list[AudioInfo],
+    infos: tuple[AudioInfo, AudioInfo],
     codec: SpectralCodec,
     options: FuseOptions,
     workspace: Workspace,
