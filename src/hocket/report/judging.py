@@ -12,7 +12,6 @@ from hocket.diagnostics import (
     Remedy,
     SwapFigures,
     checklist,
-    milestone_due,
     remedies_for,
 )
 from hocket.diagnostics.milestones import MILESTONES, Milestone
@@ -41,9 +40,6 @@ class Judged:
     figures: Figures
     masks: MaskFigures
     worst_ratio: float
-    milestone: Milestone | None
-    reached: bool
-    overdue: bool
     remedies: tuple[Remedy, ...]
     applied: tuple[Line, ...]
     losses: dict[str, float]
@@ -79,13 +75,11 @@ class MilestoneState:
 
 @dataclass(frozen=True)
 class Share:
-    """One term at a validation: its flag and weight, its value, what it adds, and its share of all in [0, 1]."""
+    """One term at a validation: its weight, its value, and its share of the whole loss in [0, 1]."""
 
     term: str
-    flag: str
     weight: float
     value: float
-    weighted: float
     share: float
 
 
@@ -167,15 +161,7 @@ def shares_of(run: Run, row: Judged) -> list[Share]:
     if not config or not 0 < total < math.inf:
         return []
     shares = [
-        Share(
-            name,
-            TERMS[name].weight,
-            term_weight(config, name),
-            values[name],
-            weighted[name],
-            abs(weighted[name]) / total,
-        )
-        for name in values
+        Share(name, term_weight(config, name), values[name], abs(weighted[name]) / total) for name in values
     ]
     return sorted(shares, key=lambda share: -share.share)
 
@@ -211,18 +197,12 @@ def _judge(line: Line, run: Run) -> Judged:
     at = run.num_epochs if is_end else epoch
     figures = _read(line, Figures)
     masks = _read(line, MaskFigures)
-    milestone = milestone_due(at, run.num_epochs) if run.num_epochs and at else None
-    reached = milestone is not None and milestone.reached(figures, masks)
-    overdue = milestone is not None and not reached and at >= milestone.epoch(run.num_epochs)
     return Judged(
         epoch=epoch,
         step=line["step"],
         figures=figures,
         masks=masks,
         worst_ratio=number(line.get("worst_ratio")),
-        milestone=milestone,
-        reached=reached,
-        overdue=overdue,
         # A remedy that was applied after this validation is of the same step.
         remedies=_remedies(figures, at, line["step"] - (not is_end), run),
         applied=tuple(change for change in run.of("remedy") if change["step"] == line["step"] and not is_end),

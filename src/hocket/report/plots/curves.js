@@ -127,9 +127,9 @@ export class Curves {
     this.reset.addEventListener("click", () => this.zoomTo(null));
     if (!this.isPlain) row.append(make("label", {}, "Smooth training curves ", smoothing), make("label", {}, "Axis of losses ", axes));
     row.append(this.reset);
-    const signs = this.data.signs.map(([sign, text]) => `${sign} ${text}.`);
-    const help = ["Drag across a chart to zoom, double-click to see all again. Keys: arrows read values, + and − zoom, 0 shows all.", ...signs].join(" ");
-    return make("div", { className: "hk-head" }, row, make("p", { className: "hk-help", textContent: help }));
+    const signs = this.data.signs.map(([sign, text]) => `${sign} ${text}.`).join(" ");
+    const help = "Drag across a chart to zoom, double-click to see all again. Keys: arrows read values, + and − zoom, 0 shows all.";
+    return make("div", { className: "hk-head" }, row, make("p", { className: "hk-help" }, make("span", { className: "hk-keys", textContent: `${help} ` }), signs));
   }
 
   toggle(run, index) {
