@@ -16,6 +16,7 @@ from hocket.errors import HocketError
 from hocket.report.examples import masks_of, pairs_of
 from hocket.report.page import render, write_report
 
+FOUR = ["correlations", "margins", "overlay", "complementarity"]
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
 
@@ -83,7 +84,7 @@ def test_a_run_of_500_steps_is_small_and_soon_drawn(run: Path, tmp_path: Path) -
     text = out.read_text(encoding="utf-8")
     page = Page(text)
     sounds = [attributes for tag, attributes in page.elements if tag == "audio"]
-    assert len(sounds) == 3 * (2 + 6)
+    assert [sound["data-key"] for sound in sounds] == 3 * ["input", "target", "run-0"]
     assert all(str(sound["src"]).startswith("data:audio/mpeg;base64,") for sound in sounds)
     for tag, attributes in page.elements:
         for name in ("src", "href", "xlink:href", "action", "data", "poster"):
@@ -125,12 +126,66 @@ def test_two_runs_are_laid_over_each_other_in_the_same_charts(tmp_path: Path) ->
     curves = curves_in(render([short, long]))
     assert [(run["name"], run["last_step"]) for run in curves["runs"]] == [("a", 20), ("b", 40)]
     charts = {chart["key"]: chart for group in curves["groups"] for chart in group["charts"]}
-    assert len(charts) == 10
+    assert [chart["key"] for chart in curves["groups"][0]["charts"]] == FOUR
     assert all(len(curve["series"]) == 2 for chart in charts.values() for curve in chart["curves"])
     given = charts["correlations"]["curves"][0]
     assert (given["name"], given["series"]) == ("output→input", [[[20], [0.016]], [[40], [0.518]]])
-    assert charts["loss total"]["may_be_log"] and charts["loss total"]["begins_log"]
+    assert "loss total" not in charts and "loss balance" in charts
     assert "rhythm_weight" in render([short, long])
+
+
+def test_total_losses_are_compared_only_where_all_runs_add_up_the_same(tmp_path: Path) -> None:
+    lines = [folders.train(1), folders.train(40), folders.validation(8)]
+    one = folders.write(tmp_path / "a", folders.start(), *lines)
+    same = folders.write(tmp_path / "b", folders.start(seed=1), *lines)
+    other = folders.write(tmp_path / "c", folders.start(rhythm_weight=2.5), *lines)
+    remedy = {"kind": "remedy", "step": 20, "field": "balance_weight", "value": 1.0, "reason": "copies"}
+    cured = folders.write(tmp_path / "d", folders.start(), folders.train(1), remedy, *lines[1:])
+    for runs, is_shown in (([one], True), ([one, same], True), ([one, other], False), ([one, cured], False)):
+        charts = {c["key"]: c for g in curves_in(render(runs))["groups"] for c in g["charts"]}
+        assert ("loss total" in charts) == is_shown, runs
+    assert charts["loss balance"]["may_be_log"]
+
+
+def test_runs_that_share_excerpts_share_an_example(tmp_path: Path) -> None:
+    made = []
+    for name, numbers in (("a", (1, 2)), ("b", (1, 3)), ("a/again/a", (1,))):
+        made.append(folders.write(tmp_path / name, folders.start(), folders.validation(1)))
+        for number in numbers:
+            folders.add_pair(made[-1], number, steps=(5,))
+    sounds = [a for tag, a in Page(render(made)).elements if tag == "audio"]
+    outputs = [[str(sound["data-label"])] for sound in sounds if sound["data-key"] == "input"]
+    for sound in sounds:
+        if str(sound["data-key"]).startswith("run-"):
+            outputs[sum(s["data-key"] == "input" for s in sounds[: sounds.index(sound)]) - 1].append(
+                str(sound["data-label"])
+            )
+    assert outputs == [["Input", "a", "b", "a (2)"], ["Input", "a"], ["Input", "b"]]
+
+
+def test_the_order_is_card_verdict_listen_curves_details(run: Path) -> None:
+    page = Page(render([run]))
+    ids = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
+    assert ids == ["card", "verdict", "listen", "curves", "more"]
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert links == [f"#{name}" for name in ids]
+    details = [attributes for tag, attributes in page.elements if tag == "details"]
+    assert len(details) >= 6 and not any("open" in attributes for attributes in details)
+
+
+def test_the_card_says_the_data_and_the_limits(tmp_path: Path) -> None:
+    facts = {"num_training_songs": 1792, "training_seconds": 43_008.0, "validation_songs": ["/m/a.flac"]}
+    start = folders.start(excerpt_seconds=4.0, sample_rate=24_000) | facts
+    copied = folders.write(tmp_path / "a", start, folders.validation(8))
+    fused = folders.write(tmp_path / "b", start, folders.validation(8, folders.FUSED))
+    page = render([copied, fused])
+    data = "1,792 songs (11.9 hours) to train on, 1 song held out for validation; 40 steps heard 21.3 minutes"
+    assert page.count(data) == 1
+    assert "a is not ready to use: ⚠ Copy of the target." in page and "b is not ready" not in page
+    assert "up to 12 kHz" in page and "no listening test" in page
+    bare = {**folders.start(), "config": {}}
+    page = render([folders.write(tmp_path / "c", bare, folders.validation(1, folders.FUSED))])
+    assert "Its log does not say what it was trained on." in page and "kHz" not in page
 
 
 def test_what_a_run_lacks_is_empty_in_its_place(tmp_path: Path) -> None:
@@ -151,7 +206,7 @@ def test_vanished_and_damaged_examples_are_left_out(tmp_path: Path) -> None:
     (examples / "pair-2" / "step-00000010.flac").write_bytes(b"fLaC")
     (examples / "pair-3" / "step-00000010.npz").write_bytes(b"PK")
     text = render([folder])
-    assert text.count('class="player"') == 2
+    assert text.count('class="example"') == 2
     assert masks_of(pairs_of(folder)[2].steps[-1].stem) is None
     for path in examples.rglob("*.json"):
         path.write_text("[")

@@ -12,9 +12,9 @@ from hocket.errors import CheckpointError
 from hocket.report import curves, summarise
 from hocket.report import run as reading
 from hocket.report.advice import advice
-from hocket.report.charts import spans_decades, thinned
 from hocket.report.judging import judged, milestones_of
 from hocket.report.run import number, read_run
+from hocket.report.series import spans_decades, thinned
 from hocket.report.summary import differing_settings
 
 

@@ -176,7 +176,7 @@ def test_the_lock_of_this_very_process_survives_a_summary(tmp_path: Path) -> Non
     assert summarise(folder)["state"] == "stopped"
 
 
-def test_margins_that_are_not_known_are_a_dash(tmp_path: Path) -> None:
+def test_margins_that_are_not_known_are_left_out(tmp_path: Path) -> None:
     unknown = (0.5, 0.45, 0.5, "nan", "nan", "nan")
     masks = dict.fromkeys(folders.MASKS, "nan")
     folder = folders.write(
@@ -189,4 +189,5 @@ def test_margins_that_are_not_known_are_a_dash(tmp_path: Path) -> None:
     page = render([folder])
     body = page[page.index("<body") : page.index("<script ")]
     visible = re.sub(r"<[^>]*>", " ", body)
-    assert not re.search(r"\bnan\b", visible) and "–" in visible
+    assert not re.search(r"\bnan\b|–|\bNone\b", visible)
+    assert "output→input" in visible and "rhythm margin</dt>" not in body

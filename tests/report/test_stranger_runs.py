@@ -205,7 +205,7 @@ def test_pipes_devices_and_gigabytes_cost_a_sentence_each(tmp_path: Path) -> Non
     (examples / "pair-5" / "pair.json").unlink()
     zeros(examples / "pair-5" / "pair.json", 2**34)
     page = report_in_little_memory(tmp_path, run)
-    assert "Pair 2" in page and "Which source each place of the output came from" in page
+    assert "Example 2" in page and "Which source each part of the output came from" in page
     for name in (
         "config.toml is a pipe or a device",
         "pair-1/step-00000005.npz holds no masks that can be read",

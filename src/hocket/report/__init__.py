@@ -1,4 +1,4 @@
-"""What a run folder has to tell, as one page with curves, pictures and sound."""
+"""Reads run folders, and makes one page of them with verdicts, sound, curves and pictures."""
 
 from pathlib import Path
 from typing import Any
@@ -20,4 +20,5 @@ def curves(path: str | Path) -> dict[str, Any]:
     from hocket.report.charts import curves_of
     from hocket.report.run import read_run
 
-    return curves_of([read_run(path)])
+    run = read_run(path)
+    return curves_of({run.name: run})

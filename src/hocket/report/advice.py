@@ -1,4 +1,4 @@
-"""What to do about a run, with the command to type."""
+"""Advice on a run, with the command to type."""
 
 import math
 import shlex
@@ -26,7 +26,7 @@ class Advice:
 
 
 def advice(run: Run) -> list[Advice]:
-    """What to do next, the surest first."""
+    """The next things to do, the surest first."""
     row = headline(run)
     if row is None:
         return _unjudged(run)
@@ -90,7 +90,7 @@ def _from_input(run: Run, config: Mapping[str, Any]) -> list[Advice]:
 
 
 def _remedies(run: Run, row: Judged, config: Mapping[str, Any]) -> list[Advice]:
-    """What the milestones call for in the end, where it still changes something; it follows another advice."""
+    """Remedies that the milestones call for in the end, if they still change something; they follow another advice."""
     verdict, epochs = row.figures.verdict, run.num_epochs or 1
     remedies = [
         remedy
@@ -173,7 +173,7 @@ def _fusion(run: Run) -> list[Advice]:
 
 
 def _is_early(run: Run) -> bool:
-    """Whether nothing has fallen due yet: every run begins with flat masks, which are an overlay."""
+    """Tells if nothing is due yet: every run begins with flat masks, which are an overlay."""
     due = MILESTONES[0].epoch(run.num_epochs) if run.num_epochs else 0
     return newest_epoch(run) < due and run.state != "ended"
 
@@ -198,7 +198,7 @@ def _unjudged(run: Run) -> list[Advice]:
 
 
 def _calmer(run: Run) -> list[Advice]:
-    """What keeps an output finite."""
+    """Settings that keep an output finite."""
     rate = number(run.config.get("learning_rate"))
     flags = [f"--learning-rate {rate / 10:g}"] if 0 < rate < math.inf else []
     text = f"Train anew with a lower --learning-rate{f' (it is {rate:g})' if flags else ''}"

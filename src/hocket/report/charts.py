@@ -1,12 +1,11 @@
 """The curves of runs as JSON: one chart for each figure, the same figure of several runs in one chart.
 
-`plots/curves.js` draws them, in the report and in the studio.
+`plots/curves.js` draws them, in the report and in the studio. The first group holds the four that answer most.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hocket.diagnostics.copying import (
@@ -20,131 +19,38 @@ from hocket.diagnostics.copying import (
 from hocket.diagnostics.milestones import BAND, COMPLEMENTARITY, MASK_TOLERANCE
 from hocket.objective.composite import TERMS
 from hocket.report.explanation import incidents_of, signs_of
-from hocket.report.judging import term_weight, weight_of
+from hocket.report.judging import same_objective, term_weight, weight_of
 from hocket.report.run import Run, number
+from hocket.report.series import Chart, Curve, Group, Point, Points, to_json
 
-Point = tuple[float, float]
-Points = Callable[[Run], list[Point]]
-
-MOST_POINTS = 400
-"""Of a curve between two gaps."""
 MOST_MARKS = 40
-SMALLEST = 1e-100
-LOG_FROM = 30.0
-"""An axis begins logarithmic where the largest positive value is so many times the smallest."""
+LOOKS = ("a", "output", "b", "c", "d", "target", "input")
+"""Colours of several runs, as `curves.css` names them."""
+UNIT = (0.0, 1.0)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A named curve over steps; `look` names its colour, `dash` its dashes (0 is none); faint ones are behind."""
-
-    name: str
-    look: str
-    points: Points
-    dash: int = 0
-    is_faint: bool = False
-    has_dots: bool = False
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Curves in one frame, with thresholds by name, and a band between two values.
-
-    `shown` are values that the axis always covers. `may_be_log` offers a logarithmic axis, `begins_log` starts with
-    one where the values span enough.
-    """
-
-    key: str
-    title: str
-    unit: str
-    curves: tuple[Curve, ...]
-    thresholds: tuple[tuple[float, str], ...] = ()
-    band: tuple[float, float, str] | None = None
-    shown: tuple[float, ...] = ()
-    may_be_log: bool = False
-    begins_log: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Charts that answer one question."""
-
-    title: str
-    text: str
-    charts: Callable[[Sequence[Run]], list[Chart]]
-
-
-def curves_of(runs: Sequence[Run]) -> dict[str, Any]:
-    """All charts that have something to show, by groups, with the incidents of each run."""
+def curves_of(named: Mapping[str, Run]) -> dict[str, Any]:
+    """All charts that have something to show, by groups, with the incidents of each run; runs by their names."""
+    runs = list(named.values())
     incidents = [incidents_of(run) for run in runs]
     groups = []
     for group in GROUPS:
-        charts = [told for chart in group.charts(runs) if (told := _to_json(chart, runs))["curves"]]
+        charts = [told for chart in group.charts(runs) if (told := to_json(chart, runs))["curves"]]
         if charts:
             groups.append({"title": group.title, "text": group.text, "charts": charts})
     return {
         "runs": [
             {
-                "name": run.name,
+                "name": name,
+                "look": look,
                 "last_step": max(run.step, 1),
                 "marks": [vars(mark) for mark in marks[:MOST_MARKS]],
             }
-            for run, marks in zip(runs, incidents, strict=True)
+            for look, (name, run), marks in zip(itertools.cycle(LOOKS), named.items(), incidents)
         ],
         "signs": signs_of([mark for marks in incidents for mark in marks]),
         "groups": groups,
     }
-
-
-def thinned(points: Sequence[Point], *, most: int = MOST_POINTS) -> list[Point]:
-    """At most `most` points: of each stretch the lowest and the highest, so that no peak is lost."""
-    if len(points) <= most:
-        return list(points)
-    num_stretches = most // 2
-    kept: list[Point] = []
-    for index in range(num_stretches):
-        start, stop = (len(points) * place // num_stretches for place in (index, index + 1))
-        stretch = range(start, stop)
-        lowest = min(stretch, key=lambda place: points[place][1])
-        highest = max(stretch, key=lambda place: points[place][1])
-        kept += [points[place] for place in sorted({lowest, highest})]
-    return kept
-
-
-def spans_decades(values: Sequence[float]) -> bool:
-    """Whether a logarithmic axis helps: all values are above 0 and span more than a factor of 30."""
-    return bool(values) and min(values) > 0 and max(values) > LOG_FROM * min(values)
-
-
-def _to_json(chart: Chart, runs: Sequence[Run]) -> dict[str, Any]:
-    """A chart with the curves that at least one run has; a run without a curve has None in its place."""
-    curves = []
-    for curve in chart.curves:
-        series = [_series(curve.points(run)) for run in runs]
-        if any(series):
-            look = {name: value for name, value in vars(curve).items() if name != "points"}
-            curves.append({**look, "series": series})
-    values = [
-        y for curve in curves for series in curve["series"] if series for y in series[1] if y is not None
-    ]
-    told = {name: value for name, value in vars(chart).items() if name != "curves"}
-    return {**told, "begins_log": chart.begins_log and spans_decades(values), "curves": curves}
-
-
-def _series(points: Sequence[Point]) -> tuple[list[float], list[float | None]] | None:
-    """Steps and values, with None where a value is not finite; None where no value is."""
-    kept: list[tuple[float, float | None]] = []
-    for is_known, part in itertools.groupby(sorted(points), key=lambda point: math.isfinite(point[1])):
-        kept += [(x, _short(y)) for x, y in thinned(list(part))] if is_known else [(next(part)[0], None)]
-    if all(y is None for _, y in kept):
-        return None
-    return [x for x, _ in kept], [y for _, y in kept]
-
-
-def _short(value: float) -> float:
-    """A value as exact as one reads it, whose distances and logarithms are finite, too."""
-    return float(f"{min(max(value, -1 / SMALLEST), 1 / SMALLEST):.6g}") if abs(value) >= SMALLEST else 0.0
 
 
 def _logged(kind: str, name: str) -> Points:
@@ -170,22 +76,22 @@ def _trained(name: str, label: str, look: str, dash: int = 0) -> Curve:
     return Curve(label, look, _logged("train", name), dash)
 
 
-OUTPUTS = [
+HEAD = (
     Chart(
         "correlations",
-        "Correlation of the output's waveform with its sources",
-        "Pearson, mean over pairs",
+        "Correlations: how much of each source is in the output",
+        "Pearson",
         (
-            *_both("output_input_correlation", "output→input", "input"),
-            *_both("output_target_correlation", "output→target", "target", 1),
+            *_validated("output_input_correlation", "output→input", "input"),
+            *_validated("output_target_correlation", "output→target", "target", 1),
         ),
-        band=(*BAND, f"wanted: {BAND[0]:.1f} to {BAND[1]:.1f}"),
-        shown=(0.0, 1.0),
+        band=(*BAND, f"success: {BAND[0]:.1f} to {BAND[1]:.1f}"),
+        shown=UNIT,
     ),
     Chart(
         "margins",
-        "Margins: whose rhythm, whose harmony, whose timing",
-        "difference of two correlations",
+        "Margins: whose rhythm, harmony and timing",
+        "each above its own line",
         (
             *_validated("rhythm_margin", "rhythm", "input"),
             *_validated("harmony_margin", "harmony", "target", 1),
@@ -196,28 +102,35 @@ OUTPUTS = [
             (HARMONY_MARGIN, f"harmony {HARMONY_MARGIN:g}"),
             (ARTICULATION_MARGIN, f"articulation {ARTICULATION_MARGIN:g}"),
         ),
-        shown=(0.0, 1.0),
-        note="Each has to come above its own line.",
+        shown=UNIT,
     ),
     Chart(
         "overlay",
-        "R²: how much of the output a sum of the sources explains",
+        "R²: how much of the output a plain sum explains",
         "share",
-        _both("overlay_r2", "R²", "output"),
+        _validated("overlay_r2", "R²", "output"),
         thresholds=(
             (OVERLAY_R2, f"overlay from {OVERLAY_R2:g}"),
-            (COPY_R2, f"one-sided and from {COPY_R2:g}: a copy"),
+            (COPY_R2, f"copy from {COPY_R2:g}, if one-sided"),
         ),
-        shown=(0.0, 1.0),
+        shown=UNIT,
     ),
+    Chart(
+        "complementarity",
+        "Complementarity: one source at each place",
+        "share",
+        _validated("complementarity", "complementarity", "output"),
+        thresholds=((COMPLEMENTARITY, f"wanted: {COMPLEMENTARITY:g}"), (0.75, "flat masks: 0.75")),
+        shown=(0.7, 1.0),
+    ),
+)
+
+OTHERS = (
     Chart(
         "ratio",
         "The larger correlation over the smaller",
         "ratio",
-        (
-            *_validated("ratio", "of the mean figures", "output"),
-            *_validated("worst_ratio", "worst pair", "b", 1),
-        ),
+        (*_validated("ratio", "of the means", "output"), *_validated("worst_ratio", "worst pair", "b", 1)),
         thresholds=((COPYING_RATIO, f"copying above {COPYING_RATIO:g}"),),
         shown=(1.0, 3.0),
         may_be_log=True,
@@ -228,11 +141,11 @@ OUTPUTS = [
         "Training examples that copy a source",
         "share of each batch",
         (_trained("copying_share", "copying", "b"),),
-        shown=(0.0, 1.0),
+        shown=UNIT,
     ),
     Chart(
         "swap",
-        "Swap test: is each source listened to?",
+        "Swap test: does each source have an effect?",
         "difference or correlation",
         (
             *_validated("swap/rhythm_follows", "rhythm follows another input", "input"),
@@ -241,15 +154,12 @@ OUTPUTS = [
             *_validated("swap/rhythm_stays", "rhythm stays then", "d", 3),
         ),
         thresholds=((0.3, "follows above 0.3"), (0.5, "stays above 0.5")),
-        shown=(0.0, 1.0),
+        shown=UNIT,
     ),
-]
-
-MASKS = [
     Chart(
         "mask means",
         "Means of both masks",
-        "mean over all places",
+        "mean over all bins",
         (
             *_both("input_mask_mean", "input mask", "input"),
             *_both("target_mask_mean", "target mask", "target", 1),
@@ -257,17 +167,7 @@ MASKS = [
         band=(0.5 - MASK_TOLERANCE, 0.5 + MASK_TOLERANCE, f"balanced: 0.50 ± {MASK_TOLERANCE:.2f}"),
         shown=(0.4, 0.6),
     ),
-    Chart(
-        "complementarity",
-        "Complementarity and coverage",
-        "share",
-        (*_both("complementarity", "complementarity", "output"), *_validated("coverage", "coverage", "b", 1)),
-        thresholds=(
-            (COMPLEMENTARITY, f"wanted: {COMPLEMENTARITY:g}"),
-            (0.75, "flat masks, nothing learned: 0.75"),
-        ),
-        shown=(0.7, 1.0),
-    ),
+    Chart("coverage", "Sum of both masks", "mean", _validated("coverage", "coverage", "b"), shown=(0.7, 1.0)),
     Chart(
         "variance",
         "Variance of the masks",
@@ -275,17 +175,19 @@ MASKS = [
         _both("mask_variance", "variance", "output"),
         shown=(0.0, 0.25),
     ),
-]
+)
 
 
 def _terms(runs: Sequence[Run]) -> list[Chart]:
-    """The sum, and each term of the objective."""
+    """Each term of the objective, and their sum where all runs add up the same one."""
     lines = [
         line
         for run in runs
         for line in (*run.of("train")[-1:], *run.of("validation")[-1:], *run.of("train")[:1])
     ]
     names = dict.fromkeys(name[5:] for line in lines for name in line if name.startswith("loss/"))
+    if not same_objective(runs):
+        names.pop("total", None)
     ordered = sorted(names, key=lambda name: (name != "total", [*TERMS, name].index(name)))
     return [
         Chart(
@@ -315,36 +217,6 @@ def _weights(term: str, runs: Sequence[Run]) -> str:
     return ", ".join(f"{run.name}: {word}" for run, word in zip(runs, words, strict=True))
 
 
-def _training(runs: Sequence[Run]) -> list[Chart]:
-    """Gradients, the adversary, the learning rate, and where time goes."""
-    clips = dict.fromkeys(weight_of(run.config, "gradient_clip") for run in runs)
-    gradients = Chart(
-        "gradient norms",
-        "Gradient norms before clipping",
-        "norm",
-        (
-            _trained("gradient_norm", "model", "a"),
-            _trained("discriminator_gradient_norm", "discriminators", "b", 1),
-        ),
-        thresholds=tuple((clip, f"clipped above {clip:g}") for clip in clips if 0 < clip < math.inf),
-        may_be_log=True,
-        begins_log=True,
-    )
-    return [gradients, *TRAINING]
-
-
-def _time_share(name: str) -> Points:
-    def points(run: Run) -> list[Point]:
-        found = []
-        for line in run.of("timing"):
-            total = sum(number(value) for key, value in line.items() if key.endswith("_seconds"))
-            if total > 0:
-                found.append((float(line["step"]), number(line.get(f"{name}_seconds")) / total))
-        return found
-
-    return points
-
-
 def _speed(run: Run) -> list[Point]:
     """Examples of all steps since the timing before, over the seconds of steps and of waiting for them."""
     points, before = [], 0
@@ -361,67 +233,66 @@ def _speed(run: Run) -> list[Point]:
     return points
 
 
-TRAINING = [
-    Chart(
-        "discriminator loss",
-        "Loss of the discriminators",
-        "loss",
-        (_trained("discriminator_loss", "discriminators", "b", 1),),
-        may_be_log=True,
-    ),
-    Chart(
-        "discriminator accuracy",
-        "Accuracy of the discriminators",
-        "share told rightly",
-        (
-            _trained("discriminator_accuracy_real", "real music", "a"),
-            _trained("discriminator_accuracy_output", "outputs", "output", 1),
+def _training(runs: Sequence[Run]) -> list[Chart]:
+    """Gradients, the adversary, the learning rate and the speed."""
+    clips = dict.fromkeys(weight_of(run.config, "gradient_clip") for run in runs)
+    return [
+        Chart(
+            "gradient norms",
+            "Gradient norms before clipping",
+            "norm",
+            (
+                _trained("gradient_norm", "model", "a"),
+                _trained("discriminator_gradient_norm", "discriminators", "b", 1),
+            ),
+            thresholds=tuple((clip, f"clipped above {clip:g}") for clip in clips if 0 < clip < math.inf),
+            may_be_log=True,
+            begins_log=True,
         ),
-        thresholds=((0.5, "guessing: 0.5"),),
-        shown=(0.0, 1.0),
-    ),
-    Chart(
-        "learning rate",
-        "Learning rate",
-        "per step",
-        (_trained("learning_rate", "learning rate", "a"),),
-        shown=(0.0,),
-    ),
-    Chart(
-        "time",
-        "Where the time went, epoch by epoch",
-        "share of all time",
-        tuple(
-            Curve(name, look, _time_share(name), dash, has_dots=True)
-            for dash, (name, look) in enumerate(
-                zip(("step", "data", "validation", "checkpoint"), "abcd", strict=True)
-            )
+        Chart(
+            "discriminator loss",
+            "Loss of the discriminators",
+            "loss",
+            (_trained("discriminator_loss", "discriminators", "b", 1),),
+            may_be_log=True,
         ),
-        shown=(0.0, 1.0),
-    ),
-    Chart(
-        "speed",
-        "Speed of training, epoch by epoch",
-        "examples a second",
-        (Curve("with waiting for music", "a", _speed, has_dots=True),),
-        shown=(0.0,),
-    ),
-]
+        Chart(
+            "discriminator accuracy",
+            "Accuracy of the discriminators",
+            "share told rightly",
+            (
+                _trained("discriminator_accuracy_real", "real music", "a"),
+                _trained("discriminator_accuracy_output", "outputs", "output", 1),
+            ),
+            thresholds=((0.5, "guessing: 0.5"),),
+            shown=UNIT,
+        ),
+        Chart(
+            "learning rate",
+            "Learning rate",
+            "per step",
+            (_trained("learning_rate", "learning rate", "a"),),
+            shown=(0.0,),
+        ),
+        Chart(
+            "speed",
+            "Speed of training, waiting for music included",
+            "examples a second",
+            (Curve("speed", "a", _speed, has_dots=True),),
+            shown=(0.0,),
+        ),
+    ]
+
 
 GROUPS = (
-    Group("What the output is", "The figures that find a collapse. Dots are validations.", lambda _: OUTPUTS),
+    Group("The four that tell", "Dots are validations.", lambda _: HEAD),
     Group(
-        "What the masks are",
-        "None of these figures can see a collapse: masks may be balanced while the output is one of its sources.",
-        lambda _: MASKS,
+        "More on outputs and masks", "Dots are validations, thin lines training batches.", lambda _: OTHERS
     ),
     Group(
         "The objective, term by term",
-        "Unweighted values: a thin line for training batches, dots for validation. 0 is a wish met, but for the "
-        "adversarial term.",
+        "Unweighted values: 0 is a goal met, but for the adversarial term.",
         _terms,
     ),
-    Group(
-        "How training goes", "Gradients, the adversary, the learning rate, and where time goes.", _training
-    ),
+    Group("How training goes", "Gradients, the adversary, the learning rate and the speed.", _training),
 )

@@ -16,7 +16,7 @@ from hocket.report.run import number, whole
 from hocket.runs import EXAMPLES, MAX_FACTS_BYTES, PAIR
 
 MOST_SECONDS = 60.0
-"""What is shown of an excerpt: more would be pictures without detail and pages too large to mail."""
+"""Shown of an excerpt at most: more would be pictures without detail and pages too large to mail."""
 MAX_PAIRS, MAX_STEPS = 100, 200
 """More pairs than are kept, and more outputs of each; of more the first pairs and the newest outputs are read."""
 MAX_NAME = 300

@@ -52,7 +52,7 @@ class Incident:
 
 
 def sentences(run: Run) -> list[str]:
-    """What the run's figures say, the most important first."""
+    """The run's figures in words, the most important first."""
     row = headline(run)
     if row is None:
         return [_before_validation(run), *faults(run)]
@@ -71,7 +71,7 @@ def sentences(run: Run) -> list[str]:
 
 
 def _masks(row: Judged) -> list[str]:
-    """What the masks seem to say beside what the output is."""
+    """The masks where they mislead about the output."""
     masks, figures = row.masks, row.figures
     means = (masks.input_mask_mean, masks.target_mask_mean)
     if undecided(masks):
@@ -104,13 +104,13 @@ def _masks(row: Judged) -> list[str]:
 
 
 def undecided(masks: MaskFigures) -> bool:
-    """Whether both masks are nearly one half everywhere, as at the start of training."""
+    """Tells if both masks are nearly one half everywhere, as at the start of training."""
     means = (masks.input_mask_mean, masks.target_mask_mean)
     return masks.mask_variance < FLAT_VARIANCE and all(abs(mean - 0.5) <= NEAR_HALF for mean in means)
 
 
 def _where(mean: float) -> str:
-    """What a mask that is the same everywhere does with its source."""
+    """The effect of a mask that is the same everywhere on its source."""
     word = "everywhere" if mean >= 0.95 else "nowhere" if mean <= 0.05 else "everywhere in part"
     return f"{word} ({mean:.2f})"
 
@@ -202,7 +202,7 @@ def _before_validation(run: Run) -> str:
 
 
 def faults(run: Run) -> list[str]:
-    """What went wrong on the way, in a sentence each."""
+    """Everything that went wrong on the way, in a sentence each."""
     found = []
     if lines := run.of("fault"):
         terms = [term for line in lines for term in _texts(line.get("terms"))]
@@ -226,7 +226,7 @@ def faults(run: Run) -> list[str]:
 
 
 def unread(run: Run, faults: Sequence[str]) -> list[str]:
-    """What cannot be read of the run's folder, as paths in it, with the sentences of its examples' files."""
+    """A sentence on each file of the run's folder that cannot be read, those of its examples too."""
     found = list(dict.fromkeys([*run.faults, *faults]))
     rest = len(found) - MOST_UNREAD
     shown = [fault.replace(f"{run.path}{os.sep}", "") for fault in found[:MOST_UNREAD]]

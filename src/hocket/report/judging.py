@@ -1,7 +1,7 @@
 """A run's validations judged by the rules that training and `hocket check` follow, and what its loss is made of."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -12,13 +12,12 @@ from hocket.diagnostics import (
     Remedy,
     SwapFigures,
     checklist,
-    milestone_due,
     remedies_for,
 )
 from hocket.diagnostics.milestones import MILESTONES, Milestone
 from hocket.objective import ObjectiveConfig
 from hocket.objective.composite import TERMS, term_weights
-from hocket.report.run import NOT_KNOWN, Line, Run, fixed, number, whole
+from hocket.report.run import Line, Run, known, number, whole
 
 Kind = TypeVar("Kind", Figures, MaskFigures)
 
@@ -41,9 +40,6 @@ class Judged:
     figures: Figures
     masks: MaskFigures
     worst_ratio: float
-    milestone: Milestone | None
-    reached: bool
-    overdue: bool
     remedies: tuple[Remedy, ...]
     applied: tuple[Line, ...]
     losses: dict[str, float]
@@ -51,7 +47,7 @@ class Judged:
 
     @property
     def is_known(self) -> bool:
-        """Whether it has the figures that a verdict needs."""
+        """Tells if it has the figures that a verdict needs."""
         return all(
             math.isfinite(value)
             for value in (
@@ -64,7 +60,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class MilestoneState:
-    """How a run stands to one milestone and its figures when due.
+    """One milestone of a run, and its figures when due.
 
     `state` is `reached`, `missed`, `not due`, `unknown` or `cut off`, as is what had not
     fallen due when training came to a halt.
@@ -79,13 +75,11 @@ class MilestoneState:
 
 @dataclass(frozen=True)
 class Share:
-    """One term at a validation: its flag and weight, its value, what it adds, and its share of all in [0, 1]."""
+    """One term at a validation: its weight, its value, and its share of the whole loss in [0, 1]."""
 
     term: str
-    flag: str
     weight: float
     value: float
-    weighted: float
     share: float
 
 
@@ -104,7 +98,7 @@ def judged_best(run: Run) -> Judged | None:
 
 
 def headline(run: Run) -> Judged | None:
-    """What stands for the run: its best weights once it has ended, until then the newest validation."""
+    """The judgement that stands for the run: of its best weights once it has ended, until then the newest."""
     best = judged_best(run)
     if best is not None:
         return best
@@ -113,14 +107,14 @@ def headline(run: Run) -> Judged | None:
 
 
 def num_unknown(run: Run) -> int:
-    """How many validations have no finite figures."""
+    """Counts the validations without finite figures."""
     return len(run.of("validation")) - len(judged(run))
 
 
 def checklist_of(row: Judged) -> list[ChecklistItem]:
     """The success checklist, and the swap test where there was one."""
     items = [
-        replace(item, found=item.found.replace("nan", NOT_KNOWN))
+        replace(item, found="not measured") if "nan" in item.found else item
         for item in checklist(row.figures, row.masks)
     ]
     if row.swap is not None:
@@ -137,7 +131,7 @@ def checklist_of(row: Judged) -> list[ChecklistItem]:
 
 
 def milestones_of(run: Run) -> list[MilestoneState]:
-    """How the run stands to each milestone."""
+    """Each milestone with its state in this run."""
     rows = {row.epoch: row for row in judged(run)}
     return [_milestone(milestone, run, rows) for milestone in MILESTONES] if run.num_epochs else []
 
@@ -152,6 +146,12 @@ def term_weight(config: Mapping[str, Any], term: str) -> float:
     return term_weights({name: weight_of(config, name) for name in DEFAULTS}).get(term, math.nan)
 
 
+def same_objective(runs: Sequence[Run]) -> bool:
+    """Tells if all runs train on the same sum, so that their total losses may be compared."""
+    sums = [{name: run.weights_at(run.step).get(name) for name in DEFAULTS} for run in runs]
+    return all(one == sums[0] for one in sums)
+
+
 def shares_of(run: Run, row: Judged) -> list[Share]:
     """The terms of a validation, the largest part of the loss first; empty where the weights are not known."""
     config = run.weights_at(row.step - 1)
@@ -161,15 +161,7 @@ def shares_of(run: Run, row: Judged) -> list[Share]:
     if not config or not 0 < total < math.inf:
         return []
     shares = [
-        Share(
-            name,
-            TERMS[name].weight,
-            term_weight(config, name),
-            values[name],
-            weighted[name],
-            abs(weighted[name]) / total,
-        )
-        for name in values
+        Share(name, term_weight(config, name), values[name], abs(weighted[name]) / total) for name in values
     ]
     return sorted(shares, key=lambda share: -share.share)
 
@@ -193,10 +185,9 @@ def newest_epoch(run: Run) -> int:
 def found_words(row: Judged) -> str:
     """Both correlations and the complementarity in few words."""
     figures = row.figures
-    return (
-        f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}, "
-        f"complementarity {fixed(100 * row.masks.complementarity, 0)}\N{NO-BREAK SPACE}%"
-    )
+    correlations = f"{figures.output_input_correlation:.2f} / {figures.output_target_correlation:.2f}"
+    share = known(100 * row.masks.complementarity, 0, "\N{NO-BREAK SPACE}%")
+    return f"{correlations}, complementarity {share}" if share else correlations
 
 
 def _judge(line: Line, run: Run) -> Judged:
@@ -206,18 +197,12 @@ def _judge(line: Line, run: Run) -> Judged:
     at = run.num_epochs if is_end else epoch
     figures = _read(line, Figures)
     masks = _read(line, MaskFigures)
-    milestone = milestone_due(at, run.num_epochs) if run.num_epochs and at else None
-    reached = milestone is not None and milestone.reached(figures, masks)
-    overdue = milestone is not None and not reached and at >= milestone.epoch(run.num_epochs)
     return Judged(
         epoch=epoch,
         step=line["step"],
         figures=figures,
         masks=masks,
         worst_ratio=number(line.get("worst_ratio")),
-        milestone=milestone,
-        reached=reached,
-        overdue=overdue,
         # A remedy that was applied after this validation is of the same step.
         remedies=_remedies(figures, at, line["step"] - (not is_end), run),
         applied=tuple(change for change in run.of("remedy") if change["step"] == line["step"] and not is_end),
@@ -227,7 +212,7 @@ def _judge(line: Line, run: Run) -> Judged:
 
 
 def _remedies(figures: Figures, epoch: int, step: int, run: Run) -> tuple[Remedy, ...]:
-    """What the milestones call for at an epoch, but for what was so already after `step`."""
+    """Remedies that the milestones call for at an epoch and that were not applied by `step`."""
     if not run.num_epochs:
         return ()
     wished = remedies_for(figures.verdict, epoch=epoch, num_epochs=run.num_epochs)

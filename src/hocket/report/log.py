@@ -14,7 +14,7 @@ MAX_LOG_BYTES, MAX_LINE_BYTES = 2**30, 2**22
 MAX_KEPT_BYTES, MAX_EVENTS_BYTES, VALUE_BYTES = 2**27, 2**24, 80
 """Of memory, about: for lines of a kind that each epoch has, for those of another, and for each value in a line."""
 MAX_DEPTH, MAX_TEXT = 4, 4_096
-"""How deep the values of a line may be nested, and how much of a text is kept."""
+"""Limits of the depth of a line's values and of the letters of a text."""
 
 Line = dict[str, Any]
 
@@ -98,7 +98,7 @@ class _Kept:
 
 
 def _is_usual_step(part: bytes) -> bool:
-    """Whether a line is a step at which nothing happened, told without reading it."""
+    """Tells, without parsing it, if a line is a step at which nothing happened."""
     return part.startswith(b'{"kind": "train"') and b'"spiked": 1' not in part and b'"skipped": 1' not in part
 
 

@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
+import itertools
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 import hocket
 from hocket import files, outputs
-from hocket.diagnostics.wording import LADDER, Gauge, gauges_of, worded
+from hocket.diagnostics.wording import gauges_of, worded
 from hocket.errors import HocketError
 from hocket.report.advice import advice
-from hocket.report.charts import curves_of
-from hocket.report.examples import read_examples
+from hocket.report.card import card_of
+from hocket.report.charts import LOOKS, curves_of
 from hocket.report.explanation import incidents_of, sentences, unread
 from hocket.report.judging import (
     checklist_of,
@@ -29,9 +29,9 @@ from hocket.report.judging import (
     milestones_of,
     shares_of,
 )
-from hocket.report.pairs import MOST_SOUND_SECONDS, PairView, view
-from hocket.report.pictures import percent, time_ticks
-from hocket.report.run import Run, fixed, read_run, short
+from hocket.report.pairs import examples_of
+from hocket.report.pictures import time_ticks
+from hocket.report.run import Run, known, read_run
 from hocket.report.summary import (
     as_text,
     changed_settings,
@@ -43,14 +43,11 @@ from hocket.report.summary import (
     state_words,
 )
 
-MOST_PAIRS = 6
-"""On one page, over all runs."""
-
 ENDINGS = (".html", ".htm")
 """Of the file that is written; any other name could be that of a log or of weights."""
 
 View = dict[str, Any]
-"""All that the page shows of one run, by the names that the template uses."""
+"""All that the page shows of one run but its sounds, by the names that the template uses."""
 
 
 def write_report(
@@ -76,8 +73,13 @@ def write_report(
 
 def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = None) -> str:
     """The report as text; see `write_report`."""
-    runs = [read_run(path) for path in paths]
-    views = [_view(run, len(runs), defaults or {}) for run in runs]
+    runs = _named([read_run(path) for path in paths])
+    faults: list[list[str]] = [[] for _ in runs]
+    examples = examples_of(list(runs.values()), faults)
+    views = [
+        {"look": look} | _view(name, run, told, defaults or {})
+        for look, (name, run), told in zip(itertools.cycle(LOOKS), runs.items(), faults)
+    ]
     script = "".join(map(_text, ("plots/uPlot.iife.min.js", "plots/curves.js", "templates/report.js")))
     style = "".join(map(_text, ("plots/uPlot.min.css", "plots/curves.css", "templates/report.css")))
     return (
@@ -85,24 +87,33 @@ def render(paths: Sequence[str | Path], *, defaults: Mapping[str, Any] | None = 
         .get_template("report.html")
         .render(
             runs=views,
-            title=" and ".join(dict.fromkeys(run.name for run in runs)),
+            title=" and ".join(runs),
+            card=card_of(runs),
+            examples=examples,
             curves=json.dumps(curves_of(runs), separators=(",", ":")),
-            differences=_differences(runs) if len(runs) > 1 else [],
-            pair_rows=_pair_rows(views),
+            differences=_differences(list(runs.values())) if len(runs) > 1 else [],
             style=Markup(style),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             drawn_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             version=hocket.__version__,
-            ladder=LADDER,
         )
     )
 
 
-def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> View:
+def _named(runs: Sequence[Run]) -> dict[str, Run]:
+    """The runs by their names, with a number where two have the same."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        again = sum(other.name == run.name for other in found.values())
+        found[f"{run.name} ({again + 1})" if again else run.name] = run
+    return found
+
+
+def _view(name: str, run: Run, faults: Sequence[str], defaults: Mapping[str, Any]) -> View:
     row = headline(run)
-    views, num_pairs, faults = _pairs(run, num_runs)
     return {
+        "name": name,
         "run": run,
         "state_words": state_words(run),
         "row": row,
@@ -121,20 +132,7 @@ def _view(run: Run, num_runs: int, defaults: Mapping[str, Any]) -> View:
         "commands": commands_of(run),
         "changed": changed_settings(run.config, defaults),
         "settings": [(name, as_text(value)) for name, value in run.config.items()],
-        "pairs": views,
-        "num_pairs": num_pairs,
     }
-
-
-def _pairs(run: Run, num_runs: int) -> tuple[list[PairView], int, list[str]]:
-    """The pairs that are shown, how many there are, and a sentence on each file that cannot be read."""
-    found, faults = read_examples(run.path)
-    chosen = found[: max(1, MOST_PAIRS // num_runs)]
-    row = headline(run)
-    best_epoch = row.epoch if row is not None and judged_best(run) is not None else 0
-    seconds = MOST_SOUND_SECONDS / (num_runs * max(len(chosen), 1))
-    views = [view(pair, best_epoch=best_epoch, most_seconds=seconds, faults=faults) for pair in chosen]
-    return [item for item in views if item is not None], len(found), faults
 
 
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
@@ -142,16 +140,6 @@ def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     found = differing_settings([run.config for run in runs])
     presets = [preset_of(run.config) or "none" for run in runs]
     return [("preset", presets), *found] if len(set(presets)) > 1 else found
-
-
-def _pair_rows(views: Sequence[View]) -> list[list[tuple[View, PairView | None]]]:
-    """The pairs of all runs, those of one number side by side."""
-    by_run = [{item.pair.name: item for item in view["pairs"]} for view in views]
-    names = dict.fromkeys(name for found in by_run for name in found)
-    return [
-        [(view, found.get(name)) for view, found in zip(views, by_run, strict=True)]
-        for name in sorted(names, key=lambda name: int(name.removeprefix("pair-")))
-    ]
 
 
 def _environment() -> jinja2.Environment:
@@ -162,23 +150,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short, "places": gauge_places, "fixed": fixed}
+    environment.filters |= {"known": known}
     environment.globals |= {"time_ticks": time_ticks, "worded": worded}
     return environment
-
-
-def gauge_places(gauge: Gauge) -> dict[str, str]:
-    """Where the bar of a gauge begins, how wide it is, and where its bound lies, as SVG writes it."""
-
-    def place(value: float) -> float:
-        return min(max((value - gauge.lowest) / (1.0 - gauge.lowest), 0.0), 1.0)
-
-    ends = sorted((place(0.0), place(gauge.value))) if math.isfinite(gauge.value) else (0.0, 0.0)
-    return {
-        "start": percent(ends[0]),
-        "width": percent(ends[1] - ends[0]),
-        "bound": percent(place(gauge.bound)),
-    }
 
 
 def _text(name: str) -> str:

@@ -15,15 +15,12 @@ from hocket.report.log import MAX_LOG_BYTES, Line, bounded, read_log
 from hocket.runs import CONFIG, LOCK, LOG, MOST_STEPS, current_names, is_locked
 
 QUIET_SECONDS = 600.0
-"""Where nothing else tells, a run whose log has rested for longer is no longer trained."""
+"""A run without a lock whose log has rested for longer counts as no longer trained."""
 
 MOST_TRAIN_LINES = 10_000
 """Of a longer run, between half as many steps and so many are read."""
 MAX_FIELDS = 500
 """Of a configuration, which has about 80."""
-
-NOT_KNOWN = "–"
-"""Stands where a figure is NaN."""
 
 State = Literal["training", "ended", "stopped"]
 
@@ -33,7 +30,7 @@ _COUNTED = ("train", "validation", "epoch", "timing")
 
 @dataclass(frozen=True)
 class Run:
-    """What a run's log and configuration say; lines that a rollback made void are left out.
+    """A run by its log and configuration; lines that a rollback made void are left out.
 
     Args:
         path: the folder.
@@ -164,15 +161,15 @@ def number(value: Any) -> float:
         return float("nan")
 
 
-def fixed(value: float, places: int = 2) -> str:
-    """A figure with so many places; a dash for one that is not known."""
-    return NOT_KNOWN if math.isnan(value) else f"{value:.{places}f}"
+def known(value: float, places: int = 2, unit: str = "") -> str:
+    """A figure with so many places and its unit; empty for one that is not known."""
+    return "" if math.isnan(value) else f"{value:.{places}f}{unit}"
 
 
 def short(value: float) -> str:
     """A figure with as many places as one reads."""
     if not math.isfinite(value):
-        return NOT_KNOWN if math.isnan(value) else str(value)
+        return "not known" if math.isnan(value) else str(value)
     size = abs(value)
     if value and (size < 1e-3 or size >= 1e5):
         return f"{value:.1e}"
@@ -191,7 +188,7 @@ def _facts(lines: list[Line]) -> dict[str, Any]:
 
 
 def _without_void(lines: list[Line]) -> Iterator[Line]:
-    """What was trained and then taken back (by a rollback) never happened to the weights that go on."""
+    """Leaves out what a rollback took back: it never happened to the weights that go on."""
     back_to = float("inf")
     kept = []
     for line in reversed(lines):

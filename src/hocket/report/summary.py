@@ -22,9 +22,9 @@ _FOLLOWS = ("verdict", "verdict_words", "is_alarm", "rung", "level")
 
 
 def summarise(path: str | Path) -> dict[str, Any]:
-    """What a run's folder says at this moment, as plain values.
+    """Reads a run's folder as it is at this moment, as plain values.
 
-    What follows from a verdict is None before the first validation, and so is each figure that is not finite.
+    All that follows from a verdict is None before the first validation, and so is each figure that is not finite.
 
     Raises:
         CheckpointError: it is no run's folder, or its log is empty.
@@ -64,7 +64,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
 
 
 def state_words(run: Run) -> str:
-    """What the run is at this moment, as in `training, epoch 3 of 10`."""
+    """State and place of the run at this moment, as in `training, epoch 3 of 10`."""
     if not run.num_epochs:
         return f"{STATE_WORDS[run.state]}, step {run.step}"
     place = f"epoch {min(run.epoch, run.num_epochs)} of {run.num_epochs}, step {run.step} of {run.num_steps}"
@@ -161,7 +161,7 @@ def differing_settings(configs: Iterable[Mapping[str, Any]]) -> list[tuple[str, 
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two settings are equal, a tuple and a list of the same being so."""
+    """Tells if two settings are equal, a tuple and a list of the same being so."""
     return as_text(first) == as_text(second)
 
 

@@ -42,6 +42,8 @@ class RunFolder:
         self.facts: dict[str, Any] = {
             "library": library.fingerprint,
             "manifest": library.manifest,
+            "num_training_songs": len(library.training),
+            "training_seconds": sum(song.duration_seconds for song in library.training),
             "validation_songs": [str(song.path.resolve()) for song in library.validation],
             "validation_pairs": [
                 [str(song.path.resolve()) for song in pair] for pair in library.validation_pairs

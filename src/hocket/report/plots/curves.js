@@ -5,10 +5,9 @@
  * of the page. Names of runs are only ever set as text.
  */
 
-const LOOKS = ["input", "target", "output", "a", "b", "c", "d"];
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const HEIGHT = 206;
-const MOST_DOTS = 60;
+const MOST_DOTS = 25;
 const MOST_ROWS = 60;
 /** So far beyond its ends, as a share of the axis, a curve still has a value. */
 const NEAR = 0.03;
@@ -58,8 +57,10 @@ const nearest = (steps, step) => {
 const known = (values) => values.filter((value) => value !== null);
 
 export class Curves {
-  constructor(place) {
+  /** `isPlain` leaves out what only losses need: smoothing and the kind of axis. */
+  constructor(place, { isPlain = false } = {}) {
     this.place = place;
+    this.isPlain = isPlain;
     this.smoothing = 0;
     this.axes = "fitting";
     this.hidden = new Set();
@@ -124,10 +125,11 @@ export class Curves {
     });
     this.reset = make("button", { type: "button", textContent: "Reset zoom", disabled: !this.zoom });
     this.reset.addEventListener("click", () => this.zoomTo(null));
-    row.append(make("label", {}, "Smooth training curves ", smoothing), make("label", {}, "Axis of losses ", axes), this.reset);
+    if (!this.isPlain) row.append(make("label", {}, "Smooth training curves ", smoothing), make("label", {}, "Axis of losses ", axes));
+    row.append(this.reset);
     const signs = this.data.signs.map(([sign, text]) => `${sign} ${text}.`).join(" ");
-    const help = make("p", { className: "hk-help", textContent: `${this.data.runs.length > 1 ? "Figures have the colour of their run. " : ""}Drag across a chart to zoom, double-click to see all again. With the keyboard: arrow keys read values, + and − zoom, 0 shows all.` });
-    return make("div", { className: "hk-head" }, row, help, make("p", { className: "hk-help", textContent: signs }));
+    const help = "Drag across a chart to zoom, double-click to see all again. Keys: arrows read values, + and − zoom, 0 shows all.";
+    return make("div", { className: "hk-head" }, row, make("p", { className: "hk-help" }, make("span", { className: "hk-keys", textContent: `${help} ` }), signs));
   }
 
   toggle(run, index) {
@@ -143,7 +145,7 @@ export class Curves {
 
   /** The colour of a run; null where there is only one, whose curves have colours of their own. */
   look(run) {
-    return this.data.runs.length > 1 ? LOOKS[run % LOOKS.length] : null;
+    return this.data.runs.length > 1 ? this.data.runs[run].look : null;
   }
 
   colour(name) {
@@ -166,8 +168,9 @@ export class Curves {
     this.panels.forEach((panel) => panel.plot?.setScale("x", { min, max }));
   }
 
-  fit() {
-    this.panels.forEach((panel) => panel.fit());
+  /** Draws all charts as wide as their places, or as wide as `width`, in pixels. */
+  fit(width) {
+    this.panels.forEach((panel) => panel.fit(width));
   }
 
   redraw() {
@@ -182,7 +185,6 @@ class Panel {
     this.title = make("b");
     this.unit = make("span", { className: "hk-unit" });
     this.legend = make("ul", { className: "hk-legend" });
-    this.note = make("p", { className: "hk-note" });
     this.frame = make("div", { className: "hk-frame", tabIndex: 0 });
     this.frame.setAttribute("role", "img");
     this.frame.dataset.key = `chart ${chart.key}`;
@@ -194,7 +196,7 @@ class Panel {
       all.opened[this.details.open ? "add" : "delete"](chart.key);
       this.fill();
     });
-    const head = make("div", {}, make("figcaption", {}, this.title, " ", this.unit), this.legend, this.note);
+    const head = make("div", {}, make("figcaption", {}, this.title, " ", this.unit), this.legend);
     this.figure = make("figure", { className: "hk-chart" }, head, this.frame, make("p", { className: "hk-axis", textContent: "training step" }), this.readout, this.details);
     this.frame.addEventListener("keydown", (event) => this.press(event));
     this.frame.addEventListener("blur", () => this.leave());
@@ -216,10 +218,6 @@ class Panel {
       .flatMap((curve) => curve.series.map((series, run) => ({ curve, run, steps: series?.[0], values: series?.[1] })))
       .filter((line) => line.steps)
       .sort((one, other) => Number(other.curve.is_faint) - Number(one.curve.is_faint));
-    const runs = this.all.data.runs;
-    const missing = runs.filter((_, run) => !this.lines.some((line) => line.run === run)).map((run) => `${run.name} has no such figure.`);
-    this.note.textContent = [chart.note, ...missing].filter(Boolean).join(" ");
-    this.note.hidden = !this.note.textContent;
     this.frame.setAttribute("aria-label", this.described());
     this.explain();
     if (this.isLog === this.wasLog && this.plot && this.lines.length === this.plot.series.length - 1) this.refill();
@@ -281,9 +279,8 @@ class Panel {
     }));
   }
 
-  fit() {
-    const width = this.frame.clientWidth;
-    if (!width) return;
+  fit(width = this.frame.clientWidth) {
+    if (!this.frame.clientWidth) return;
     if (!this.plot) this.draw();
     else if (width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
   }
@@ -398,7 +395,7 @@ class Panel {
     const valueAt = ({ steps, values }) => (step >= steps[0] - reach && step <= steps.at(-1) + reach ? values[nearest(steps, step)] : null);
     for (const { line, value } of this.keys ?? []) {
       const found = isOver ? valueAt(line) : known(line.values).at(-1);
-      value.textContent = found === null ? "–" : short(found);
+      value.textContent = found === null ? "" : short(found);
     }
     if (!this.isRead) return;
     const parts = this.lines.filter((line) => this.isShown(line)).map((line) => [this.name(line), valueAt(line)]);
@@ -517,7 +514,7 @@ class Panel {
     const rows = steps.filter((_, index) => (steps.length - 1 - index) % stride === 0);
     const cell = (line, step) => {
       const value = line.values[line.steps.indexOf(step)];
-      return make("td", { textContent: value === undefined || value === null ? "–" : short(value) });
+      return make("td", { textContent: value === undefined || value === null ? "" : short(value) });
     };
     const head = ["step", ...lines.map((line) => this.name(line))].map((text) => make("th", { scope: "col", textContent: text }));
     this.table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head)),
