@@ -23,6 +23,7 @@ from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decid
 from hocket.fusing.mixing import mix_blocks, quiet_ends
 from hocket.fusing.sources import Sources, open_sources, sounding
 from hocket.fusing.strikes import StrikeGain, find_strikes
+from hocket.fusing.transposing import transposition
 from hocket.options import FuseOptions
 from hocket.signal.loudness import TARGET_RMS
 
@@ -167,12 +168,15 @@ def fuse_aligned(
 
 
 def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Aligned:
-    """Brings the target into the input's tempo where that is wanted, and both to one length.
+    """Brings the target into the input's tempo and key where that is wanted, and both to one length.
 
     Raises:
         AudioError: one of them is silent, or would have to be stretched too far.
     """
-    alignment = align_target(sources.target, sources.input, mode=options.align, workspace=workspace)
+    semitones, key_note = transposition(sources.target, sources.input, wanted=options.key)
+    alignment = align_target(
+        sources.target, sources.input, mode=options.align, workspace=workspace, semitones=semitones
+    )
     first, second, note = match_lengths(
         sources.input,
         alignment.target,
@@ -180,8 +184,9 @@ def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Align
         fit=options.fit,
         beat_seconds=alignment.beat_seconds,
         workspace=workspace,
+        semitones=alignment.semitones,
     )
-    spoken = (*sources.notes, alignment.note if options.align != "none" else "", note)
+    spoken = (*sources.notes, key_note, alignment.note if options.align != "none" else "", note)
     notes = tuple(note for note in spoken if note)
     return Aligned.of(Sources(_ending_softly(first), _ending_softly(second), sources.names, notes))
 
