@@ -166,4 +166,5 @@ addEventListener("afterprint", () => {
 });
 /* For tests, or a curious person at the console. */
 window.hocketReport = charts;
-if (window.AudioContext) document.querySelectorAll(".player").forEach((box) => new Player(box));
+const box = document.querySelector(".player");
+if (box && window.AudioContext) window.hocketPlayer = new Player(box);
