@@ -28,7 +28,8 @@ ON_THE_BEAT = np.array([0.5, 0.6, -0.3, 0.0])
 AROUND_IT = np.array([-0.3, 0.1, 0.2, 0.4])
 CHORDS = 15.0
 BEGINS = 2.5
-BEGINS_SECONDS = 0.04
+# What begins out of silence, and what was cut, as loops are, just before its first beat.
+BEGINS_SECONDS, CUT_SECONDS = 0.04, 0.015
 BEGINS_DB = 30.0
 CLEAR = 0.65
 # The drums may speak this much for another beat than the one that the chords choose.
@@ -139,4 +140,4 @@ def _begins(energy: np.ndarray, pulse: Pulse, frames_a_second: float) -> int | N
     beats, period = pulse.beats_seconds, pulse.period_seconds
     number = round((start - beats[0]) / period)
     near = beats[number] if 0 <= number < len(beats) else beats[0] + number * period
-    return number if abs(near - start) <= BEGINS_SECONDS else None
+    return number if abs(near - start) <= (BEGINS_SECONDS if first else CUT_SECONDS) else None
