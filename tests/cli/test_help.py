@@ -138,7 +138,7 @@ def test_help_shows_hyphens_only_and_explains_every_argument(say: Say, verb: str
         (["render", "out", "-x"], "there is no flag -x: see 'hocket render --help'."),
         (["fuse", "a", "b", "-o", "c.wav", "--num_sample", "3"], "did you mean --num-samples?"),
         (["fuse", "a", "b", "-o", "c.wav", "--align", "temop"], "--align is 'temop': did you mean tempo?"),
-        (["fuse", "a", "b", "-o", "c.wav", "--align", "bars"], "give one of none, tempo, beats."),
+        (["fuse", "a", "b", "-o", "c.wav", "--align", "swing"], "give one of none, tempo, beats, bars."),
     ],
 )
 def test_a_mistake_is_one_sentence(say: Say, words: list[str], said: str) -> None:

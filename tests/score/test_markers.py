@@ -14,7 +14,8 @@ from hocket.data.synthetic.harmony import Chord
 from hocket.fusing.written import estimated
 from hocket.score.chords import Progression
 from hocket.score.midi import timeline_as_midi
-from hocket.score.timeline import TimedChord, Timeline, bar_starts, merged
+from hocket.score.timeline import TimedChord, Timeline, merged
+from hocket.signal.bars import Bars
 from hocket.signal.beats import Pulse
 from hocket.signal.chords import NO_CHORD, find_chords, stretch_chroma
 
@@ -164,10 +165,29 @@ def test_every_beat_is_a_quarter_and_every_bar_a_bar(timeline: Timeline) -> None
 
 def test_beats_are_counted_within_their_bars() -> None:
     timeline = Timeline.of(pulse(np.arange(0.5, 6.0, 0.5), 0.5), duration_seconds=6.0, sound_seconds=1.0)
-    assert list(bar_starts(12, 2)) == [2, 6, 10]
+    assert list(timeline.bars) == [2, 6, 10]
     assert [text for _, _, text in read_labels(timeline.as_labels())][:7] == [
         "0.3", "0.4", "bar 1", "1.1", "1.2", "1.3", "1.4",
     ]  # fmt: skip
+
+
+def test_clear_bars_of_three_are_taken_as_they_were_heard() -> None:
+    beats = pulse(np.arange(0.75, 9.0, 0.5), 0.5)
+    timeline = Timeline.of(beats, duration_seconds=9.0, bars=Bars(3, 1, 0.9), sound_seconds=0.75)
+    # One beat more is counted before the pulse's first.
+    assert list(timeline.bars) == [2, 5, 8, 11, 14, 17]
+    assert [text for _, _, text in read_labels(timeline.as_labels())][:5] == [
+        "0.2",
+        "0.3",
+        "bar 1",
+        "1.1",
+        "1.2",
+    ]
+    doubtful = Timeline.of(beats, duration_seconds=9.0, bars=Bars(3, 1, 0.3), sound_seconds=0.75)
+    assert doubtful.metre == 4
+    waltz = timeline.with_progression(Progression("C F"))
+    # From the beginning, then each on its bar.
+    assert [chord.start_seconds for chord in waltz.chords][:3] == [0.0, *timeline.beats_seconds[[5, 8]]]
 
 
 def test_chords_in_a_row_become_one() -> None:

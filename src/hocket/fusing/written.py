@@ -14,7 +14,7 @@ from hocket.audio.views import Resampled, folded
 from hocket.data.synthetic.harmony import QUALITIES, bass_of, note_name, voice
 from hocket.data.synthetic.render import SAMPLE_RATE
 from hocket.errors import AudioError
-from hocket.fusing.music import pulse_of
+from hocket.fusing.music import bars_of, pulse_of
 from hocket.score.chords import CENTRE, Progression
 from hocket.score.midi import is_midi, read_midi
 from hocket.score.player import notes_of, play_notes
@@ -87,8 +87,9 @@ def play_chords(
 def timeline_of(sound: Recording) -> tuple[Timeline, float | None]:
     """The beats and bars of a recording, and its beats a minute, None without a clear beat."""
     pulse = pulse_of(sound)
+    bars = bars_of(sound, pulse) if pulse is not None else None
     start = _sound_seconds(sound) if pulse is not None else 0.0
-    timeline = Timeline.of(pulse, duration_seconds=sound.duration_seconds, sound_seconds=start)
+    timeline = Timeline.of(pulse, duration_seconds=sound.duration_seconds, bars=bars, sound_seconds=start)
     return timeline, pulse.bpm if pulse is not None and pulse.is_clear else None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from hocket import files
 from hocket.errors import AudioError
 from hocket.score.player import RELEASE_SECONDS, Note
-from hocket.score.timeline import BEATS_PER_BAR, Timeline
+from hocket.score.timeline import Timeline
 
 SUFFIXES = (".mid", ".midi")
 MOST_BYTES = 2 * 2**20
@@ -187,7 +187,7 @@ def _tempos(seconds: np.ndarray, ticks: np.ndarray) -> list[tuple[int, mido.Meta
 def _signatures(timeline: Timeline, ticks: np.ndarray) -> list[tuple[int, mido.MetaMessage]]:
     """The pick-up's own signature, and one wherever bars have another number of beats than before."""
     if len(timeline.bars) == 0 or len(timeline.beats_seconds) < 2:
-        return [(0, _signature(BEATS_PER_BAR, 4))]
+        return [(0, _signature(timeline.metre, 4))]
     places = ticks[:-1][-len(timeline.beats_seconds) :]
     events, first = [], int(places[timeline.bars[0]])
     if first:
@@ -196,7 +196,7 @@ def _signatures(timeline: Timeline, ticks: np.ndarray) -> list[tuple[int, mido.M
         events.append((0, _signature(parts // shared, 64 // shared)))
     last = None
     for bar, count in zip(timeline.bars, [*np.diff(timeline.bars), None], strict=True):
-        count = int(count or last or BEATS_PER_BAR)
+        count = int(count or last or timeline.metre)
         events += [(int(places[bar]), _signature(count, 4))] if count != last else []
         last = count
     return events

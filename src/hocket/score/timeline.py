@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hocket.score.chords import Progression
+from hocket.signal.bars import Bars
 from hocket.signal.beats import Pulse
 
 BEATS_PER_BAR = 4
@@ -29,24 +30,39 @@ class TimedChord:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Beats (ascending, empty without a clear beat), which of them begin a bar, and the chords of an output."""
+    """Beats (ascending, empty if none are clear), which of them begin a bar of `metre`, and the chords of an output."""
 
     duration_seconds: float
     beats_seconds: np.ndarray
     bars: np.ndarray
+    metre: int = BEATS_PER_BAR
     chords: tuple[TimedChord, ...] = ()
 
     @classmethod
-    def of(cls, pulse: Pulse | None, *, duration_seconds: float, sound_seconds: float = 0.0) -> "Timeline":
-        """The beats of a recording, continued to both ends; its sound begins at `sound_seconds`."""
+    def of(
+        cls,
+        pulse: Pulse | None,
+        *,
+        duration_seconds: float,
+        bars: Bars | None = None,
+        sound_seconds: float = 0.0,
+    ) -> "Timeline":
+        """The beats of a recording, continued to both ends.
+
+        Without clear bars, every four beats from the beginning of its sound, at `sound_seconds`, are one.
+        """
         if pulse is None or not pulse.is_clear:
             return cls(duration_seconds, np.zeros(0), np.zeros(0, dtype=np.int64))
         period, own = pulse.period_seconds, pulse.beats_seconds
         before = np.arange(own[0] - period, -EARLY_SHARE * period, -period)[::-1].clip(min=0.0)
         after = np.arange(own[-1] + period, duration_seconds, period)
         beats = np.concatenate([before, own[own < duration_seconds], after])
-        first = int(np.searchsorted(beats, sound_seconds - EARLY_SHARE * period))
-        return cls(duration_seconds, beats, bar_starts(len(beats), first))
+        metre = BEATS_PER_BAR
+        if bars is not None and bars.is_clear:
+            metre, first = bars.metre, (bars.first + len(before)) % bars.metre
+        else:
+            first = int(np.searchsorted(beats, sound_seconds - EARLY_SHARE * period))
+        return cls(duration_seconds, beats, np.arange(min(first, len(beats) - 1), len(beats), metre), metre)
 
     def with_progression(self, progression: Progression) -> "Timeline":
         """The same with typed chords, each from the beginning of its bar, over and over.
@@ -73,7 +89,7 @@ class Timeline:
             starts = np.arange(0.0, self.duration_seconds, PLAIN_BAR_SECONDS * bars_per_chord)
         else:
             numbers = np.arange(0.0, len(self.bars), bars_per_chord)
-            ends = [*self.bars, self.bars[-1] + BEATS_PER_BAR]
+            ends = [*self.bars, self.bars[-1] + self.metre]
             places = np.interp(numbers, np.arange(len(ends)), ends).round().astype(np.int64)
             starts = self.beats_seconds[places[places < len(self.beats_seconds)]]
         return [0.0, *(float(start) for start in starts[1:] if start < last)]
@@ -83,8 +99,8 @@ class Timeline:
         """Each beat with the number of its bar (0 before the first) and its place in the bar, both from 1."""
         for index, seconds in enumerate(self.beats_seconds):
             bar = int(np.searchsorted(self.bars, index, side="right"))
-            start = self.bars[bar - 1] if bar else self.bars[0] - BEATS_PER_BAR
-            yield float(seconds), bar, int((index - start) % BEATS_PER_BAR if not bar else index - start) + 1
+            start = self.bars[bar - 1] if bar else self.bars[0] - self.metre
+            yield float(seconds), bar, int((index - start) % self.metre if not bar else index - start) + 1
 
     def as_labels(self) -> str:
         """A label track as Audacity reads it: start, end and text of each line, in seconds, tabs between them."""
@@ -94,11 +110,6 @@ class Timeline:
             rows.append((seconds, seconds, f"{bar}.{beat}"))
         rows.sort(key=lambda row: row[0])
         return "".join(f"{start:.6f}\t{end:.6f}\t{text}\n" for start, end, text in rows)
-
-
-def bar_starts(num_beats: int, first: int) -> np.ndarray:
-    """The beats that begin a bar: every fourth from the first that sounds."""
-    return np.arange(min(first, num_beats - 1), num_beats, BEATS_PER_BAR)
 
 
 def merged(names: Sequence[tuple[str, tuple[int, ...]] | None], edges: np.ndarray) -> tuple[TimedChord, ...]:
