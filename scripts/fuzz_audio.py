@@ -178,7 +178,7 @@ def _summary(results: list[tuple[str, Verdict]], families: list[str], seconds: f
 
 
 def _row(name: str) -> str:
-    """Which column of the table a case counts in: its format, or what else it is."""
+    """Column of the table that a case counts in: its format, or what else it is."""
     if name.startswith("place: "):
         return "places"
     return name.split(" ")[0] if name.split(" ")[0] in FAMILIES else "crafted"

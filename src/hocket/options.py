@@ -237,7 +237,7 @@ class FuseOptions:
 
     @property
     def amounts(self) -> tuple[float, float]:
-        """How loud input and target are wanted, against how the model balances them: with `blend` 0 no input."""
+        """Amounts of input and target, against how the model balances them: with `blend` 0 no input."""
         return self.input_amount * 2.0 * self.blend, self.target_amount * min(1.0, 1.5 - self.blend)
 
     def strike(self, own: float) -> float:

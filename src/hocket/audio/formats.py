@@ -1,4 +1,4 @@
-"""Which files are recordings: by their names in a folder, and by their first bytes before any decoder sees them.
+"""Recognition of recordings: by their names in a folder, and by their first bytes before any decoder sees them.
 
 Names and headers lie, and libsndfile and FFmpeg know dozens of formats whose parsers need not meet strangers' files.
 """

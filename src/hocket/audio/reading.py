@@ -39,7 +39,7 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class _Span:
-    """Which frames to decode for an excerpt, and which samples to keep once they are resampled."""
+    """Frames to decode for an excerpt, and samples to keep once they are resampled."""
 
     first_frame: int
     num_frames: int

@@ -44,7 +44,7 @@ def resample(samples: np.ndarray, *, from_hz: int, to_hz: int) -> np.ndarray:
 
 
 def source_span(start: int, stop: int, *, from_hz: int, to_hz: int, num_source: int) -> tuple[int, int, int]:
-    """Which of `num_source` samples the samples `start` to `stop` of the other rate need, and where the first falls.
+    """Samples, of `num_source`, that the samples `start` to `stop` of the other rate need, and where the first falls.
 
     It begins where samples of both rates fall together, so that an excerpt lies on the whole recording's grid.
     """

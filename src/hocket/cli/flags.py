@@ -1,4 +1,4 @@
-"""What the verbs' command lines have in common: hyphens, plain help, and mistakes told in one sentence."""
+"""Common parts of the verbs' command lines: hyphens, plain help, and mistakes told in one sentence."""
 
 import argparse
 import sys

@@ -312,7 +312,7 @@ def _sound_words(path: Path, fusion: "Fusion") -> str:
 
 
 def _expected_seconds(pair: "SourcePair", wanted: FuseOptions) -> float:
-    """How long the output will be, for the progress; alignment may change that a little."""
+    """Expected length of the output, for the progress; alignment may change that a little."""
     from hocket.fusing.fuser import SAMPLE_SECONDS
     from hocket.fusing.written import source_infos
 

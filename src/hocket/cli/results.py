@@ -1,4 +1,4 @@
-"""What `hocket fuse` leaves on disk: the output, what it was made of, tables and pictures."""
+"""Files that `hocket fuse` leaves: the output, what it was made of, tables and pictures."""
 
 import csv
 import hashlib
@@ -28,7 +28,7 @@ ESCAPED = "backslashreplace"
 
 @dataclass(frozen=True)
 class Places:
-    """Where the files of one fusion lie: its sound, and beside it what is told of it."""
+    """Paths of one fusion's files: its sound, and beside it what is told of it."""
 
     sound: Path
     with_pictures: bool = False
@@ -231,7 +231,7 @@ def write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def table_paths(folder: Path) -> list[Path]:
-    """Where `write_tables` writes."""
+    """Paths that `write_tables` writes."""
     return [folder / "results.csv", folder / "results.json"]
 
 

@@ -40,7 +40,7 @@ class Codec(nn.Module, ABC):
 
     @property
     def grouping(self) -> Grouping:
-        """Which latent channels are one bin group to the agent: each alone, unless a codec knows better."""
+        """Groups of latent channels that are one bin to the agent: each alone, unless a codec knows better."""
         return Grouping((Segment(0, 1, self.dim),))
 
     @abstractmethod

@@ -118,7 +118,7 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         }
 
     def describe(self, index: int) -> Example:
-        """Which places example `index` shows."""
+        """Origin of example `index`."""
         input, target = self._draw(index)[:2]
         return Example(str(input.song.path), str(target.song.path), input.start_seconds, target.start_seconds)
 

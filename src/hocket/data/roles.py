@@ -1,4 +1,4 @@
-"""Which songs serve as inputs and which as targets: rhythmic ones rather as inputs, tonal ones rather as targets."""
+"""Roles of songs: rhythmic ones rather as inputs, tonal ones rather as targets."""
 
 from collections.abc import Sequence
 

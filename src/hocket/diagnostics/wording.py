@@ -17,7 +17,7 @@ from hocket.diagnostics.copying import (
 from hocket.diagnostics.roles import Sources
 
 GIVES = {"rhythm": "input", "harmony": "target", "articulation": "input"}
-"""Which source has to give what."""
+"""The source that has to give each quality."""
 
 WORDS = {
     "rhythm": ("the input's rhythm", "neither rhythm clearly", "the target's rhythm"),

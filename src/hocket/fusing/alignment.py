@@ -97,7 +97,7 @@ def _unchanged(
 
 
 def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
-    """Who has no beat, and whether that is because of the length."""
+    """Names the sources without a beat, and says if that is because of the length."""
     reasons = []
     for role in sorted(beatless):
         seconds = sources[role].duration_seconds
@@ -109,7 +109,7 @@ def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
 
 
 def _no_bars(input: Bars | None, target: Bars | None) -> str:
-    """Why bars cannot be put on bars; empty where they can."""
+    """Explains why bars cannot be put on bars; empty if they can."""
     named = {"input": input, "target": target}
     unclear = [role for role, bars in named.items() if bars is None or not bars.is_clear]
     if unclear:

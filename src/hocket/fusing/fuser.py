@@ -49,7 +49,7 @@ class FusedFile:
 
     @classmethod
     def of(cls, fusion: Fusion) -> "FusedFile":
-        """The same with all its recordings in memory."""
+        """Copies a fusion with all its recordings into memory."""
         masks = fusion.masks.store.read(0, fusion.masks.num_frames)
         rhythm, harmony = (stem.whole() for stem in fusion.stems)
         return cls(

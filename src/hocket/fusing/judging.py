@@ -1,4 +1,4 @@
-"""What a fusion is, judged by as much of it as takes no longer to judge than it took to make."""
+"""Judgement of a fusion, by as much of it as takes no longer to judge than it took to make."""
 
 import itertools
 import math
@@ -80,7 +80,7 @@ def judge(fusion: Fusion, on_progress: Progress | None = None) -> tuple[HeardFig
 
 
 def watched(fusion: Fusion, on_read: Callable[[], None]) -> Fusion:
-    """The same fusion, which calls `on_read` when one of its recordings is read: so a work on it can be stopped."""
+    """Calls `on_read` when one of a fusion's recordings is read: so a work on it can be stopped."""
     names = ("output", "input", "target")
     recordings: dict[str, Any] = {name: Watched(getattr(fusion, name), on_read) for name in names}
     if fusion.voices is not None:

@@ -56,7 +56,7 @@ class Finish:
 
 
 def finishing(output: Audio | Recording, *, sources: Sequence[Audio | Recording]) -> Finish:
-    """What brings the output to the loudness of its louder source, but to -24 to -14 LUFS, and under -1 dBTP.
+    """Finds the gain to the loudness of the louder source, but within -24 to -14 LUFS, and under -1 dBTP.
 
     One gain for everything: nothing is limited, so a spiky output may end up quieter. A silent output's is 1.
     """
@@ -64,7 +64,7 @@ def finishing(output: Audio | Recording, *, sources: Sequence[Audio | Recording]
 
 
 def finishing_at(output: Audio | Recording, wanted_lufs: float) -> Finish:
-    """The same for a loudness that is known, in LUFS."""
+    """Finds the gain to a loudness that is known, in LUFS; see `finishing`."""
     own = loudness_lufs(output)
     if own == -math.inf:
         return Finish(1.0, own, wanted_lufs)

@@ -20,7 +20,7 @@ from hocket.model.result import FusionResult
 
 CHUNK_SECONDS = 24.0
 FADE_SECONDS, SHORT_FADE_SECONDS = 2.0, 0.1
-"""Where chunks are joined: of models that hear all of a chunk at every frame, and of those of finite reach."""
+"""Length of the joints of chunks: of models that hear all of a chunk at every frame, and of those of finite reach."""
 
 HALF_PRECISION_SECONDS = 600.0
 
@@ -36,7 +36,7 @@ class Model(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
 
     def __call__(self, input_audio: Tensor, target_audio: Tensor, /) -> FusionResult:
         """Fuses equally long, equally loud waveforms `[b, c, samples]`."""

@@ -21,14 +21,14 @@ from hocket.signal.spectrum import add_frames, hann
 
 BLOCK_SECONDS = 10.0
 END_SECONDS = 0.003
-"""How far a correction of the ends reaches.
+"""Reach of a correction of the ends.
 
 On 20 rendered pairs 1 to 5 ms kept the energy of the first 10 ms within 1 dB. Sources that were mirrored or repeated in
 front of the transform left steps or changed attacks by -4 to +39 dB, and a fade of 3 ms took up to 4 dB from them.
 """
 
 CACHED_SAMPLES = 2**18
-"""How much is transformed at once, in samples over all channels and frames (measured from 2^16 to 2^20)."""
+"""Samples that are transformed at once, over all channels and frames (measured from 2^16 to 2^20)."""
 
 Gains = Callable[[int, int], Iterable[Tensor]]
 """For each source the gains `[b, 1, last - first, bins]` from one frame up to another."""

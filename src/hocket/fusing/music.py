@@ -10,7 +10,6 @@ import torch
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, recording
 from hocket.audio.views import Cut, Resampled, folded
-from hocket.diagnostics.roles import TONALITY, attack_rate, harmony_weakness, rhythm_weakness
 from hocket.signal.bars import BAND_EDGES, Bars, find_bars
 from hocket.signal.beats import CLARITY, MIN_SECONDS, Pulse, find_pulse
 from hocket.signal.harmony import HOP, levelled_chroma, spread_of, tonality_of
@@ -107,6 +106,9 @@ class SourceMusic:
 
 def describe_music(sound: Audio | Recording) -> SourceMusic:
     """Describes a recording of any rate, channels and length by a minute from its middle, in about a second."""
+    # Not for whoever only fuses.
+    from hocket.diagnostics.roles import TONALITY, attack_rate, harmony_weakness, rhythm_weakness
+
     whole = recording(sound)
     length = min(whole.num_samples, round(CARD_SECONDS * whole.sample_rate))
     part = Cut(whole, length, first=(whole.num_samples - length) // 2).whole()

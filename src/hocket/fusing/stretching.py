@@ -10,7 +10,7 @@ from hocket.audio.streams import Recording, Stored, Workspace
 from hocket.errors import HocketError
 
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
-"""How much longer any part may become; beyond this, stretched music falls to pieces."""
+"""Limits of how much longer any part may become; beyond them, stretched music falls to pieces."""
 
 # Above this, sound is air and brightness rather than pitch, and stays nearer to where it is.
 TONAL_HZ = 8_000.0
@@ -64,7 +64,7 @@ def warped(
 
 
 def _divided(places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same map with more places where the way between two is long."""
+    """Adds places to a map between two that are far apart."""
     steps = [
         np.linspace(start, end, max(1, int(np.ceil((end - start) / (MAX_PIECE_SECONDS * sample_rate)))) + 1)
         for start, end in pairwise(new_places)
@@ -133,7 +133,7 @@ def _join(output: Stored, piece: np.ndarray, *, place: int, before: int) -> None
 
 
 def _best_lag(old: np.ndarray, piece: np.ndarray, offset: int, max_lag: int) -> tuple[int, float]:
-    """How much later in the piece what it has in common with `old` is, and the correlation there, in [0, 1]."""
+    """Lag in the piece of what it has in common with `old`, and the correlation there, in [0, 1]."""
     length = old.shape[1]
     wide = piece[:, offset - max_lag : offset + length + max_lag].astype(np.float64)
     product = sum(np.correlate(new, channel, "valid") for new, channel in zip(wide, old, strict=True))

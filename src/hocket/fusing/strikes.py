@@ -31,7 +31,7 @@ HARD = 0.75
 HALVING_SECONDS = 0.06
 RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
 DIP = 0.3
-"""How far the target falls before the hardest strikes, for a re-attack of 1 or more."""
+"""Depth of the target's dip before the hardest strikes, for a re-attack of 1 or more."""
 GRID_RATE_HZ = 2000
 
 

@@ -1,4 +1,4 @@
-"""How far the target is to be transposed, and why."""
+"""Transposition of the target: by how many semitones, and why."""
 
 from hocket.audio import Audio
 from hocket.audio.streams import Recording

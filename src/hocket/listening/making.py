@@ -28,7 +28,7 @@ OURS = "hocket"
 """The name of the model's output among the systems."""
 
 LOUDEST_LUFS = -23.0
-"""What EBU R 128 asks of programmes: most sounds have room for it, so that trials are equally loud as well."""
+"""Loudness that EBU R 128 asks of programmes: most sounds have room for it, so that trials are equally loud as well."""
 
 FADE_SECONDS = 0.02
 MP3_QUALITY, MP3_RATE_HZ = 0.85, 48_000
@@ -163,7 +163,7 @@ def write_test(folder: Path, trials: Sequence[Trial], *, seed: int, about: Mappi
 
 
 def _blind(trials: Sequence[Trial], seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the page shows, and what the key tells."""
+    """Makes the contents of the page, and those of the key."""
     shown, told = [], []
     for trial in trials:
         opaque = {system: _opaque(seed, trial.pair.name, system) for system in trial.outputs}

@@ -155,7 +155,7 @@ def thin(seconds: np.ndarray, values: np.ndarray, *, num_columns: int) -> tuple[
 
 
 def find_attacks(seconds: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Which frames of `onsets_of` are attacks: peaks that rise by three tenths of the strongest."""
+    """Frames of `onsets_of` that are attacks: peaks that rise by three tenths of the strongest."""
     frames_a_second = (len(seconds) - 1) / max(float(seconds[-1]), 1e-9)
     return rhythm.find_attacks(strength, frames_a_second=frames_a_second, prominence=ATTACK_SHARE)
 

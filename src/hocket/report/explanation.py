@@ -1,4 +1,4 @@
-"""Why a run is where it is and what happened on the way, in sentences computed from its log."""
+"""Explanation of a run: how far it is, why, and what happened on the way, computed from its log."""
 
 import math
 import os
@@ -116,7 +116,7 @@ def _where(mean: float) -> str:
 
 
 def _objective(run: Run, row: Judged) -> list[str]:
-    """Why the loss is content with a copy, read off the weights that it had."""
+    """Explains why the loss is content with a copy, read off the weights that it had."""
     config = run.weights_at(row.step - 1)
     if not config or row.figures.level is not Level.COPY:
         return []

@@ -73,7 +73,7 @@ class Progression:
 
     @property
     def stem(self) -> str:
-        """The same for a file's name."""
+        """The chords as part of a file's name."""
         return self.name.replace("/", "_")
 
 

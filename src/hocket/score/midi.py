@@ -74,7 +74,7 @@ def _read(path: str, content: bytes) -> Score:
 
 
 class _Reader:
-    """What sounds while a file is read: by channel and note, when and how hard it was struck."""
+    """Notes that sound while a file is read: by channel and note, when and how hard they were struck."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = path

@@ -65,7 +65,7 @@ class Timeline:
         return cls(duration_seconds, beats, np.arange(min(first, len(beats) - 1), len(beats), metre), metre)
 
     def with_progression(self, progression: Progression) -> "Timeline":
-        """The same with typed chords, each from the beginning of its bar, over and over.
+        """Adds typed chords, each from the beginning of its bar, over and over.
 
         The first chord is there from the beginning, also before the first bar.
         """
@@ -80,7 +80,7 @@ class Timeline:
         return self.with_chords(chords)
 
     def with_chords(self, chords: tuple[TimedChord, ...]) -> "Timeline":
-        """The same with these chords."""
+        """Adds chords."""
         return replace(self, chords=chords)
 
     def _starts(self, bars_per_chord: float) -> list[float]:

@@ -50,7 +50,7 @@ class Bars:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the bars can be relied on."""
+        """True if the bars can be relied on."""
         return self.confidence >= CLEAR
 
 
@@ -86,7 +86,7 @@ def find_bars(
 
 
 def _onsets(level: np.ndarray, pulse: Pulse, frames_a_second: float) -> np.ndarray:
-    """How far each group rises on each beat and half a beat later, `[beats, 8]`, of mean 0 and deviation 1."""
+    """Rise of each group on each beat and half a beat later, `[beats, 8]`, of mean 0 and deviation 1."""
     times = np.concatenate([pulse.beats_seconds, pulse.beats_seconds + pulse.period_seconds / 2])
     places = np.round((times - EARLY_SECONDS) * frames_a_second).astype(int)
     rises = np.zeros((len(times), level.shape[1]))
@@ -100,7 +100,7 @@ def _onsets(level: np.ndarray, pulse: Pulse, frames_a_second: float) -> np.ndarr
 
 
 def _repetition(onsets: np.ndarray, metre: int) -> float:
-    """How alike the beats are one and two bars apart, at most about 1."""
+    """Likeness of the beats one and two bars apart, at most about 1."""
     onsets = onsets - onsets.mean(axis=0)
     alike = [
         float(np.mean(onsets[:-lag] * onsets[lag:])) for lag in (metre, 2 * metre) if lag < len(onsets) - 3

@@ -50,7 +50,7 @@ class Pulse:
 
     @property
     def is_clear(self) -> bool:
-        """Whether this is a beat, rather than the best that can be found in a drone or in noise."""
+        """True if this is a beat, rather than the best that can be found in a drone or in noise."""
         least = CLARITY * max(1.0, CLARITY_SECONDS / self.duration_seconds)
         enough = len(self.beats_seconds) >= MIN_BEATS
         return enough and self.clarity >= least and self.depth_db >= DEPTH_DB

@@ -140,7 +140,7 @@ def levelled_chroma(part: Tensor, *, sample_rate: int) -> tuple[Tensor, Tensor]:
 
 
 def spread_of(classes: Tensor, *, sample_rate: int) -> Tensor:
-    """How unequal the pitch classes are, `[12, frames]` to `[frames]`.
+    """Inequality of the pitch classes, `[12, frames]` to `[frames]`.
 
     Standard deviation over the classes of the chroma smoothed over half a second, so that hits and noise, whose
     classes change at random, cancel.

@@ -39,7 +39,7 @@ class Key:
 
     @property
     def is_clear(self) -> bool:
-        """Whether this is a key, rather than the best that can be found in drums, noise or atonal music."""
+        """True if this is a key, rather than the best that can be found in drums, noise or atonal music."""
         return self.confidence >= CLEAR
 
     @property
@@ -76,7 +76,7 @@ def find_key(parts: Sequence[tuple[Tensor, Tensor]], *, sample_rate: int) -> Key
 
 
 def _of_scale(major: int, mean: np.ndarray) -> tuple[int, str]:
-    """Which of the two keys of a scale the mean chroma `[12]` fits better."""
+    """Chooses the key of a scale that the mean chroma `[12]` fits better."""
     keys = ((major, "major"), ((major - RELATIVE_MAJOR) % 12, "minor"))
     return max(keys, key=lambda key: _correlation(np.roll(MODES[key[1]], key[0]), mean))
 

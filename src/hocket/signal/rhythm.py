@@ -45,7 +45,7 @@ def onset_strength(waveform: Tensor, *, sample_rate: int) -> Tensor:
 
 
 def mel_energies(waveform: Tensor, *, sample_rate: int, centred: bool = True) -> Tensor:
-    """What onset strength is made of: `[b, samples]` to `[b, frames, 128]`; see `band_energies` for `centred`."""
+    """Mel energies for onset strength: `[b, samples]` to `[b, frames, 128]`; see `band_energies` for `centred`."""
     fft_size, hop = window_length(WINDOW, sample_rate), window_length(HOP, sample_rate)
     bank = mel_bank(NUM_BANDS, fft_size, sample_rate, device=waveform.device)
     (mel,) = band_energies(waveform, [bank], fft_size=fft_size, hop=hop, centred=centred)
@@ -164,7 +164,7 @@ def find_attacks(
 
 
 def onset_depth_db(strength: np.ndarray) -> float:
-    """How far the strongest onsets of `[frames]` stand above the ordinary moment."""
+    """Height of the strongest onsets of `[frames]` above the ordinary moment, in dB."""
     return float(np.percentile(strength, 98) - np.median(strength))
 
 
@@ -180,7 +180,7 @@ def percussive_share(mel: Tensor) -> tuple[float, float]:
 
 @torch.no_grad()
 def harmonic_part(waveform: Tensor, *, sample_rate: int) -> Tensor:
-    """What of `[b, samples]` is steady along time rather than broad along frequency, as `[b, samples]`.
+    """Part of `[b, samples]` that is steady along time rather than broad along frequency, as `[b, samples]`.
 
     Median-filter separation with a soft mask (Fitzgerald 2010), for diagnosis: it has no gradient. The way back to a
     waveform matters: the flux of a masked spectrum itself is mostly that of the mask's holes.

@@ -32,7 +32,7 @@ WORKER_DIED = "DataLoader worker"
 
 @dataclass(frozen=True)
 class Rank:
-    """Which of how many processes this is, in all and on this machine."""
+    """Number of this process among all, and among those on this machine."""
 
     rank: int = 0
     size: int = 1

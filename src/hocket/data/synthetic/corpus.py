@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CorpusSettings:
-    """What a corpus is a function of; raises ConfigError, with the field's name, where a value is out of range.
+    """Settings that a corpus is a function of; raises ConfigError, with the field's name, if a value is out of range.
 
     `num_pairs` None means half as many as there are songs.
     """
@@ -123,7 +123,7 @@ def render_corpus(
 
 
 def _reason(error: OSError | HocketError) -> str:
-    """What the system said; the sentence of a HocketError would name a file that is gone by now."""
+    """Words of the system; the sentence of a HocketError would name a file that is gone by now."""
     cause = error.__cause__ if isinstance(error, HocketError) else error
     return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
 
@@ -197,7 +197,7 @@ def _save(path: Path, samples: np.ndarray, sample_rate: int) -> None:
 
 
 def describe(song: Song, duration_seconds: float) -> dict[str, Any]:
-    """What `corpus.json` says of a song: kind, style, tempo, key, chords with times, instruments."""
+    """Describes a song for `corpus.json`: kind, style, tempo, key, chords with times, instruments."""
     rhythm, harmony = song.rhythm, song.harmony
     timeline = harmony.timeline(duration_seconds) if harmony else []
     return {
@@ -240,7 +240,7 @@ DRAW_COST = 0.5  # the most that chance adds
 
 
 def num_possible_pairs(songs: Sequence[Song]) -> int:
-    """How many distinct pairs of different songs have an input with drums and a target with chords."""
+    """Counts the pairs of different songs whose input has drums and whose target has chords."""
     return int(np.isfinite(_costs(songs)).sum())
 
 

@@ -211,7 +211,7 @@ class Harmony:
         return frozenset((self.tonic + step) % 12 for step in SCALES[self.mode])
 
     def number_at(self, seconds: float) -> int:
-        """How many changes of chord lie before a time."""
+        """Number of changes of chord before a time."""
         return max(0, int((seconds - self.start_seconds) // self.chord_seconds))
 
     def at(self, seconds: float) -> Chord:

@@ -200,7 +200,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Family:
-    """What the members of a family share: their voice and the ranges of their envelope, in seconds."""
+    """Common traits of a family: the voice and the ranges of the envelope, in seconds."""
 
     voice: Callable[[Tone], np.ndarray]
     attack_seconds: Range

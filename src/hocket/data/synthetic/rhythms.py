@@ -171,15 +171,15 @@ class Rhythm:
         return sorted((h for h in hits if h.seconds < duration_seconds), key=lambda h: (h.seconds, h.voice))
 
     def chord_strikes(self, duration_seconds: float) -> list[Strike]:
-        """When chords are struck before `duration_seconds`."""
+        """Times before `duration_seconds` when chords are struck."""
         return self._strikes(self.chords, _CHORDS, duration_seconds)
 
     def bass_strikes(self, duration_seconds: float) -> list[Strike]:
-        """When the bass is struck before `duration_seconds`; degrees as `Chord.bass_note` has them."""
+        """Times before `duration_seconds` when the bass is struck; degrees as `Chord.bass_note` has them."""
         return self._strikes(self.bass, _BASS, duration_seconds)
 
     def lead_strikes(self, duration_seconds: float) -> list[Strike]:
-        """When the melody is struck before `duration_seconds`; degrees as `Chord.ladder_note` has them."""
+        """Times before `duration_seconds` when the melody is struck; degrees as `Chord.ladder_note` has them."""
         return self._strikes(self.lead, _LEAD, duration_seconds)
 
     def _num_bars(self, duration_seconds: float) -> int:
@@ -227,7 +227,7 @@ class Rhythm:
         ]
 
     def _vary(self, velocities: dict[str, np.ndarray], rng: np.random.Generator) -> None:
-        """What a drummer does without thinking: soft snares in between, now and then a hat or a kick left out."""
+        """Varies a bar as drummers do: soft snares in between, now and then a hat or a kick left out."""
         snare = velocities.get("snare")
         if snare is not None:
             ghosts = rng.uniform(0.12, 0.28, len(snare))

@@ -22,7 +22,7 @@ FOLLOWING_BANDS = 0.35  # share of the bands whose chords are struck with the dr
 
 @dataclass(frozen=True)
 class Room:
-    """Where a song is played: the time in which its tail falls by 60 dB, the tail's level in each part, the floor."""
+    """Room of a song: the time in which its tail falls by 60 dB, the tail's level in each part, the floor."""
 
     decay_seconds: float
     drums_amount: float
@@ -33,7 +33,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Song:
-    """What plays: parts that are None are silent. `kind` is drums, chords or band."""
+    """Parts of a song; those that are None are silent. `kind` is drums, chords or band."""
 
     index: int
     kind: Kind

@@ -36,7 +36,7 @@ def fall(num_samples: int, num_fall: int) -> np.ndarray:
 
 
 def num_partials(fundamental_hz: float, sample_rate: int) -> int:
-    """How many harmonics of a tone fit below the highest frequency that is rendered (at least 1)."""
+    """Number of harmonics of a tone below the highest frequency that is rendered (at least 1)."""
     return max(1, int(HIGHEST_SHARE_OF_RATE * sample_rate / fundamental_hz))
 
 

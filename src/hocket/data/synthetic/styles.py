@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Style:
-    """What the rhythms of a style have in common."""
+    """Common traits of the rhythms of a style."""
 
     tempo_bpm: tuple[float, float]
     chords: tuple[str, ...]

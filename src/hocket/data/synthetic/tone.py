@@ -34,7 +34,7 @@ class Timbre:
     seed: int
 
     def struck(self) -> "Timbre":
-        """The same instrument played short: a fast attack, then a decay, so that its articulation is heard."""
+        """Plays an instrument short: a fast attack, then a decay, so that its articulation is heard."""
         return replace(
             self,
             attack_seconds=min(self.attack_seconds, STRUCK_ATTACK_SECONDS),
