@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hocket import __version__
 from hocket.errors import ConfigError, DataError, HocketError
 from hocket.files import TEMPORARY_PREFIX, Failure, open_regular, write_failure
+from hocket.version import __version__
 
 MARK = f"hocket {__version__}"
 """Pictures, pages and models state this as the program that made them."""

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hocket import __version__
 from hocket.cli.ending import EXIT_USAGE, ending_in_order
 from hocket.cli.progress import say
 from hocket.cli.streams import lasting_streams
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
 from hocket.typed import nearest
+from hocket.version import __version__
 
 GROUPS = {
     "Make music": {
@@ -31,6 +31,7 @@ GROUPS = {
         "listen": "write a blind listening test as one page, and count its answers",
         "export": "write the model as ONNX, checked against PyTorch",
         "render": "render a corpus of simple music whose true fusions are known",
+        "doctor": "print versions, devices and extras, and test a fusion on this machine",
     },
 }
 FLAGS = ("--help", "--version")
@@ -39,7 +40,7 @@ VERBS = {verb: words for group in GROUPS.values() for verb, words in group.items
 ONE_THREAD = ("fuse", "studio")
 """Verbs whose work a second thread does not make faster, only dearer (docs/results/performance.md)."""
 
-PRINTING = ("check", "evaluate", "slurm")
+PRINTING = ("check", "doctor", "evaluate", "slurm")
 """Verbs whose work is what they print; all others go on where nobody reads it."""
 
 EXIT_UNREAD = 141

@@ -10,8 +10,6 @@ from hocket.cli.flags import VerbParser
 from hocket.cli.progress import duration, say
 
 if TYPE_CHECKING:
-    from hocket.audio import Audio
-    from hocket.audio.streams import Recording
     from hocket.diagnostics.listening import Heard, HeardFigures
 
 
@@ -26,9 +24,9 @@ def run(argv: list[str]) -> int:
         outputs.check_outputs(
             [options.plot], sources=[options.output, options.input, options.target], overwrite=False
         )
-    from hocket.diagnostics.listening import MOST_MINUTES, diagnose_heard, listen
+    from hocket.diagnostics.listening import MOST_MINUTES, diagnose_heard, listen, open_recording
 
-    recordings = (_read(path) for path in (options.output, options.input, options.target))
+    recordings = (open_recording(path) for path in (options.output, options.input, options.target))
     heard = listen(*recordings, most_minutes=MOST_MINUTES)
     figures, notes = diagnose_heard(heard), _notes(heard)
     # Drawn first: who reads only the first line of the words wants the picture all the same.
@@ -56,27 +54,6 @@ def _parser() -> VerbParser:
     add("--json", action="store_true", help="print one JSON object instead of text")
     add("--plot", type=Path, metavar="FILE.png", help="draw waveforms, spectrograms, onsets and chroma")
     return parser
-
-
-def _read(path: Path) -> "Audio | Recording":
-    """The whole of a short recording, while a long one stays in its file."""
-    from hocket import audio
-    from hocket.audio.reading import FromFile
-    from hocket.audio.sound import require_enough
-    from hocket.diagnostics.listening import MINIMUM_SECONDS, MOST_MINUTES, PART_SECONDS, RATE_HZ
-
-    if audio.info(path).duration_seconds <= PART_SECONDS * MOST_MINUTES:
-        recording = audio.load(path)
-        audio.require_sound(recording, path, minimum_seconds=MINIMUM_SECONDS)
-        return recording
-    encoded = FromFile(path, sample_rate=RATE_HZ)
-    require_enough(
-        path,
-        duration_seconds=encoded.duration_seconds,
-        highest=encoded.peak,
-        minimum_seconds=MINIMUM_SECONDS,
-    )
-    return encoded
 
 
 def _notes(heard: "Heard") -> list[str]:

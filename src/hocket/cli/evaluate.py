@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket import __version__
 from hocket.cli.flags import INCLUDED, VerbParser
 from hocket.errors import ConfigError, DataError
+from hocket.version import __version__
 
 if TYPE_CHECKING:
     from hocket.data.pairs import Pair

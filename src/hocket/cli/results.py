@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hocket import __version__, files, outputs
+from hocket import files, outputs
 from hocket.errors import AudioError
+from hocket.version import __version__
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures

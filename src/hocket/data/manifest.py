@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from hocket import __version__, files
+from hocket import files
 from hocket.errors import ConfigError, DataError
 from hocket.files import parse_json, read_bytes
 from hocket.typed import check_types
+from hocket.version import __version__
 
 NAME = "manifest.jsonl"
 FORMAT = 1

@@ -6,11 +6,14 @@ Recordings are read minute by minute, so that an hour takes no more memory than 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from hocket.audio import Audio
+from hocket.audio import Audio, info, load, require_sound
+from hocket.audio.reading import FromFile
+from hocket.audio.sound import require_enough
 from hocket.audio.streams import InMemory, Recording, recording
 from hocket.audio.views import Resampled, together
 from hocket.diagnostics.copying import Figures, diagnose
@@ -143,6 +146,26 @@ class Heard:
         return (
             Voice(waveform, RATE_HZ) if num_channels == 1 else ChannelsVoice(waveform, RATE_HZ, num_channels)
         )
+
+
+def open_recording(path: Path) -> Audio | Recording:
+    """Reads the whole of a short recording; a long one stays in its file.
+
+    Raises:
+        AudioError: it cannot be read, is silent, or shorter than 1 s; the sentence names it.
+    """
+    if info(path).duration_seconds <= PART_SECONDS * MOST_MINUTES:
+        whole = load(path)
+        require_sound(whole, path, minimum_seconds=MINIMUM_SECONDS)
+        return whole
+    encoded = FromFile(path, sample_rate=RATE_HZ)
+    require_enough(
+        path,
+        duration_seconds=encoded.duration_seconds,
+        highest=encoded.peak,
+        minimum_seconds=MINIMUM_SECONDS,
+    )
+    return encoded
 
 
 def diagnose_audio(

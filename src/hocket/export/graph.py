@@ -10,11 +10,11 @@ import torch
 from onnx import ModelProto, helper
 from torch import Tensor, nn
 
-from hocket import __version__
 from hocket.model.band_powers import BandPowers
 from hocket.model.fusion import FusionModel
 from hocket.model.weights import config_values, weights_hash
 from hocket.signal.loudness import TARGET_RMS
+from hocket.version import __version__
 
 OPSET = 20
 """The first operator set with an exact GELU; of January 2024."""

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from hocket import __version__, files
+from hocket import files
 from hocket.audio import Audio, require_sound, resample
 from hocket.audio.writing import encode_mp3
 from hocket.data.pairs import Pair
@@ -22,6 +22,7 @@ from hocket.evaluation.conventions import MIN_SECONDS, SAMPLE_RATE_HZ, read_fold
 from hocket.fusing import Fuser
 from hocket.fusing.loudness import CEILING_DB, loudness_lufs, true_peak_db
 from hocket.listening import QUESTIONS
+from hocket.version import __version__
 
 PAGE, KEY = "index.html", "key.json"
 OURS = "hocket"

@@ -14,12 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from hocket import __version__, files
+from hocket import files
 from hocket.errors import CheckpointError, ConfigError
 from hocket.files import open_regular, parse_json
 from hocket.model.fusion import FusionModel
 from hocket.runs import find_checkpoint
 from hocket.settings import BEFORE, AgentConfig, CascadeConfig, ModelConfig, SpectralConfig
+from hocket.version import __version__
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."

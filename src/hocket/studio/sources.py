@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hocket import __version__, examples
+from hocket import examples
 from hocket.errors import AudioError, HocketError
 from hocket.hearing import MINIMUM_SECONDS
 from hocket.options import PRESETS
@@ -24,6 +24,7 @@ from hocket.studio.requests import page_options, printable
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, GoneError
+from hocket.version import __version__
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 MPEG4 = ("M4A", "AAC")
