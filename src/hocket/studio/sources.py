@@ -20,7 +20,7 @@ from hocket.options import PRESETS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
 from hocket.studio.intake import PLAYED
-from hocket.studio.requests import page_options, printable
+from hocket.studio.requests import ROLES, page_options, printable
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, GoneError
@@ -66,6 +66,9 @@ async def receive(request: Request) -> Response:
     studio: Studio = request.app.state.studio
     settings = studio.settings
     name = display_name(request.query_params.get("name", ""))
+    role = request.query_params.get("role", "target")
+    if role not in ROLES:
+        raise HTTPException(422, f"There is no role {printable(role, 40)!r}: give {' or '.join(ROLES)}.")
     if studio.num_uploads >= settings.max_uploads:
         raise HTTPException(503, "Too many files are being taken in just now: try again in a moment.")
     studio.num_uploads += 1
@@ -75,7 +78,7 @@ async def receive(request: Request) -> Response:
             max_bytes = min(settings.max_upload_bytes, settings.max_stored_bytes)
             path = await receive_file(request, draft, max_bytes=max_bytes, idle_seconds=settings.idle_seconds)
             studio.prepare()
-            work = partial(studio.take_in, path, draft.folder, name=name)
+            work = partial(studio.take_in, path, draft.folder, name=name, is_rhythm=role == "input")
             try:
                 facts = await anyio.to_thread.run_sync(work, limiter=studio.decoders)
             except AudioError as error:

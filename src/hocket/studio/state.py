@@ -61,7 +61,7 @@ class Studio:
         self.is_prepared = True
         self.jobs.prepare()
 
-    def take_in(self, upload: Path, folder: Path, *, name: str) -> dict[str, Any]:
+    def take_in(self, upload: Path, folder: Path, *, name: str, is_rhythm: bool) -> dict[str, Any]:
         """Decodes an upload within the studio's limits, see `hocket.studio.intake.take_in`."""
         with self._lock:
             self._decoding.add(upload)
@@ -70,6 +70,7 @@ class Studio:
                 upload,
                 folder,
                 name=name,
+                is_rhythm=is_rhythm,
                 max_seconds=self.settings.max_seconds,
                 max_bytes=self.settings.max_stored_bytes // 2,
             )

@@ -1,6 +1,7 @@
 /** One of the two source cards: choose a file (click, keys, drop), see it, hear it, pick a region. */
 
 import * as api from "./api.js";
+import { ChordForm, chordRow } from "./chords.js";
 import { announce, bytes, channels, clock, el, hertz, say } from "./dom.js";
 import { Waveform } from "./waveform.js";
 
@@ -13,6 +14,7 @@ export class SourceCard {
   /** Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise. */
   constructor(section, { about, onChange, onPlay }) {
     this.role = section.dataset.role;
+    this.takesNotes = this.role === "target";
     this.about = about;
     this.onChange = onChange;
     this.onPlay = onPlay;
@@ -27,7 +29,7 @@ export class SourceCard {
       type: "file",
       id: `${this.role}-file`,
       class: "unseen",
-      accept: "audio/*,.wav,.flac,.ogg,.opus,.mp3,.aif,.aiff",
+      accept: `audio/*,.wav,.flac,.ogg,.opus,.mp3,.aif,.aiff${this.takesNotes ? ",.mid,.midi" : ""}`,
       "aria-label": `${title}: choose a file`,
       onchange: () => this.file.files[0] && this.send(this.file.files[0]),
     });
@@ -38,6 +40,7 @@ export class SourceCard {
       el("span", { class: "hint" }, hint),
       el("span", { class: "hint limits" }, this.limits()),
     );
+    this.chords = this.takesNotes ? new ChordForm({ onUse: (source) => this.use(source), onError: (sentence) => say(this.error, sentence) }) : null;
     this.progress = el("progress", { max: 1, "aria-label": `Uploading the ${this.role}` });
     this.sendingText = el("span");
     const cancel = el("button", { type: "button", class: "quiet", onclick: () => this.transfer?.abort() }, "Cancel");
@@ -46,13 +49,13 @@ export class SourceCard {
     this.loaded = el("div", { class: "loaded", hidden: true });
     section.append(
       el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), el("span", { class: "hint" }, ` ${name}`)),
-      ...[this.file, this.drop, this.sending, this.error, this.loaded],
+      ...[this.file, this.drop, this.chords?.element, this.sending, this.error, this.loaded].filter(Boolean),
     );
   }
 
   limits() {
     const { formats, max_upload_bytes: most, max_seconds: longest } = this.about;
-    return `${formats.join(", ")}; up to ${bytes(most)} and ${Number((longest / 60).toFixed(1))} minutes`;
+    return `${[...formats, ...(this.takesNotes ? ["MIDI"] : [])].join(", ")}; up to ${bytes(most)} and ${Number((longest / 60).toFixed(1))} minutes`;
   }
 
   acceptDrops(section) {
@@ -82,7 +85,7 @@ export class SourceCard {
     this.sending.hidden = false;
     this.progress.value = 0;
     this.sendingText.textContent = `Uploading ${file.name}`;
-    const transfer = (this.transfer = api.upload(file, (share) => {
+    const transfer = (this.transfer = api.upload(file, this.role, (share) => {
       this.progress.value = share;
       if (share === 1) this.sendingText.textContent = `Reading ${file.name}`;
     }));
@@ -103,6 +106,13 @@ export class SourceCard {
     }
   }
 
+  /** Takes typed chords in place of a recording. */
+  use(source) {
+    this.transfer?.abort();
+    this.show(source);
+    announce(`${source.name} is the harmony.`);
+  }
+
   /** Why a file need not be sent at all, or nothing. */
   refusal(file) {
     const most = this.about.max_upload_bytes;
@@ -117,14 +127,31 @@ export class SourceCard {
     this.waveform = null;
     this.source = source;
     this.drop.hidden = Boolean(source);
+    if (this.chords) this.chords.element.hidden = Boolean(source);
     this.loaded.hidden = !source;
     this.loaded.replaceChildren();
     say(this.error, "");
-    if (source) {
+    if (source?.chords) this.loaded.append(this.head(source), ...chordRow(source));
+    else if (source) {
       source.region ||= [0, source.seconds];
       this.fill(source);
     }
     this.onChange();
+  }
+
+  /** A source's name, and the buttons that change and remove it. */
+  head(source) {
+    const edit = () => {
+      this.show(null);
+      this.chords.edit(source);
+    };
+    return el(
+      "div",
+      { class: "source-head" },
+      el("p", { class: "name", title: source.name }, source.name),
+      source.chords ? el("button", { type: "button", class: "quiet", onclick: edit }, "Change") : el("label", { class: "quiet button", for: this.file.id }, "Change"),
+      el("button", { type: "button", class: "quiet", onclick: () => this.remove(), "aria-label": `Remove ${source.name}` }, "Remove"),
+    );
   }
 
   fill(source) {
@@ -143,13 +170,7 @@ export class SourceCard {
     const wave = el("div", { class: "wave", "aria-hidden": "true" });
     this.length = el("span", { class: "hint" });
     this.loaded.append(
-      el(
-        "div",
-        { class: "source-head" },
-        el("p", { class: "name", title: source.name }, source.name),
-        el("label", { class: "quiet button", for: this.file.id }, "Change"),
-        el("button", { type: "button", class: "quiet", onclick: () => this.remove(), "aria-label": `Remove ${source.name}` }, "Remove"),
-      ),
+      this.head(source),
       el("p", { class: "hint" }, `${clock(source.seconds)} · ${hertz(source.sample_rate)} · ${channels(source.num_channels)}`),
       wave,
       el(
@@ -213,7 +234,7 @@ export class SourceCard {
 
   isWhole() {
     const { region, seconds } = this.source;
-    return region[0] < 0.005 && region[1] > seconds - 0.005;
+    return !region || region[0] < 0.005 && region[1] > seconds - 0.005;
   }
 
   /** The region as the server takes it: null is the whole file. */
@@ -222,9 +243,9 @@ export class SourceCard {
   }
 
   remove() {
-    const { id } = this.source;
+    const { id, chords } = this.source;
     this.show(null);
-    api.forgetSource(id).catch(() => {});
+    if (!chords) api.forgetSource(id).catch(() => {});
     this.file.focus();
   }
 }
