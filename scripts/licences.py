@@ -27,7 +27,7 @@ USES = {
     "safetensors": "weights and checkpoints on disk",
     "rich": "progress and tables in the terminal",
     "tomli-w": "writing configurations",
-    "python-stretch": "stretching in time for `--align` and `--fit`; carries Signalsmith Stretch (MIT)",
+    "python-stretch": "for `--align`, `--fit` and `--key`; carries Signalsmith Stretch (MIT)",
     "jinja2": "the report's page",
     "pillow": "pictures of masks",
     "mido": "MIDI files, read and written",

@@ -27,6 +27,7 @@ LAYERS = (
     {"outputs"},
     {"files", "typed", "hearing"},
     {"options"},
+    {"keys"},
     {"errors", "examples", "memory", "onnx_runtime"},
 )
 """From top to bottom; a part may import from lower layers, and from its own only what `BESIDE` allows."""
@@ -77,7 +78,7 @@ ONLY = {
         "hocket.settings",
         "hocket.typed",
     },
-    "signal": {"hocket.errors"},
+    "signal": {"hocket.errors", "hocket.keys"},
     "audio": {"hocket.errors", "hocket.files", "hocket.hearing"},
     "settings": {"hocket.errors", "hocket.files", "hocket.runs", "hocket.typed"},
     "runs": {"hocket.errors", "hocket.files", "hocket.outputs"},
@@ -85,7 +86,8 @@ ONLY = {
     "files": {"hocket.errors"},
     "typed": {"hocket.errors"},
     "hearing": set(),
-    "options": {"hocket.errors"},
+    "options": {"hocket.errors", "hocket.keys"},
+    "keys": {"hocket.errors"},
     "errors": set(),
     "onnx_runtime": set(),
 }

@@ -46,7 +46,8 @@ def test_every_default_is_allowed_and_every_option_has_its_words() -> None:
         {"target_amount": 4.1},
         {"reattack": float("nan")},
         {"input_amount": 0, "target_amount": 0},
-        {"align": "bars"},
+        {"align": "chords"},
+        {"key": "H"},
         {"sample_rate": 100},
         {"num_channels": 25},
     ],
@@ -60,6 +61,7 @@ def test_what_is_written_next_to_an_output_keeps_its_shape() -> None:
     assert FuseOptions(reattack=1.5, sample_rate=48_000).as_json() == {
         "controls": {"blend": 0.5, "input_amount": 1.0, "target_amount": 1.0, "reattack": 1.5},
         "align": "none",
+        "key": "none",
         "length": "input",
         "fit": "loop",
         "sample_rate": 48_000,

@@ -8,8 +8,9 @@ from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_type_hints
 
 from hocket.errors import ConfigError
+from hocket.keys import KEY_NAMES, key_name, parse_key
 
-Align = Literal["none", "tempo", "beats"]
+Align = Literal["none", "tempo", "beats", "bars"]
 Length = Literal["input", "target", "shortest", "longest"]
 Fit = Literal["loop", "stretch"]
 
@@ -96,6 +97,25 @@ class Choice(Option):
         return super().as_json() | {"choices": dict(self.labels)}
 
 
+@dataclass(frozen=True)
+class KeyChoice(Choice):
+    """A key, which may be spelled in many ways, or one of a few words."""
+
+    _: KW_ONLY
+    metavar: str = "KEY"
+
+    def read(self, value: Any) -> Any:
+        """The value as it is in `labels`.
+
+        Raises:
+            ConfigError: it is not a key; the sentence names the nearest one.
+        """
+        word = value.strip().lower() if isinstance(value, str) else value
+        if not isinstance(value, str) or word in self.labels:
+            return word
+        return key_name(*parse_key(value, others=[name for name in self.labels if name not in KEY_NAMES]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class FuseOptions:
     """The wishes for a fusion: how sources come together, are mixed and written; `table` describes each field.
@@ -132,9 +152,24 @@ class FuseOptions:
         Align,
         Choice(
             "Align",
-            "Stretch the target to the input's tempo, or beat by beat; its pitch is kept",
+            "Stretch the target to the input's tempo, beat by beat, or with bars on bars; its pitch is kept",
             brief="aligned",
-            labels={"none": "No, as it is", "tempo": "To the tempo", "beats": "Beat by beat"},
+            labels={
+                "none": "No, as it is",
+                "tempo": "To the tempo",
+                "beats": "Beat by beat",
+                "bars": "Bar by bar",
+            },
+        ),
+    ] = "none"
+    key: Annotated[
+        str,
+        KeyChoice(
+            "Key",
+            "Transpose the target: match = into the input's key, or into a key such as Am, C or F#m",
+            brief="key",
+            labels={"none": "No, as it is", "match": "Into the input's key"}
+            | {name: name for name in KEY_NAMES},
         ),
     ] = "none"
     length: Annotated[
@@ -190,6 +225,9 @@ class FuseOptions:
     def __post_init__(self) -> None:
         for option in table(type(self)):
             value = getattr(self, option.name)
+            if isinstance(option, KeyChoice):
+                value = option.read(value)
+                object.__setattr__(self, option.name, value)
             if not option.allows(value):
                 raise ConfigError(f"{option.name} is {value}: give {option.values}")
         if self.input_amount == self.target_amount == 0:

@@ -168,3 +168,19 @@ def test_names_that_are_too_long_are_cut(folder: Path) -> None:
     put_sources(folder, f"{long}.wav", "b.wav", seconds=2.0)
     assert main(["fuse", f"{long}.wav", "b.wav", "--no-check"]) == 0
     assert (folder / f"{'ä' * 40} x b.wav").exists()
+
+
+@pytest.mark.parametrize(("key", "nearest"), [("H", "B major"), ("A minr", "A minor"), ("mtach", "match")])
+def test_a_key_that_is_none_is_told_with_the_nearest(
+    folder: Path, capsys: pytest.CaptureFixture[str], key: str, nearest: str
+) -> None:
+    before = contents(folder)
+    assert fuse("--key", key) == 2
+    told = capsys.readouterr().err
+    assert f"key is {key!r}: did you mean {nearest}? Give none, match, or a key such as Am" in told
+    assert told.count("\n") == 1 and contents(folder) == before
+
+
+def test_a_key_that_cannot_be_matched_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fuse("--no-check", "--key", "match", "--align", "bars") == 0
+    assert "note: the target keeps its pitch, as the input has no clear key" in capsys.readouterr().out

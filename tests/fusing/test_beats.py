@@ -7,7 +7,7 @@ from timed_sounds import clicks, distances, drone, hits, noise, tone
 from hocket.audio import Audio
 from hocket.data.measures import RATE_HZ, Gatherer
 from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
-from hocket.fusing.alignment import pulse_of
+from hocket.fusing.music import pulse_of
 from hocket.signal.harmony import tonality
 
 

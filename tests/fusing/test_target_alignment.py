@@ -7,6 +7,7 @@ from timed_sounds import click_times, clicks, distances, drone, hits, noise
 from hocket.errors import HocketError
 from hocket.fusing import stretching
 from hocket.fusing.alignment import align_target, time_map
+from hocket.signal.bars import Bars
 from hocket.signal.beats import Pulse
 
 
@@ -145,8 +146,54 @@ def test_rates_may_differ_and_the_result_is_the_same_each_time() -> None:
 
 
 def test_faults_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="mode must be one of none, tempo, beats"):
-        align_target(noise(seconds=1.0), noise(seconds=1.0), mode="bars")
+    with pytest.raises(ValueError, match="mode must be one of none, tempo, beats, bars"):
+        align_target(noise(seconds=1.0), noise(seconds=1.0), mode="chords")
     monkeypatch.setattr(stretching, "find_spec", lambda name: None)
     with pytest.raises(HocketError, match=r"pip install python-stretch"):
         align_target(noise(seconds=1.0), noise(seconds=1.0), mode="beats")
+
+
+@pytest.mark.parametrize("octave", [0, 1, -1])
+@pytest.mark.parametrize("metre", [3, 4])
+def test_bars_begin_on_bars_in_the_map(octave: int, metre: int) -> None:
+    input_bpm = 120.0
+    own = pulse(110.0 * 2.0**-octave, first=0.31, seconds=40.0)
+    other = pulse(input_bpm, first=0.2, seconds=40.0)
+    ratio = 110.0 / input_bpm
+    for first in range(metre):
+        for own_first in range(metre):
+            bars = Bars(metre, first, 0.9), Bars(metre, own_first, 0.9)
+            places, new = time_map(other, own, octave=octave, ratio=ratio, duration_seconds=40.0, bars=bars)
+            own_bars = own.beats_seconds[own_first::metre]
+            placed = np.interp(own_bars[own_bars >= places[0]], places, new)
+            input_bars = (np.arange(-2, 60) * metre + first) * 60 / input_bpm + 0.2
+            bar_seconds = metre * max(60 / own.bpm, 60 / input_bpm / ratio * 2.0**octave)
+            assert places[0] < bar_seconds + 0.01 and places[0] >= -0.25 * own.period_seconds - 1e-9
+            if octave == -1:
+                # The target's bars are half as long as the input's: every second one begins with one.
+                assert min(distances(placed[k::2], input_bars).max() for k in (0, 1)) < 0.01
+            else:
+                assert distances(placed, input_bars).max() < 0.01
+
+
+def test_bars_that_differ_or_are_not_clear_fall_back_to_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, source = clicks(np.arange(0.13, 8, 0.6), seconds=8.0), hits(np.arange(0.4, 8, 0.5), seconds=8.0)
+    aligned = align_target(target, source, mode="bars")
+    assert aligned.mode == "beats" and aligned.beat_seconds == pytest.approx(0.5, rel=2e-3)
+    assert aligned.note.endswith(
+        "; bars were not put on bars, as the bars of the input are not clear and the bars of "
+        "the target are not clear."
+    )
+    known = {id(target): Bars(3, 1, 0.9), id(source): Bars(4, 0, 0.9)}
+    monkeypatch.setattr("hocket.fusing.alignment.bars_of", lambda recording, pulse: known[id(recording)])
+    aligned = align_target(target, source, mode="bars")
+    assert aligned.mode == "beats"
+    assert aligned.note.endswith(
+        "bars were not put on bars, as the input's bars have 4 beats and the target's 3."
+    )
+    known[id(target)] = Bars(4, 1, 0.9)
+    aligned = align_target(target, source, mode="bars")
+    assert aligned.mode == "bars" and aligned.beat_seconds == pytest.approx(2.0, rel=2e-3)
+    assert "its bars were put on the input's" in aligned.note
+    # The target's second click begins its bar, and comes where the input's first or a later bar begins.
+    assert distances(click_times(aligned.target)[:1], np.arange(4) * 0.5 + 0.4).max() < 0.01

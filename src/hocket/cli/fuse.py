@@ -15,7 +15,7 @@ from hocket.cli.progress import audio_progress, clock, say
 from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
 from hocket.errors import ConfigError, HocketError
 from hocket.files import WRITABLE
-from hocket.options import Choice, FuseOptions, make_options, table
+from hocket.options import Choice, FuseOptions, KeyChoice, make_options, table
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
@@ -140,7 +140,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sound")
     for option in table():
         how: dict[str, Any] = {"default": option.default, "help": option.help, "dest": option.name}
-        if isinstance(option, Choice):
+        if isinstance(option, KeyChoice):
+            how["metavar"] = option.metavar
+        elif isinstance(option, Choice):
             how["choices"] = tuple(option.labels)
         else:
             how |= {"type": option.type, "metavar": option.metavar}

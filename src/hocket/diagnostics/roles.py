@@ -96,19 +96,27 @@ def weak_roles(*, input: Waveform, target: Waveform, sample_rate: int) -> list[R
 
     Takes mono waveforms `[samples]` of at least 0.1 s and of any length, at the same rate.
     """
-    weaknesses = []
-    rate = attack_rate(input, sample_rate=sample_rate)
-    if rate < ATTACKS_A_SECOND:
-        sentence = f"the input has hardly any attacks ({rate:.1f} a second): it has little rhythm to give."
-        weaknesses.append(RoleWeakness("input", rate, sentence))
-    strength = tonality(target, sample_rate=sample_rate)
-    if strength < TONALITY:
-        sentence = (
-            f"the target has hardly any pitch (tonality {strength:.2f}, where chords have 0.5 or more): "
-        )
-        sentence += "it has little harmony to give."
-        weaknesses.append(RoleWeakness("target", strength, sentence))
-    return weaknesses
+    found = (
+        rhythm_weakness(attack_rate(input, sample_rate=sample_rate)),
+        harmony_weakness(tonality(target, sample_rate=sample_rate)),
+    )
+    return [weakness for weakness in found if weakness is not None]
+
+
+def rhythm_weakness(rate: float) -> RoleWeakness | None:
+    """The fault of an input with so many attacks a second, if they are too few."""
+    if rate >= ATTACKS_A_SECOND:
+        return None
+    sentence = f"the input has hardly any attacks ({rate:.1f} a second): it has little rhythm to give."
+    return RoleWeakness("input", rate, sentence)
+
+
+def harmony_weakness(strength: float) -> RoleWeakness | None:
+    """The fault of a target with this tonality, if it is too low."""
+    if strength >= TONALITY:
+        return None
+    sentence = f"the target has hardly any pitch (tonality {strength:.2f}, where chords have 0.5 or more): "
+    return RoleWeakness("target", strength, f"{sentence}it has little harmony to give.")
 
 
 @torch.no_grad()

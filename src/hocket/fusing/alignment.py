@@ -1,19 +1,19 @@
-"""Bringing two sources together: the target into the input's tempo or onto its beats, and both to one length."""
+"""Bringing two sources together: the target to the input's tempo, beats or bars, and both to one length."""
 
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-import torch
 
 from hocket.audio import Audio
 from hocket.audio.streams import Recording, Workspace, recording
-from hocket.audio.views import Cut, Looped, Resampled, folded
+from hocket.audio.views import Cut, Looped
 from hocket.errors import AudioError
+from hocket.fusing.music import bars_of, pulse_of
 from hocket.fusing.stretching import MAX_RATIO, MIN_RATIO, require_stretching, stretched, warped
 from hocket.options import Align, Fit, Length
-from hocket.signal.beats import MIN_SECONDS, Pulse, find_pulse
-from hocket.signal.rhythm import frames_a_second, streamed_onset_strength
+from hocket.signal.bars import Bars
+from hocket.signal.beats import MIN_SECONDS, Pulse
 
 LEAST_RATIO, MOST_RATIO = 0.6, 1.7
 # A change of ratio costs a join, so beats may be off by this much before there is one.
@@ -21,7 +21,8 @@ TOLERANCE_SECONDS = 0.008
 # Up to this share of a beat, silence comes before the target rather than its first beat being cut off.
 MAX_WAIT_BEATS = 0.25
 SAME_TEMPO = 0.002
-RATE_HZ = 24_000
+# What is transposed and then cut is transposed a little further, so that the cut is as clean as others.
+BEYOND_SECONDS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class Alignment:
 
     `mode` is what was applied in the end; the tempi are None for a source without a clear beat, or where nobody
     looked; `ratio` is how much longer the target became; `beat_seconds` is a time after which the beats of both
-    come round, None where the target kept its own timing; `note` says it all in one plain sentence.
+    come round (with bars, a number of bars), None where the target kept its own timing; `note` says it all in one
+    plain sentence. `semitones` is how far the target is still to be transposed, where it was not stretched.
     """
 
     target: Audio | Recording
@@ -40,18 +42,25 @@ class Alignment:
     ratio: float
     beat_seconds: float | None
     note: str
+    semitones: int = 0
 
 
 def align_target(
-    target: Audio | Recording, input: Audio | Recording, *, mode: Align, workspace: Workspace | None = None
+    target: Audio | Recording,
+    input: Audio | Recording,
+    *,
+    mode: Align,
+    workspace: Workspace | None = None,
+    semitones: int = 0,
 ) -> Alignment:
-    """Stretches the target to the input's tempo (`tempo`), or so that its beats fall on the input's (`beats`).
+    """Stretches the target to the input's tempo (`tempo`), or so that its beats or bars fall on the input's.
 
     The tempi may differ by a factor of 2, whichever needs less stretching. Nothing is changed, and the note says
     why, where a source has no clear beat or the target would become under 0.6 or over 1.7 times as long. With
-    `beats`, at most one beat is cut off the target's beginning, or a quarter beat of silence comes before it. Rate
-    and channels stay the target's; those of the input do not matter. An hour takes a few minutes. What is stretched
-    lies in the workspace, in memory if there is none.
+    `beats`, at most one beat is cut off the target's beginning, with `bars` at most one bar, or a quarter beat of
+    silence comes before it. Where the bars are not clear, `bars` does what `beats` does. While it is stretched, the
+    target is transposed by `semitones`. Rate and channels stay the target's; those of the input do not matter. An hour
+    takes a few minutes. What is stretched lies in the workspace, in memory if there is none.
 
     Raises:
         ValueError: the mode is unknown.
@@ -60,37 +69,31 @@ def align_target(
     if mode not in get_args(Align):
         raise ValueError(f"mode must be one of {', '.join(get_args(Align))}, not {mode!r}")
     if mode == "none":
-        return _unchanged(target, None, None, "the target keeps its own timing.")
+        return _unchanged(target, None, None, "the target keeps its own timing.", semitones)
     require_stretching()
     pulses = {"input": pulse_of(input), "target": pulse_of(target)}
     clear = {role: pulse for role, pulse in pulses.items() if pulse is not None and pulse.is_clear}
     input_bpm, target_bpm = (clear[role].bpm if role in clear else None for role in pulses)
     if len(clear) < 2:
         reason = _no_beat({"input": input, "target": target}, set(pulses) - set(clear))
-        return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
+        return _unchanged(
+            target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.", semitones
+        )
     octave, ratio = _ratio(clear["input"].bpm, clear["target"].bpm)
     if not LEAST_RATIO <= ratio <= MOST_RATIO:
         reason = f"its {target_bpm:.1f} beats a minute are too far from the input's {input_bpm:.1f}"
-        return _unchanged(target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.")
+        return _unchanged(
+            target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.", semitones
+        )
     pair = clear["input"], clear["target"]
-    return _aligned(target, *pair, octave, ratio, mode, workspace or Workspace())
-
-
-def pulse_of(sound: Audio | Recording) -> Pulse | None:
-    """The most likely beats of a recording of any rate, channels and length; None if it is silent or under 3 s long."""
-    if sound.duration_seconds < MIN_SECONDS:
-        return None
-    blocks = Resampled(folded(recording(sound)), RATE_HZ).blocks()
-    strength = streamed_onset_strength(map(torch.tensor, blocks), sample_rate=RATE_HZ)[0].double().numpy()
-    return find_pulse(
-        strength, frames_a_second=frames_a_second(RATE_HZ), duration_seconds=sound.duration_seconds
-    )
+    bars = (bars_of(input, pair[0]), bars_of(target, pair[1])) if mode == "bars" else None
+    return _aligned(target, *pair, octave, ratio, mode, bars, workspace or Workspace(), semitones)
 
 
 def _unchanged(
-    target: Audio | Recording, input_bpm: float | None, target_bpm: float | None, note: str
+    target: Audio | Recording, input_bpm: float | None, target_bpm: float | None, note: str, semitones: int
 ) -> Alignment:
-    return Alignment(target, "none", input_bpm, target_bpm, 1.0, None, note)
+    return Alignment(target, "none", input_bpm, target_bpm, 1.0, None, note, semitones)
 
 
 def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
@@ -103,6 +106,18 @@ def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
         )
         reasons.append(f"the {role} has no clear beat{short}")
     return " and ".join(reasons)
+
+
+def _no_bars(input: Bars | None, target: Bars | None) -> str:
+    """Why bars cannot be put on bars; empty where they can."""
+    named = {"input": input, "target": target}
+    unclear = [role for role, bars in named.items() if bars is None or not bars.is_clear]
+    if unclear:
+        return " and ".join(f"the bars of the {role} are not clear" for role in unclear)
+    assert input is not None and target is not None
+    if input.metre == target.metre:
+        return ""
+    return f"the input's bars have {input.metre} beats and the target's {target.metre}"
 
 
 def _ratio(input_bpm: float, target_bpm: float) -> tuple[int, float]:
@@ -121,7 +136,9 @@ def _aligned(
     octave: int,
     ratio: float,
     mode: Align,
+    bars: tuple[Bars | None, Bars | None] | None,
     workspace: Workspace,
+    semitones: int,
 ) -> Alignment:
     """Both have a beat, and the tempi can be brought together."""
     new_bpm = target_pulse.bpm / ratio
@@ -135,33 +152,61 @@ def _aligned(
     beat_seconds = input_pulse.period_seconds * max(1, 2**octave)
     if mode == "tempo":
         length = max(1, round(target.num_samples * ratio))
-        longer = stretched(recording(target), num_samples=length, workspace=workspace)
+        longer = stretched(recording(target), num_samples=length, workspace=workspace, semitones=semitones)
         return Alignment(longer, "tempo", *pair, ratio, beat_seconds, f"{tempo}.")
+    reason = _no_bars(*bars) if bars else ""
+    on_bars = None if reason else bars
     places, new_places = time_map(
-        input_pulse, target_pulse, octave=octave, ratio=ratio, duration_seconds=target.duration_seconds
+        input_pulse,
+        target_pulse,
+        octave=octave,
+        ratio=ratio,
+        duration_seconds=target.duration_seconds,
+        bars=on_bars,
     )
-    moved = warped(recording(target), places=places * rate, new_places=new_places * rate, workspace=workspace)
+    moved = warped(
+        recording(target),
+        places=places * rate,
+        new_places=new_places * rate,
+        workspace=workspace,
+        semitones=semitones,
+    )
     pieces = f"{len(places) - 1} pieces" if len(places) > 2 else "one piece"
-    note = f"{tempo}, and its beats were put on the input's (in {pieces})."
-    return Alignment(moved, "beats", *pair, ratio, beat_seconds, note)
+    note = f"{tempo}, and its {'bars' if on_bars else 'beats'} were put on the input's (in {pieces})"
+    note += f"; bars were not put on bars, as {reason}." if reason else "."
+    metre = on_bars[0].metre if on_bars and on_bars[0] else 1
+    return Alignment(moved, "bars" if on_bars else "beats", *pair, ratio, metre * beat_seconds, note)
 
 
 def time_map(
-    input_pulse: Pulse, target_pulse: Pulse, *, octave: int, ratio: float, duration_seconds: float
+    input_pulse: Pulse,
+    target_pulse: Pulse,
+    *,
+    octave: int,
+    ratio: float,
+    duration_seconds: float,
+    bars: tuple[Bars | None, Bars | None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places in the target and where they come, both ascending, in seconds, from 0 in the output to the target's end.
 
-    Before the first pair of beats and after the last the common ratio holds. A first place below 0 is silence.
+    Before the first pair of beats and after the last the common ratio holds. A first place below 0 is silence. With
+    the clear `bars` of input and target, of one metre, bars begin where bars begin.
     """
     own = _continued(target_pulse.beats_seconds, target_pulse.period_seconds, duration_seconds)
     others = _continued(
         input_pulse.beats_seconds, input_pulse.period_seconds, duration_seconds * ratio + 2 * MIN_SECONDS
     )
     # Octave 1: each beat of the target on every second of the input's; -1: every second on each.
-    own_step, other_step = (2 if octave < 0 else 1), (2 if octave > 0 else 1)
-    start = own[0] - others[0] / ratio
-    skipped = 0 if start >= -MAX_WAIT_BEATS * target_pulse.period_seconds else 1
-    own, others = own[skipped::own_step], others[::other_step]
+    steps = (2 if octave < 0 else 1), (2 if octave > 0 else 1)
+    pairs = [(0, 0), (1, 0)]
+    if bars and bars[0] and bars[1]:
+        firsts = _first(own, target_pulse, bars[1]), _first(others, input_pulse, bars[0])
+        pairs = _pairs_of_beats(firsts, steps, bars[0].metre)
+    starts = {pair: own[pair[0]] - others[pair[1]] / ratio for pair in pairs}
+    least = -MAX_WAIT_BEATS * target_pulse.period_seconds
+    soon = [pair for pair, start in starts.items() if start >= least] or [max(starts, key=starts.__getitem__)]
+    skipped = min(soon, key=starts.__getitem__)
+    own, others = own[skipped[0] :: steps[0]], others[skipped[1] :: steps[1]]
     count = min(len(own), len(others))
     places, new_places = _thinned(own[:count], others[:count])
     if new_places[0] > 0:
@@ -169,6 +214,27 @@ def time_map(
         new_places = np.concatenate([[0.0], new_places])
     new_end = new_places[-1] + (duration_seconds - places[-1]) * ratio
     return np.append(places, duration_seconds), np.append(new_places, new_end)
+
+
+def _first(beats: np.ndarray, pulse: Pulse, bars: Bars) -> int:
+    """The number, from 0 to the metre, of the beat that begins a bar among the continued beats of a pulse."""
+    inner = len(pulse.beats_seconds) // 2
+    return (int(np.argmin(np.abs(beats - pulse.beats_seconds[inner]))) - inner + bars.first) % bars.metre
+
+
+def _pairs_of_beats(firsts: tuple[int, int], steps: tuple[int, int], metre: int) -> list[tuple[int, int]]:
+    """The beats of target and input that may come together first, so that later their bars begin together."""
+    return [
+        (own, other)
+        for own in range(metre * steps[0] + 1)
+        for other in range(steps[1])
+        if any(
+            (own + steps[0] * later - firsts[0]) % metre
+            == (other + steps[1] * later - firsts[1]) % metre
+            == 0
+            for later in range(metre)
+        )
+    ]
 
 
 def _continued(beats: np.ndarray, period: float, duration_seconds: float) -> np.ndarray:
@@ -211,11 +277,13 @@ def match_lengths(
     fit: Fit = "loop",
     beat_seconds: float | None = None,
     workspace: Workspace | None = None,
+    semitones: int = 0,
 ) -> tuple[Audio | Recording, Audio | Recording, str]:
     """Brings two sources of one sample rate to the length of the one that is named, and says how.
 
     With `loop`, a longer source is cut and a shorter one repeated, see `Looped`; with `stretch`, either is stretched
-    or squeezed to the length, with its pitch kept. `beat_seconds`, as in `Alignment`, keeps looped beats in step.
+    or squeezed to the length, with its pitch kept. `beat_seconds`, as in `Alignment`, keeps looped beats in step. The
+    target is transposed by `semitones`, in one go with a stretch.
     The sentence ("the target was looped 3.2 times.") is empty where nothing had to be done. What is stretched lies in
     the workspace, in memory if there is none.
 
@@ -236,7 +304,13 @@ def match_lengths(
     fitted, notes = [], []
     for role, source in sources.items():
         fitter, note = _fitted(
-            source, num_samples, role=role, fit=fit, beat_seconds=beat_seconds, workspace=workspace
+            source,
+            num_samples,
+            role=role,
+            fit=fit,
+            beat_seconds=beat_seconds,
+            workspace=workspace or Workspace(),
+            semitones=semitones if role == "target" else 0,
         )
         fitted.append(fitter)
         notes += [note] if note else []
@@ -257,15 +331,23 @@ def _fitted(
     role: str,
     fit: Fit,
     beat_seconds: float | None,
-    workspace: Workspace | None,
+    workspace: Workspace,
+    semitones: int,
 ) -> tuple[Audio | Recording, str]:
     ratio = num_samples / source.num_samples
+    if fit == "stretch" and ratio != 1.0:
+        _require_ratio(source, num_samples, role)
+        longer = stretched(
+            recording(source), num_samples=num_samples, workspace=workspace, semitones=semitones
+        )
+        return longer, f"the {role} was stretched to {ratio:.2f} times its length"
+    if semitones:
+        needed = min(source.num_samples, num_samples + round(BEYOND_SECONDS * source.sample_rate))
+        source = stretched(
+            Cut(recording(source), needed), num_samples=needed, workspace=workspace, semitones=semitones
+        )
     if ratio == 1.0:
         return source, ""
-    if fit == "stretch":
-        _require_ratio(source, num_samples, role)
-        longer = stretched(recording(source), num_samples=num_samples, workspace=workspace or Workspace())
-        return longer, f"the {role} was stretched to {ratio:.2f} times its length"
     if ratio < 1.0:
         seconds = num_samples / source.sample_rate
         return Cut(recording(source), num_samples), f"the {role} was cut to its first {seconds:.1f} s"

@@ -23,6 +23,7 @@ from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decid
 from hocket.fusing.mixing import mix_blocks, quiet_ends
 from hocket.fusing.sources import Sources, open_sources, sounding
 from hocket.fusing.strikes import StrikeGain, find_strikes
+from hocket.fusing.transposing import transposition
 from hocket.fusing.written import Target, estimated
 from hocket.options import FuseOptions
 from hocket.score.timeline import Timeline
@@ -134,8 +135,8 @@ def fuse_files(
         num_voices=1 + apart,
     )
     if sources.timeline is not None:
-        # Typed chords are on the input's beats as they are.
-        options = replace(options, align="none")
+        # Typed chords are on the input's beats and in their own key.
+        options = replace(options, align="none", key="none")
     aligned = align(sources, options, workspace)
     return fuse_aligned(
         model, aligned, options=options, workspace=workspace, apart=apart, on_progress=on_progress
@@ -177,12 +178,15 @@ def fuse_aligned(
 
 
 def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Aligned:
-    """Brings the target into the input's tempo where that is wanted, and both to one length.
+    """Brings the target into the input's tempo and key where that is wanted, and both to one length.
 
     Raises:
         AudioError: one of them is silent, or would have to be stretched too far.
     """
-    alignment = align_target(sources.target, sources.input, mode=options.align, workspace=workspace)
+    semitones, key_note = transposition(sources.target, sources.input, wanted=options.key)
+    alignment = align_target(
+        sources.target, sources.input, mode=options.align, workspace=workspace, semitones=semitones
+    )
     first, second, note = match_lengths(
         sources.input,
         alignment.target,
@@ -190,8 +194,9 @@ def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Align
         fit=options.fit,
         beat_seconds=alignment.beat_seconds,
         workspace=workspace,
+        semitones=alignment.semitones,
     )
-    spoken = (*sources.notes, alignment.note if options.align != "none" else "", note)
+    spoken = (*sources.notes, key_note, alignment.note if options.align != "none" else "", note)
     notes = tuple(note for note in spoken if note)
     ready = replace(sources, input=_ending_softly(first), target=_ending_softly(second), notes=notes)
     return Aligned.of(ready)

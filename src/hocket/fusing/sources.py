@@ -169,13 +169,14 @@ def _require_room(
             f"{infos[0].path} and {infos[1].path} would make {length * channels} samples in {channels} channels at "
             f"{rate} Hz, and {MAX_SAMPLES} is the most: cut them into parts, or ask for fewer channels or a lower rate."
         )
-    # The output, and the sources at their own rate, at the output's where that is another, and stretched.
+    # The output, and the sources at their own rate, at the output's where that is another, and stretched or transposed.
     sizes = [length * channels] * num_voices
     for role, info in zip(lengths, infos, strict=True):
         sizes.append(info.num_samples * info.num_channels)
         if info.sample_rate != rate:
             sizes.append(lengths[role] * info.num_channels)
-        if options.fit == "stretch" or (options.align != "none" and role == "target"):
+        is_moved = role == "target" and (options.align, options.key) != ("none", "none")
+        if options.fit == "stretch" or is_moved:
             sizes.append(round(MOST_RATIO * lengths[role] * channels))
     num_frames = 1 + round(length / rate * codec.frame_rate)
     masks = 2 * num_frames * codec.dim

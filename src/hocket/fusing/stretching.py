@@ -1,4 +1,4 @@
-"""Time stretching with the pitch kept: Signalsmith Stretch, led along a map from the recording's time to another."""
+"""Time stretching and transposing: Signalsmith Stretch, led along a map from the recording's time to another."""
 
 from importlib.util import find_spec
 from itertools import pairwise
@@ -12,6 +12,9 @@ from hocket.errors import HocketError
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
 """How much longer any part may become; beyond this, stretched music falls to pieces."""
 
+# Above this, sound is air and brightness rather than pitch, and stays nearer to where it is.
+TONAL_HZ = 8_000.0
+
 MAX_PIECE_SECONDS = 30.0
 # What a piece is given beyond its ends (the library's window is 0.12 s), and how two pieces are joined: the fade ends
 # just before the place where they meet, so that an attack there is heard once.
@@ -22,16 +25,16 @@ MAX_LAG_SECONDS = 0.005
 LAG_COST = 0.1
 
 
-def stretched(source: Recording, *, num_samples: int, workspace: Workspace) -> Recording:
-    """A recording stretched to `num_samples`, see `warped`; attacks keep their relative places."""
+def stretched(source: Recording, *, num_samples: int, workspace: Workspace, semitones: int = 0) -> Recording:
+    """A recording stretched to `num_samples` and transposed, see `warped`; attacks keep their relative places."""
     places, new_places = np.array([0.0, source.num_samples]), np.array([0.0, num_samples])
-    return warped(source, places=places, new_places=new_places, workspace=workspace)
+    return warped(source, places=places, new_places=new_places, workspace=workspace, semitones=semitones)
 
 
 def warped(
-    source: Recording, *, places: np.ndarray, new_places: np.ndarray, workspace: Workspace
+    source: Recording, *, places: np.ndarray, new_places: np.ndarray, workspace: Workspace, semitones: int = 0
 ) -> Recording:
-    """Plays a recording so that what was at `places` (samples, ascending) comes at `new_places`.
+    """Plays a recording so that what was at `places` (samples, ascending) comes at `new_places`, and transposes it.
 
     Between two places the ratio is constant. The result runs from the first to the last new place, `round(last -
     first)` samples; outside the recording there is silence. Pieces of at most 30 s are stretched by themselves and
@@ -55,7 +58,7 @@ def warped(
         after = round(MARGIN_SECONDS * sample_rate)
         first = start + (round(new_start) - before - new_start) / ratio
         length = round(new_end) - round(new_start) + before + after
-        piece = _stretched(source, first=first, ratio=float(ratio), num_samples=length)
+        piece = _stretched(source, first=first, ratio=float(ratio), num_samples=length, semitones=semitones)
         _join(output, piece, place=round(new_start), before=before)
     return output
 
@@ -70,7 +73,9 @@ def _divided(places: np.ndarray, new_places: np.ndarray, sample_rate: int) -> tu
     return np.interp(new, new_places, places), new
 
 
-def _stretched(source: Recording, *, first: float, ratio: float, num_samples: int) -> np.ndarray:
+def _stretched(
+    source: Recording, *, first: float, ratio: float, num_samples: int, semitones: int
+) -> np.ndarray:
     """`[channels, num_samples]` of the recording from the place `first` on, `ratio` times as long as it was there."""
     rate = source.sample_rate
     margin = round(MARGIN_SECONDS * rate)
@@ -80,13 +85,13 @@ def _stretched(source: Recording, *, first: float, ratio: float, num_samples: in
     inside = slice(max(0, start), max(0, min(end, source.num_samples)))
     if inside.start < inside.stop:
         part[:, inside.start - start : inside.stop - start] = source.read(inside.start, inside.stop)
-    if abs(ratio - 1.0) * num_samples >= 0.5:
-        part = _library_stretch(part, ratio, rate)
+    if semitones or abs(ratio - 1.0) * num_samples >= 0.5:
+        part = _library_stretch(part, ratio, rate, semitones)
     skip = round((first - start) * ratio)
     return part[:, skip : skip + num_samples]
 
 
-def _library_stretch(part: np.ndarray, ratio: float, rate: int) -> np.ndarray:
+def _library_stretch(part: np.ndarray, ratio: float, rate: int, semitones: int) -> np.ndarray:
     """One call for each two channels, which are all that the library takes at once."""
     library = require_stretching()
     pairs = []
@@ -96,6 +101,8 @@ def _library_stretch(part: np.ndarray, ratio: float, rate: int) -> np.ndarray:
         stretcher.preset(channels.shape[0], rate)
         # The library's factor is one of speed: more than 1 is faster and shorter.
         stretcher.timeFactor = 1.0 / ratio
+        if semitones:
+            stretcher.setTransposeSemitones(semitones, TONAL_HZ / rate)
         pairs.append(np.array(stretcher.process(channels)))
     return np.concatenate(pairs)
 

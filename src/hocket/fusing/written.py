@@ -14,7 +14,7 @@ from hocket.audio.views import Resampled, folded
 from hocket.data.synthetic.harmony import QUALITIES, bass_of, note_name, voice
 from hocket.data.synthetic.render import SAMPLE_RATE
 from hocket.errors import AudioError
-from hocket.fusing.alignment import pulse_of
+from hocket.fusing.music import pulse_of
 from hocket.score.chords import CENTRE, Progression
 from hocket.score.midi import is_midi, read_midi
 from hocket.score.player import notes_of, play_notes

@@ -55,7 +55,8 @@ class PitchEnergies:
         bank, fold, floor = _pitch_bank(window, sample_rate, False, waveform.device)
         (treble,) = band_energies(waveform, [bank], fft_size=window, hop=hop)
         bass, bass_fold, bass_floor = _bass(waveform, hop, sample_rate)
-        return cls(bass, treble, (bass_fold, fold), (bass_floor, floor))
+        # Decimation rounds up, so a length just below a whole number of hops has one frame more in the bass.
+        return cls(bass[:, : treble.shape[1]], treble, (bass_fold, fold), (bass_floor, floor))
 
     def chroma(self) -> Tensor:
         """Magnitude in each pitch class (C first), each frame's largest 1: `[b, 12, frames]`.
@@ -128,18 +129,34 @@ def chroma_similarity(*, output: Tensor, reference: Tensor, sample_rate: int) ->
 
 
 @torch.no_grad()
-def pitch_spread(part: Tensor, *, sample_rate: int) -> tuple[Tensor, Tensor]:
-    """How unequal the pitch classes of `[samples]` are, and how loud they are, `[frames]` each.
-
-    Standard deviation over the classes of the chroma smoothed over half a second, so that hits and noise, whose
-    classes change at random, cancel; root mean square around each frame.
-    """
+def levelled_chroma(part: Tensor, *, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """Chroma `[12, frames]` of `[samples]`, brought to one loudness, and the root mean square around each frame."""
     # At one loudness, as the chroma has a floor and a soft recording has as much pitch as a loud one.
     gain = TARGET_RMS / part.square().mean().sqrt().clamp_min(1e-6)
-    classes = smooth(chroma(gain * part[None], sample_rate=sample_rate), sample_rate=sample_rate)[0]
+    classes = chroma(gain * part[None], sample_rate=sample_rate)[0]
     hop = window_length(HOP, sample_rate)
     power = F.avg_pool1d(F.pad(part.square()[None], (hop, hop)), 2 * hop, hop)[0]
-    return classes.std(dim=0, correction=0), power.sqrt()
+    return classes, power.sqrt()
+
+
+def spread_of(classes: Tensor, *, sample_rate: int) -> Tensor:
+    """How unequal the pitch classes are, `[12, frames]` to `[frames]`.
+
+    Standard deviation over the classes of the chroma smoothed over half a second, so that hits and noise, whose
+    classes change at random, cancel.
+    """
+    return smooth(classes[None], sample_rate=sample_rate)[0].std(dim=0, correction=0)
+
+
+def pitch_spread(part: Tensor, *, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """The `spread_of` the pitch classes of `[samples]`, and how loud they are, `[frames]` each."""
+    classes, level = levelled_chroma(part, sample_rate=sample_rate)
+    return spread_of(classes, sample_rate=sample_rate), level
+
+
+def heard_frames(level: Tensor) -> Tensor:
+    """Tells which of the frames with these levels are less than 40 dB under the loudest."""
+    return level > level.max() * 10 ** (-QUIET_DB / 20)
 
 
 def tonality_of(spreads: Sequence[tuple[Tensor, Tensor]]) -> float:
@@ -148,7 +165,7 @@ def tonality_of(spreads: Sequence[tuple[Tensor, Tensor]]) -> float:
     The mean over the moments less than 40 dB under the loudest, on a scale from the spread of noise to a chord's.
     """
     spread, level = (torch.cat(values) for values in zip(*spreads, strict=True))
-    heard = level > level.max() * 10 ** (-QUIET_DB / 20)
+    heard = heard_frames(level)
     mean = float(spread[heard].mean()) if bool(heard.any()) else 0.0
     return min(max((mean - LEAST_SPREAD) / (MOST_SPREAD - LEAST_SPREAD), 0.0), 1.0)
 
