@@ -6,8 +6,12 @@ from typing import Any
 from zipfile import ZipFile
 
 import mido
+import numpy as np
 import pytest
 from studio_actions import fuse, give, until
+
+from hocket import audio
+from hocket.audio import Audio
 
 CARD = ".source[data-role=target]"
 
@@ -106,3 +110,27 @@ def test_a_midi_file_is_a_harmony_with_a_waveform_and_no_rhythm(
     fuse(page)
     assert page.inner_text("#result-title") == "beat & <bass> × chords"
     assert page.inner_text("#result .verdict")
+
+
+def test_cards_tell_tempo_and_key_and_offer_the_swap_that_helps(page: Any, tmp_path: Path) -> None:
+    time = np.arange(8 * 24_000) / 24_000
+    clicks = np.random.default_rng(2).standard_normal(len(time)) * np.exp(-25 * (time % 0.5))
+    drone = np.minimum(1, np.minimum(time, 8 - time)) * np.sin(
+        2 * np.pi * 220 * np.outer((1, 1.2, 1.5), time)
+    )
+    for name, sound in (("clicks.wav", clicks), ("drone.wav", drone.sum(axis=0))):
+        audio.save(tmp_path / name, Audio((0.2 * sound[None]).astype(np.float32), 24_000))
+    rhythm = ".source[data-role=input]"
+    give(page, "input", tmp_path / "drone.wav")
+    page.wait_for_selector(f"{rhythm} .unfit:not([hidden])")
+    assert "The input has hardly any attacks" in page.inner_text(f"{rhythm} .unfit")
+    assert "no clear beat · no clear key · as the rhythm ○○○" in page.inner_text(f"{rhythm} .music")
+    assert page.is_hidden(f"{rhythm} .unfit button"), "there is nothing to swap with"
+    give(page, "target", tmp_path / "clicks.wav")
+    page.wait_for_selector(f"{CARD} .unfit:not([hidden])")
+    page.click(f"{CARD} .unfit button")
+    assert page.inner_text(f"{rhythm} .name") == "clicks.wav"
+    page.wait_for_selector(f"{rhythm} .dots")
+    assert "120 BPM · no clear key · as the rhythm ●●●" in page.inner_text(f"{rhythm} .music")
+    assert "as the harmony ●●●" in page.inner_text(f"{CARD} .music")
+    assert page.is_hidden(f"{rhythm} .unfit") and page.is_hidden(f"{CARD} .unfit")

@@ -50,6 +50,7 @@ class Studio:
         )
         self.runs = Runs(settings.runs, is_shared=settings.is_shared, prefix=settings.prefix)
         self.decoders = anyio.CapacityLimiter(MAX_DECODERS)
+        self.listeners = anyio.CapacityLimiter(1)
         self.num_uploads = 0
         self._decoding: set[Path] = set()
         self._lock = threading.Lock()

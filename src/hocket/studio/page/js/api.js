@@ -45,6 +45,7 @@ const json = async (path, options) => (await request(path, options)).json();
 
 export const about = () => json("api/about");
 export const job = (id) => json(`api/jobs/${id}`);
+export const music = (source) => json(`api/sources/${source}/music`);
 export const checkChords = (typed) => json("api/chords", { method: "POST", body: typed });
 export const startJob = (wanted) => json("api/jobs", { method: "POST", body: wanted });
 export const cancelJob = (id) => request(`api/jobs/${id}`, { method: "DELETE" });

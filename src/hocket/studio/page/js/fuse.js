@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { asTarget, chordsOf, isWritten, NO_RHYTHM } from "./chords.js";
 import { Controls } from "./controls.js";
 import { announce, byId, el, preferences, say, visit } from "./dom.js";
+import { swapHelps } from "./facts.js";
 import { Visit } from "./history.js";
 import { ResultView } from "./result.js";
 import { SourceCard } from "./source.js";
@@ -28,7 +29,7 @@ export class FuseTab {
     whenReady.checked = preferences.get("play-when-ready", true);
     whenReady.addEventListener("change", () => preferences.set("play-when-ready", whenReady.checked));
     this.cards = [...document.querySelectorAll(".source")].map(
-      (section) => new SourceCard(section, { about, onChange: () => this.changed(), onPlay: (card) => this.quiet(card) }),
+      (section) => new SourceCard(section, { about, onChange: () => this.changed(), onPlay: (card) => this.quiet(card), onSwap: () => this.swap() }),
     );
     this.visit = new Visit(byId("history"), { onOpen: (entry) => this.open(entry), onEmpty: () => this.empty() });
     this.job = null;
@@ -77,6 +78,7 @@ export class FuseTab {
     byId("fuse").textContent = isUploading ? "Uploading…" : "Fuse";
     byId("swap").disabled = isUploading || (!input && !target) || isWritten(target);
     byId("swap").title = isWritten(target) ? NO_RHYTHM : "Swap rhythm and harmony";
+    this.cards.forEach((card) => card.warn(!isUploading && swapHelps(input, target)));
     byId("welcome").hidden = Boolean(input || target || this.visit?.entries.length);
     say(byId("fuse-hint"), missing.length ? `Choose ${missing.join(" and ")} first.` : "");
     this.compare();

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { ChordForm, chordRow } from "./chords.js";
+import { factsOf, warningOf } from "./facts.js";
 import { announce, bytes, channels, clock, el, hertz, say } from "./dom.js";
 import { Waveform } from "./waveform.js";
 
@@ -11,13 +12,17 @@ const ROLES = {
 };
 
 export class SourceCard {
-  /** Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise. */
-  constructor(section, { about, onChange, onPlay }) {
+  /**
+   * Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise, `onSwap()` is
+   * asked to swap it with the other card's.
+   */
+  constructor(section, { about, onChange, onPlay, onSwap }) {
     this.role = section.dataset.role;
     this.takesNotes = this.role === "target";
     this.about = about;
     this.onChange = onChange;
     this.onPlay = onPlay;
+    this.onSwap = onSwap;
     this.source = null;
     this.build(section);
     this.acceptDrops(section);
@@ -47,9 +52,11 @@ export class SourceCard {
     this.sending = el("div", { class: "job", hidden: true }, this.progress, this.sendingText, cancel);
     this.error = el("p", { class: "error", role: "alert", hidden: true });
     this.loaded = el("div", { class: "loaded", hidden: true });
+    const swap = el("button", { type: "button", class: "press", onclick: () => this.onSwap() }, "Swap");
+    this.warning = el("p", { class: "stale notice unfit", role: "status", hidden: true }, el("span"), swap);
     section.append(
       el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), el("span", { class: "hint" }, ` ${name}`)),
-      ...[this.file, this.drop, this.chords?.element, this.sending, this.error, this.loaded].filter(Boolean),
+      ...[this.file, this.drop, this.chords?.element, this.sending, this.error, this.loaded, this.warning].filter(Boolean),
     );
   }
 
@@ -169,9 +176,11 @@ export class SourceCard {
     this.play = el("button", { type: "button", class: "play", onclick: () => this.toggle() });
     const wave = el("div", { class: "wave", "aria-hidden": "true" });
     this.length = el("span", { class: "hint" });
+    this.facts = el("p", { class: "hint music" }, "listening…");
     this.loaded.append(
       this.head(source),
       el("p", { class: "hint" }, `${clock(source.seconds)} · ${hertz(source.sample_rate)} · ${channels(source.num_channels)}`),
+      this.facts,
       wave,
       el(
         "div",
@@ -182,6 +191,7 @@ export class SourceCard {
         this.whole,
       ),
     );
+    this.describe(source);
     this.waveform = new Waveform(wave, {
       role: this.role,
       url: api.sourceAudio(source.id),
@@ -193,6 +203,27 @@ export class SourceCard {
     });
     this.playing(false);
     this.cut(...source.region, true);
+  }
+
+  /** Says what the server heard in a source, as soon as it has; the card does without where it cannot tell. */
+  async describe(source) {
+    try {
+      source.music ??= await api.music(source.id);
+    } catch {
+      if (this.source === source) this.facts.hidden = true;
+      return;
+    }
+    if (this.source !== source) return;
+    this.facts.replaceChildren(...factsOf(this.role, source.music));
+    this.onChange();
+  }
+
+  /** Warns of a source that can hardly play its role, and offers the swap that would help. */
+  warn(canSwap) {
+    const sentence = warningOf(this.role, this.source);
+    if (sentence !== this.warning.firstChild.textContent) this.warning.firstChild.textContent = sentence;
+    this.warning.hidden = !sentence;
+    this.warning.lastChild.hidden = !canSwap;
   }
 
   playing(playing) {
