@@ -1,6 +1,7 @@
 """Recordings to bring to a studio, a client that does what the page does, and a studio in a process of its own."""
 
 import contextlib
+import io
 import os
 import re
 import resource
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import mido
 import numpy as np
 
 from hocket.audio import Audio
@@ -48,6 +50,19 @@ def pads(*, seconds: float = 3.2, rate: int = 32_000) -> Audio:
     bend = np.where(time_seconds < seconds / 2, 1.0, 4 / 3)
     chord = sum(np.sin(2 * np.pi * hz * bend * time_seconds) for hz in (220.0, 277.2, 329.6))
     return Audio((0.2 * chord[None]).astype(np.float32), rate)
+
+
+def midi_chords(*, beats: int = 4, channel: int = 0) -> bytes:
+    """A MIDI file with Am, F, C and G, each for so many half seconds."""
+    track = mido.MidiTrack()
+    for notes in ((57, 60, 64), (53, 57, 60), (48, 52, 55), (55, 59, 62)):
+        track += [mido.Message("note_on", channel=channel, note=note, velocity=90) for note in notes]
+        for place, note in enumerate(notes):
+            length = 0 if place else 480 * beats
+            track.append(mido.Message("note_off", channel=channel, note=note, time=length))
+    content = io.BytesIO()
+    mido.MidiFile(tracks=[track]).save(file=content)
+    return content.getvalue()
 
 
 class Visitor(httpx.Client):

@@ -33,7 +33,7 @@ FLAT_MINORS = (3, 10)
 
 
 def source_infos(input: str | Path, target: Target) -> tuple[AudioInfo, AudioInfo]:
-    """What is known of an input and a target before they are read; typed chords last as long as the input.
+    """Facts of an input and a target before they are read; typed chords last as long as the input.
 
     Raises:
         AudioError: a file cannot be read, or the input is a MIDI file.
@@ -42,14 +42,21 @@ def source_infos(input: str | Path, target: Target) -> tuple[AudioInfo, AudioInf
         raise AudioError(f"{input} is a MIDI file, which has no sound of its own: give it as the target.")
     first = audio.info(input)
     if isinstance(target, Progression):
-        return first, _info(target.stem, first.duration_seconds)
-    if is_midi(target):
-        return first, _info(target, read_midi(target).duration_seconds)
-    return first, audio.info(target)
+        return first, _info(target.stem, first.duration_seconds, "chords")
+    return first, midi_info(target) if is_midi(target) else audio.info(target)
 
 
-def _info(name: str | Path, seconds: float) -> AudioInfo:
-    return AudioInfo(Path(name), math.ceil(seconds * SAMPLE_RATE), SAMPLE_RATE, 1, "score")
+def midi_info(path: str | Path) -> AudioInfo:
+    """Facts of a MIDI file's sound before it is played.
+
+    Raises:
+        AudioError: see `read_midi`.
+    """
+    return _info(path, read_midi(path).duration_seconds, "midi")
+
+
+def _info(name: str | Path, seconds: float, format: str) -> AudioInfo:
+    return AudioInfo(Path(name), math.ceil(seconds * SAMPLE_RATE), SAMPLE_RATE, 1, format)
 
 
 def play_midi(path: str | Path, workspace: Workspace, on_read: Callable[[], None]) -> Stored:

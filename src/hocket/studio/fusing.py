@@ -13,11 +13,12 @@ from hocket.audio.streams import Workspace
 from hocket.audio.views import Cut, Sum, Watched
 from hocket.errors import AudioError, HocketError
 from hocket.outputs import fusion_tags
+from hocket.score.chords import Progression
 from hocket.studio.intake import Played, in_users_words, measure
 from hocket.studio.jobs import CancelledError, Job
 from hocket.studio.loading import load_libraries
 from hocket.studio.pictures import LEVEL_RANGE_DB, LOWEST_HZ, RANGES, voice_levels
-from hocket.studio.requests import ROLES
+from hocket.studio.requests import BARS, CHORDS, ROLES
 from hocket.studio.settings import Settings
 from hocket.studio.store import GONE, GoneError, Kept
 from hocket.studio.words import figures_told
@@ -53,7 +54,7 @@ def load_fuser(settings: Settings) -> "Fuser":
 
 
 def fuse(fuser: "Fuser", job: Job) -> Kept:
-    """Does a job whose draft holds `input.wav` and `target.wav`, and keeps what came of it.
+    """Does a job whose draft holds `input.wav`, and `target.wav` if no chords were typed, and keeps what came of it.
 
     Raises:
         HocketError: a sentence in the user's own names of the files.
@@ -61,8 +62,8 @@ def fuse(fuser: "Fuser", job: Job) -> Kept:
         FullError: there is no room.
     """
     folder = job.draft.folder
-    paths = {role: folder / f"{role}.wav" for role in ROLES}
-    names = dict(zip(paths.values(), job.names, strict=True)) | {folder: "the studio's folder"}
+    paths = {role: folder / f"{role}.wav" for role in job.request.recordings}
+    names = dict(zip(paths.values(), job.names, strict=False)) | {folder: "the studio's folder"}
     try:
         return _fused(fuser, job, paths)
     except CancelledError:
@@ -84,7 +85,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> Kept:
     job.report(0.02, "fusing")
     with fuser.fusing(
         paths["input"],
-        paths["target"],
+        paths.get("target", job.request.target),
         options=job.request.options,
         folder=job.draft.folder,
         apart=True,
@@ -95,6 +96,7 @@ def _fused(fuser: "Fuser", job: Job, paths: dict[str, Path]) -> Kept:
         watched = judging.watched(fusion, job.check)
         facts = _facts(job, fusion, fusing_seconds) | _write_voices(job.draft.folder, watched)
         kept = job.draft.keep("result", facts)
+        kept.timeline = fusion.timeline
         # From here on it can be heard.
         job.result = kept.id
         try:
@@ -121,8 +123,7 @@ def _facts(job: Job, fusion: "Fusion", fusing_seconds: float) -> dict[str, Any]:
         "num_channels": fusion.output.num_channels,
         "input_name": job.names[0],
         "target_name": job.names[1],
-        "input_source": job.request.input,
-        "target_source": job.request.target,
+        **{f"{role}_source": job.request.recordings.get(role) for role in ROLES},
         "options": job.request.as_json(),
         "amounts": list(fusion.options.amounts),
         "wanted_lufs": fusion.wanted_lufs,
@@ -198,7 +199,7 @@ def _write_sounds(kept: Kept, fusion: "Fusion", names: tuple[str, str]) -> dict[
     """Output and sources for players; what is drawn of them, and their mean squares."""
     peaks, energies = {}, {}
     with kept.lock:
-        tags = fusion_tags(*map(Path, names))
+        tags = fusion_tags(Path(names[0]), named(names[1], kept.facts["options"]))
         audio.save(kept.folder / OUTPUT, fusion.output, encoding="pcm24", tags=tags)
     for sound in ("output", *ROLES):
         recording = getattr(fusion, sound)
@@ -208,6 +209,11 @@ def _write_sounds(kept: Kept, fusion: "Fusion", names: tuple[str, str]) -> dict[
             played = Played(recording, highest=highest)
             audio.save(kept.folder / sound_name(sound), played, encoding="pcm16")
     return {"peaks": kept.facts["peaks"] | peaks, "energies": kept.facts["energies"] | energies}
+
+
+def named(name: str, options: dict[str, Any]) -> Path | Progression:
+    """A target as names are made of it: a file's name, or the chords that were typed."""
+    return Progression(options[CHORDS], options[BARS]) if CHORDS in options else Path(name)
 
 
 def sound_name(sound: str) -> str:
@@ -220,5 +226,6 @@ def _judged(fusion: "Fusion", on_progress: Callable[[float], None]) -> dict[str,
     from hocket.fusing.judging import judge
 
     figures, notes = judge(fusion, on_progress)
-    swap_helps = figures is not None and figures.sources.swap_helps
+    # Typed chords have no rhythm to give.
+    swap_helps = figures is not None and figures.sources.swap_helps and fusion.timeline is None
     return {"notes": notes, "roles_weak": swap_helps, **figures_told(figures)}

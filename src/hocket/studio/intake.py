@@ -7,15 +7,18 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hocket import audio
+from hocket.audio import AudioInfo
 from hocket.audio.reading import decode
 from hocket.audio.sound import require_enough
-from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
+from hocket.audio.streams import SAMPLE_BYTES, Recording, Stored, Workspace
 from hocket.audio.views import folded
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import AudioError
@@ -26,13 +29,19 @@ WATCH_SECONDS = 0.1
 # For each sample 4 bytes as it is, 4 more while it is worked on, and 2 for players.
 BYTES_A_SAMPLE = 2 * SAMPLE_BYTES + 2
 
+MIDI, MIDI_START = "midi", b"MThd"
+NO_SOUND = "is a MIDI file, which has no sound of its own: give it as the harmony."
 NUM_PEAKS = 1200
 PLAYED, EXACT = "played.wav", "exact.wav"
 """16 bits for players, and the samples as they are (float32)."""
 
 
-def take_in(upload: Path, folder: Path, *, name: str, max_seconds: float, max_bytes: int) -> dict[str, Any]:
+def take_in(
+    upload: Path, folder: Path, *, name: str, max_seconds: float, max_bytes: int, is_rhythm: bool = False
+) -> dict[str, Any]:
     """Decodes an uploaded file into `folder` and removes it; gives what is known of the recording.
+
+    A MIDI file is played, unless it `is_rhythm`.
 
     Raises:
         AudioError: it is no recording, or too long, too large or silent; the sentence says `name` for the file.
@@ -45,7 +54,7 @@ def take_in(upload: Path, folder: Path, *, name: str, max_seconds: float, max_by
         "max_bytes": max_bytes,
     }
     try:
-        _require_recording(upload)
+        _require_recording(upload, is_rhythm=is_rhythm)
         [(_, outcome)] = run_in_children(decode_upload, [task], jobs=1, limit_seconds=LIMIT_SECONDS)
     except AudioError as error:
         outcome = {"refused": str(error)}
@@ -66,14 +75,23 @@ def in_users_words(sentence: str, names: dict[Path, str]) -> str:
     return sentence
 
 
-def _require_recording(upload: Path) -> None:
+def _require_recording(upload: Path, *, is_rhythm: bool) -> None:
     """Looks at the first bytes, which costs nothing, before a process is started for it."""
     from hocket.audio.formats import identify
 
     if upload.stat().st_size == 0:
         raise AudioError(f"{upload} is empty (0 bytes): give a recording.")
+    if _is_midi(upload):
+        if is_rhythm:
+            raise AudioError(f"{upload} {NO_SOUND}")
+        return
     with upload.open("rb") as handle:
         identify(handle, upload)
+
+
+def _is_midi(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(len(MIDI_START)) == MIDI_START
 
 
 def end_with(path: Path) -> None:
@@ -98,7 +116,7 @@ def decode_upload(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> dict[str, Any]:
-    header = audio.info(path)
+    read, header = _opened(path)
     if header.duration_seconds > max_seconds:
         raise AudioError(
             f"{path} is {header.duration_seconds / 60:.1f} minutes long and the studio takes at most "
@@ -110,7 +128,7 @@ def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> di
             "room: cut a part out of it, or fold it to stereo."
         )
     with Workspace(folder) as workspace:
-        recording = decode(path, workspace)
+        recording = read(path, workspace)
         peaks, rms, highest = measure(recording)
         require_enough(
             path,
@@ -129,6 +147,16 @@ def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> di
             "rms_db": round(20 * math.log10(max(rms, 1e-9)), 1),
             "peaks": peaks,
         }
+
+
+def _opened(path: Path) -> tuple[Callable[[Path, Workspace], Stored], AudioInfo]:
+    """A way for a file to become a recording, and the facts known before."""
+    if not _is_midi(path):
+        return decode, audio.info(path)
+    # In the process that decodes, which may take its time.
+    from hocket.fusing.written import midi_info, play_midi
+
+    return partial(play_midi, on_read=lambda: None), midi_info(path)
 
 
 class Played(Recording):

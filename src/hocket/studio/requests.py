@@ -6,8 +6,10 @@ from typing import Any
 from hocket.errors import ConfigError
 from hocket.hearing import MINIMUM_SECONDS
 from hocket.options import Choice, FuseOptions, Number, make_options, table
+from hocket.score.chords import Progression
 
 ROLES = ("input", "target")
+CHORDS, BARS = "target_chords", "bars_per_chord"
 MAX_ID, MOST = 64, 1e9
 # Pages round what a region's end is.
 END_TOLERANCE_SECONDS = 0.05
@@ -21,18 +23,30 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class FuseRequest:
-    """Two recordings by their ids, which parts of them (None: all), and how they are to be fused."""
+    """Two recordings by their ids, which parts of them (None: all), and how they are to be fused.
+
+    The target may be typed chords instead.
+    """
 
     input: str
-    target: str
+    target: str | Progression
     input_region: Region | None
     target_region: Region | None
     options: FuseOptions
 
+    @property
+    def recordings(self) -> dict[str, str]:
+        """The ids of the recordings by their roles."""
+        ids = {"input": self.input, "target": self.target}
+        return {role: id for role, id in ids.items() if isinstance(id, str)}
+
     def as_json(self) -> dict[str, Any]:
         """All but the recordings, as it is told with the result and could be asked for again."""
         regions = {f"{role}_region": getattr(self, f"{role}_region") for role in ROLES}
-        return regions | {option.name: getattr(self.options, option.name) for option in page_options()}
+        chords = chords_told(self.target) if isinstance(self.target, Progression) else {}
+        return (
+            regions | chords | {option.name: getattr(self.options, option.name) for option in page_options()}
+        )
 
     def region(self, role: str, seconds: float) -> Region | None:
         """The part of the recording of a role, `seconds` long, that is wanted.
@@ -66,7 +80,13 @@ def parse_request(body: Any) -> FuseRequest:
     if not isinstance(body, dict):
         raise RequestError("The request is no JSON object: give one with input and target.")
     options = page_options()
-    known = {*ROLES, *(f"{role}_region" for role in ROLES), *(option.name for option in options)}
+    known = {
+        *ROLES,
+        CHORDS,
+        BARS,
+        *(f"{role}_region" for role in ROLES),
+        *(option.name for option in options),
+    }
     unknown = sorted(set(body) - known)
     if unknown:
         raise RequestError(f"There is no field {printable(unknown[0], 40)!r}: leave it out.")
@@ -76,9 +96,46 @@ def parse_request(body: Any) -> FuseRequest:
     except ConfigError as error:
         raise RequestError(f"{error}.") from error
     regions = {role: _region(body, f"{role}_region") for role in ROLES}
-    return FuseRequest(
-        _id(body, "input"), _id(body, "target"), regions["input"], regions["target"], options=wanted
-    )
+    target = parse_target(body)
+    if isinstance(target, Progression) and regions["target"] is not None:
+        raise RequestError("target_region is a part of a recording: leave it out with target_chords.")
+    return FuseRequest(_id(body, "input"), target, regions["input"], regions["target"], options=wanted)
+
+
+def parse_target(body: dict[str, Any]) -> str | Progression:
+    """The id of a recording, or the chords that a JSON object has in its place.
+
+    Raises:
+        RequestError: there are both or none, or see `parse_chords`.
+    """
+    if body.get(CHORDS) is None:
+        return _id(body, "target")
+    if body.get("target") is not None:
+        raise RequestError(f"There is a target and {CHORDS}: leave one of them out.")
+    return parse_chords(body)
+
+
+def parse_chords(body: dict[str, Any]) -> Progression:
+    """The chords that a JSON object has.
+
+    Raises:
+        RequestError: they are no chords; the sentence says which is unknown, and the nearest one.
+    """
+    text, bars = body.get(CHORDS), body.get(BARS, 1)
+    if not isinstance(text, str) or not _is_number(bars):
+        raise RequestError(f"{CHORDS} is no text or {BARS} no number: give some, such as 'Am F C G' and 1.")
+    try:
+        return Progression(text, float(bars))
+    except ConfigError as error:
+        sentence = str(error)
+        raise RequestError(
+            sentence if sentence.startswith(BARS) else sentence[0].upper() + sentence[1:]
+        ) from error
+
+
+def chords_told(chords: Progression) -> dict[str, Any]:
+    """Typed chords as they could be asked for again."""
+    return {CHORDS: chords.name, BARS: chords.bars_per_chord}
 
 
 def printable(text: str, limit: int) -> str:

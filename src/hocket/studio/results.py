@@ -17,12 +17,13 @@ from starlette.routing import Route
 from hocket import files
 from hocket.errors import AudioError
 from hocket.outputs import fusion_tags
+from hocket.score.chords import Progression
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import read_json
-from hocket.studio.fusing import PICTURE, SOUNDS, VOICES, sound_name
-from hocket.studio.intake import EXACT
+from hocket.studio.fusing import PICTURE, SOUNDS, VOICES, named, sound_name
+from hocket.studio.intake import EXACT, MIDI, NO_SOUND
 from hocket.studio.jobs import Job
-from hocket.studio.requests import ROLES, page_options, parse_request
+from hocket.studio.requests import ROLES, RequestError, chords_told, page_options, parse_chords, parse_request
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
@@ -31,31 +32,41 @@ if TYPE_CHECKING:
     from hocket.audio.streams import Recording
 
 DOWNLOADS = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
-STEMS = "stems"
+STEMS, MARKERS = "stems", "markers"
 MOST_AMOUNT = 16.0
 Amounts = tuple[float, float]
 
+NO_MARKERS = (
+    "Markers can be made when the result has been checked: wait a moment, or fuse again if it was stopped."
+)
 GONE_JOB = "This job is not here, or no longer: fuse again."
 
 
 async def submit(request: Request) -> Response:
     """Puts a fusion into the queue."""
     studio: Studio = request.app.state.studio
-    wanted = parse_request(await read_json(request, idle_seconds=studio.settings.idle_seconds))
-    sources = [studio.store.get("source", getattr(wanted, role)) for role in ROLES]
-    for role, source in zip(ROLES, sources, strict=True):
+    body = await read_json(request, idle_seconds=studio.settings.idle_seconds)
+    wanted = await anyio.to_thread.run_sync(parse_request, body)
+    sources = {role: studio.store.get("source", id) for role, id in wanted.recordings.items()}
+    for role, source in sources.items():
         wanted.region(role, source.facts["seconds"])
+    if sources["input"].facts["format"] == MIDI:
+        raise RequestError(f"{sources['input'].facts['name']} {NO_SOUND}")
+    names = (
+        sources["input"].facts["name"],
+        sources["target"].facts["name"] if "target" in sources else str(wanted.target),
+    )
     draft = studio.store.draft()
     try:
         await anyio.to_thread.run_sync(_borrow, draft, sources)
-        job = studio.jobs.submit(wanted, (sources[0].facts["name"], sources[1].facts["name"]), draft)
+        job = studio.jobs.submit(wanted, names, draft)
     except BaseException:
         draft.close()
         raise
     return JSONResponse(studio.jobs.view(job), 202)
 
 
-def _borrow(draft: Draft, sources: list[Kept]) -> None:
+def _borrow(draft: Draft, sources: dict[str, Kept]) -> None:
     """Puts the sources into a job's folder; they count as the job's, whatever becomes of the recordings.
 
     Raises:
@@ -63,7 +74,7 @@ def _borrow(draft: Draft, sources: list[Kept]) -> None:
         GoneError: one was taken away a moment ago.
     """
     try:
-        for role, source in zip(ROLES, sources, strict=True):
+        for role, source in sources.items():
             draft.claim((source.folder / EXACT).stat().st_size)
             _second_name(source.folder / EXACT, draft.folder / f"{role}.wav")
     except FileNotFoundError as error:
@@ -76,6 +87,14 @@ def _second_name(path: Path, other: Path) -> None:
         os.link(path, other)
     except OSError:
         shutil.copyfile(path, other)
+
+
+async def check_chords(request: Request) -> Response:
+    """Answers with typed chords as they were understood."""
+    studio: Studio = request.app.state.studio
+    body = await read_json(request, idle_seconds=studio.settings.idle_seconds)
+    chords = await anyio.to_thread.run_sync(parse_chords, body if isinstance(body, dict) else {})
+    return JSONResponse(chords_told(chords))
 
 
 async def follow(request: Request) -> Response:
@@ -126,6 +145,14 @@ async def download(request: Request) -> Response:
     return await _sent(request, format, DOWNLOADS[format])
 
 
+async def markers(request: Request) -> Response:
+    """Beats, bars and chords of a result as a MIDI file and a label track, in one archive."""
+    kept = _result(request)
+    if kept.timeline is None and not (kept.folder / sound_name("target")).exists():
+        raise HTTPException(409, NO_MARKERS)
+    return await _sent(request, MARKERS, "application/zip")
+
+
 async def stems(request: Request) -> Response:
     """Both voices of such a mix, which is their sum, in one archive."""
     return await _sent(request, STEMS, "application/zip")
@@ -140,7 +167,7 @@ async def _sent(request: Request, format: str, media_type: str) -> Response:
         handle = await anyio.to_thread.run_sync(work)
     except AudioError as error:
         raise HTTPException(503, "The studio has no room to write this file: try again later.") from error
-    suffix = "stems.zip" if format == STEMS else format
+    suffix = f"{format}.zip" if format in (STEMS, MARKERS) else format
     return OpenFileResponse(handle, media_type, filename=f"{_speaking_name(kept, amounts)}.{suffix}")
 
 
@@ -195,12 +222,14 @@ def _encoded(store: Store, kept: Kept, format: str, amounts: Amounts | None = No
     amounts = amounts or usual
     path = kept.folder / ("output" if amounts == usual else "mix")
     path = path.with_suffix(".zip" if format == STEMS else f".{format}")
+    if format == MARKERS:
+        path, amounts = kept.folder / "markers.zip", usual
     if path.exists() and kept.mixes.get(path.name, usual) == amounts:
         return path
     most_bytes = sum((kept.folder / sound_name(voice)).stat().st_size for voice in VOICES)
     store.claim(most_bytes)
     try:
-        _write_mix(kept, amounts, path)
+        _write_markers(kept, path) if format == MARKERS else _write_mix(kept, amounts, path)
         kept.mixes[path.name] = amounts
         store.recount(kept)
     finally:
@@ -240,8 +269,25 @@ def _write_mix(kept: Kept, amounts: Amounts, path: Path) -> None:
                 stem.unlink()
 
 
-def _sources(kept: Kept) -> list[Path]:
-    return [Path(kept.facts[f"{role}_name"]) for role in ROLES]
+def _write_markers(kept: Kept, path: Path) -> None:
+    """Typed chords where they were played; others, and the beats, as they are heard in the sources as fused."""
+    from hocket.audio.reading import decode
+    from hocket.audio.streams import Workspace
+    from hocket.fusing.written import estimated
+    from hocket.score.midi import timeline_as_midi
+
+    with Workspace(kept.folder) as workspace:
+        timeline = kept.timeline or estimated(
+            *(decode(kept.folder / sound_name(role), workspace) for role in ROLES)
+        )
+    with files.FileGroup(failure=AudioError) as group, ZipFile(group.open(path), "w") as archive:
+        archive.writestr(f"{_speaking_name(kept)}.mid", timeline_as_midi(timeline))
+        archive.writestr(f"{_speaking_name(kept)}.labels.txt", timeline.as_labels())
+
+
+def _sources(kept: Kept) -> tuple[Path, Path | Progression]:
+    facts = kept.facts
+    return Path(facts["input_name"]), named(facts["target_name"], facts["options"])
 
 
 def _speaking_name(kept: Kept, amounts: Amounts | None = None) -> str:
@@ -278,6 +324,7 @@ def _result(request: Request) -> Kept:
 
 
 ROUTES = [
+    Route("/api/chords", check_chords, methods=["POST"]),
     Route("/api/jobs", submit, methods=["POST"]),
     Route("/api/jobs/{id}", follow),
     Route("/api/jobs/{id}", cancel, methods=["DELETE"]),
@@ -287,4 +334,5 @@ ROUTES = [
     Route("/api/results/{id}/voices.png", picture),
     Route("/api/results/{id}/download", download),
     Route("/api/results/{id}/stems", stems),
+    Route("/api/results/{id}/markers", markers),
 ]

@@ -19,11 +19,12 @@ from hocket.hearing import MINIMUM_SECONDS
 from hocket.options import PRESETS
 from hocket.studio.answers import JSONResponse
 from hocket.studio.bodies import receive_file
-from hocket.studio.intake import PLAYED
-from hocket.studio.requests import page_options, printable
+from hocket.studio.intake import EXACT, PLAYED
+from hocket.studio.loading import with_libraries
+from hocket.studio.requests import ROLES, page_options, printable
 from hocket.studio.settings import Settings
 from hocket.studio.state import Studio
-from hocket.studio.store import GONE, GoneError
+from hocket.studio.store import GONE, GoneError, Kept
 from hocket.version import __version__
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
@@ -67,6 +68,9 @@ async def receive(request: Request) -> Response:
     studio: Studio = request.app.state.studio
     settings = studio.settings
     name = display_name(request.query_params.get("name", ""))
+    role = request.query_params.get("role", "target")
+    if role not in ROLES:
+        raise HTTPException(422, f"There is no role {printable(role, 40)!r}: give {' or '.join(ROLES)}.")
     if studio.num_uploads >= settings.max_uploads:
         raise HTTPException(503, "Too many files are being taken in just now: try again in a moment.")
     studio.num_uploads += 1
@@ -76,7 +80,7 @@ async def receive(request: Request) -> Response:
             max_bytes = min(settings.max_upload_bytes, settings.max_stored_bytes)
             path = await receive_file(request, draft, max_bytes=max_bytes, idle_seconds=settings.idle_seconds)
             studio.prepare()
-            work = partial(studio.take_in, path, draft.folder, name=name)
+            work = partial(studio.take_in, path, draft.folder, name=name, is_rhythm=role == "input")
             try:
                 facts = await anyio.to_thread.run_sync(work, limiter=studio.decoders)
             except AudioError as error:
@@ -103,6 +107,35 @@ async def play(request: Request) -> Response:
     studio: Studio = request.app.state.studio
     kept = studio.store.get("source", request.path_params["id"])
     return served(kept.folder / PLAYED, "audio/wav", GONE["source"])
+
+
+async def music(request: Request) -> Response:
+    """Answers with tempo, key and roles of a recording, which is listened to when somebody asks for the first time."""
+    studio: Studio = request.app.state.studio
+    kept = studio.store.get("source", request.path_params["id"])
+    work = partial(with_libraries, partial(_listen, kept))
+    # One at a time, so that fusions and uploads have the machine.
+    await anyio.to_thread.run_sync(work, limiter=studio.listeners)
+    return JSONResponse(kept.facts["music"])
+
+
+def _listen(kept: Kept) -> None:
+    """Adds the music of a recording to its facts; once is enough.
+
+    Raises:
+        GoneError: it was taken away.
+    """
+    if "music" in kept.facts:
+        return
+    from hocket.audio.reading import FromFile
+    from hocket.fusing.music import describe_music
+
+    try:
+        sound = FromFile(kept.folder / EXACT, sample_rate=kept.facts["sample_rate"])
+        heard = describe_music(sound).to_json()
+    except AudioError as error:
+        raise GoneError(GONE["source"]) from error
+    kept.facts = kept.facts | {"music": heard}
 
 
 async def remove(request: Request) -> Response:
@@ -160,4 +193,5 @@ ROUTES = [
     Route("/api/sources", receive, methods=["POST"]),
     Route("/api/sources/{id}", remove, methods=["DELETE"]),
     Route("/api/sources/{id}/audio", play),
+    Route("/api/sources/{id}/music", music),
 ]

@@ -50,6 +50,7 @@ class Studio:
         )
         self.runs = Runs(settings.runs, is_shared=settings.is_shared, prefix=settings.prefix)
         self.decoders = anyio.CapacityLimiter(MAX_DECODERS)
+        self.listeners = anyio.CapacityLimiter(1)
         self.num_uploads = 0
         self._decoding: set[Path] = set()
         self._lock = threading.Lock()
@@ -61,7 +62,7 @@ class Studio:
         self.is_prepared = True
         self.jobs.prepare()
 
-    def take_in(self, upload: Path, folder: Path, *, name: str) -> dict[str, Any]:
+    def take_in(self, upload: Path, folder: Path, *, name: str, is_rhythm: bool) -> dict[str, Any]:
         """Decodes an upload within the studio's limits, see `hocket.studio.intake.take_in`."""
         with self._lock:
             self._decoding.add(upload)
@@ -70,6 +71,7 @@ class Studio:
                 upload,
                 folder,
                 name=name,
+                is_rhythm=is_rhythm,
                 max_seconds=self.settings.max_seconds,
                 max_bytes=self.settings.max_stored_bytes // 2,
             )

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hocket.audio.streams import SPARE_BYTES
+
+if TYPE_CHECKING:
+    from hocket.score.timeline import Timeline
 
 Kind = Literal["source", "result"]
 GONE = {
@@ -36,7 +39,10 @@ class TooLargeError(FullError):
 
 @dataclass(eq=False)
 class Kept:
-    """A recording or a result; `facts` are told to whoever holds the id, and `mixes` say what its downloads hold."""
+    """A recording or a result; `facts` are told to whoever holds the id, and `mixes` say what its downloads hold.
+
+    `timeline` is where the typed chords of a result are.
+    """
 
     kind: Kind
     id: str
@@ -45,6 +51,7 @@ class Kept:
     facts: dict[str, Any]
     used_seconds: float
     mixes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    timeline: "Timeline | None" = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

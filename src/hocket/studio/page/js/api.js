@@ -45,6 +45,8 @@ const json = async (path, options) => (await request(path, options)).json();
 
 export const about = () => json("api/about");
 export const job = (id) => json(`api/jobs/${id}`);
+export const music = (source) => json(`api/sources/${source}/music`);
+export const checkChords = (typed) => json("api/chords", { method: "POST", body: typed });
 export const startJob = (wanted) => json("api/jobs", { method: "POST", body: wanted });
 export const cancelJob = (id) => request(`api/jobs/${id}`, { method: "DELETE" });
 export const result = (id) => json(`api/results/${id}`);
@@ -67,8 +69,9 @@ export const sourceAudio = (id) => `api/sources/${id}/audio`;
 export const resultAudio = (id, role) => `api/results/${id}/audio/${role}`;
 export const resultPicture = (id) => `api/results/${id}/voices.png`;
 
-/** Where to download a result's mix, or both voices as `stems`; without amounts it is the mix that was judged. */
+/** Where to download a result's mix, both voices as `stems`, or `markers`; without amounts it is the mix that was judged. */
 export function download(id, format, amounts) {
+  if (format === "markers") return `api/results/${id}/markers`;
   const wanted = new URLSearchParams(amounts ? { input: amounts.rhythm, target: amounts.harmony } : {});
   if (format !== "stems") wanted.set("format", format);
   const query = String(wanted);
@@ -88,8 +91,8 @@ export async function holdsSource(id) {
   }
 }
 
-/** Sends a file; `onProgress` hears 0..1. The answer has `promise` and `abort`. */
-export function upload(file, onProgress) {
+/** Sends a file for a role; `onProgress` hears 0..1. The answer has `promise` and `abort`. */
+export function upload(file, role, onProgress) {
   const sending = new XMLHttpRequest();
   const promise = new Promise((resolve, reject) => {
     sending.upload.addEventListener("progress", (event) => {
@@ -101,7 +104,7 @@ export function upload(file, onProgress) {
     });
     sending.addEventListener("error", () => reject(new ApiError(`${file.name} could not be sent. ${LOST}`, 0)));
     sending.addEventListener("abort", () => reject(new ApiError("", -1)));
-    sending.open("POST", `api/sources?name=${encodeURIComponent(file.name)}`);
+    sending.open("POST", `api/sources?role=${role}&name=${encodeURIComponent(file.name)}`);
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     sending.send(file);
   });

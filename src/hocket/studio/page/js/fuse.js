@@ -1,8 +1,10 @@
 /** The first tab: two sources, the controls, one job at a time, the result, and what was made before. */
 
 import * as api from "./api.js";
+import { asTarget, chordsOf, isWritten, NO_RHYTHM } from "./chords.js";
 import { Controls } from "./controls.js";
 import { announce, byId, el, preferences, say, visit } from "./dom.js";
+import { swapHelps } from "./facts.js";
 import { Visit } from "./history.js";
 import { ResultView } from "./result.js";
 import { SourceCard } from "./source.js";
@@ -27,7 +29,7 @@ export class FuseTab {
     whenReady.checked = preferences.get("play-when-ready", true);
     whenReady.addEventListener("change", () => preferences.set("play-when-ready", whenReady.checked));
     this.cards = [...document.querySelectorAll(".source")].map(
-      (section) => new SourceCard(section, { about, onChange: () => this.changed(), onPlay: (card) => this.quiet(card) }),
+      (section) => new SourceCard(section, { about, onChange: () => this.changed(), onPlay: (card) => this.quiet(card), onSwap: () => this.swap() }),
     );
     this.visit = new Visit(byId("history"), { onOpen: (entry) => this.open(entry), onEmpty: () => this.empty() });
     this.job = null;
@@ -48,12 +50,17 @@ export class FuseTab {
     const kept = visit.get("sources", {});
     for (const card of this.cards) {
       const source = kept[card.role];
-      if (source && !card.source && (await api.holdsSource(source.id))) card.show(source);
+      if (source && !card.source && (await this.isThere(source))) card.show(source);
     }
     const [latest] = this.visit.entries;
     if (latest) await this.open(latest, { withSources: false });
     const id = visit.get("job", null);
     if (id) this.follow(id);
+  }
+
+  /** Whether a source can be used still: chords always can. */
+  async isThere(source) {
+    return Boolean(source.chords) || api.holdsSource(source.id);
   }
 
   quiet(but) {
@@ -69,7 +76,9 @@ export class FuseTab {
     const isUploading = this.cards.some((card) => card.transfer);
     byId("fuse").disabled = missing.length > 0 || isUploading || this.job !== null;
     byId("fuse").textContent = isUploading ? "Uploading…" : "Fuse";
-    byId("swap").disabled = isUploading || (!input && !target);
+    byId("swap").disabled = isUploading || (!input && !target) || isWritten(target);
+    byId("swap").title = isWritten(target) ? NO_RHYTHM : "Swap rhythm and harmony";
+    this.cards.forEach((card) => card.warn(!isUploading && swapHelps(input, target)));
     byId("welcome").hidden = Boolean(input || target || this.visit?.entries.length);
     say(byId("fuse-hint"), missing.length ? `Choose ${missing.join(" and ")} first.` : "");
     this.compare();
@@ -91,7 +100,7 @@ export class FuseTab {
     if (!result) return;
     const isSame = (card) => {
       const [one, other] = [card.region(), result.options[`${card.role}_region`]];
-      const source = result[`${card.role}_source`];
+      const source = sourceIdOf(result, card.role);
       return (!source || source === card.source.id) && (one && other ? one.every((second, end) => Math.abs(second - other[end]) < 0.01) : !one === !other);
     };
     const isComplete = this.cards.every((card) => card.source);
@@ -110,12 +119,16 @@ export class FuseTab {
     announce(`Settings: ${name}.`);
   }
 
+  /** Swaps the sources where both can play the other's role; tells whether it did. */
   swap() {
     const [input, target] = this.cards;
     const [first, second] = [input.source, target.source];
+    say(byId("job-error"), isWritten(second) ? NO_RHYTHM : "");
+    if (isWritten(second)) return false;
     input.show(second);
     target.show(first);
     announce("Rhythm and harmony are swapped.");
+    return true;
   }
 
   /** Takes one of the pairs that come with hocket, as if its files had been dropped. */
@@ -137,9 +150,8 @@ export class FuseTab {
     try {
       const job = await api.startJob({
         input: input.source.id,
-        target: target.source.id,
         input_region: input.region(),
-        target_region: target.region(),
+        ...asTarget(target.source, target.region()),
         ...this.controls.values(),
         ...(this.view ? this.view.mixer.wanted() : this.wish),
       });
@@ -251,10 +263,12 @@ export class FuseTab {
   async takeUp(result) {
     const known = visit.get("known", {});
     for (const card of this.cards) {
-      const source = card.source?.id === result[`${card.role}_source`] ? card.source : known[result[`${card.role}_source`]];
-      if (!source || card.transfer || !(await api.holdsSource(source.id))) continue;
+      const id = sourceIdOf(result, card.role);
+      const source = card.source?.id === id ? card.source : ((card.takesNotes && chordsOf(result.options)) || known[id]);
+      if (!source || card.transfer || !(await this.isThere(source))) continue;
       const region = result.options[`${card.role}_region`] ?? [0, source.seconds];
-      if (source === card.source) card.cut(...region, true);
+      if (source.chords) card.show(source);
+      else if (source === card.source) card.cut(...region, true);
       else card.show({ ...source, region });
     }
   }
@@ -264,7 +278,7 @@ export class FuseTab {
     this.view ||= new ResultView(byId("result"), {
       about: this.about,
       onAgain: () => this.fuse(),
-      onSwap: () => (this.swap(), this.fuse()),
+      onSwap: () => this.swap() && this.fuse(),
     });
     this.visit.mark(result.id);
     const shown = this.view.show(result, { play });
@@ -277,6 +291,11 @@ export class FuseTab {
     byId("results").hidden = true;
     this.changed();
   }
+}
+
+/** The id of a result's source as the cards have it. */
+function sourceIdOf(result, role) {
+  return (role === "target" && chordsOf(result.options)?.id) || result[`${role}_source`];
 }
 
 /** A file dropped beside the cards would replace the page by the file. */

@@ -53,10 +53,10 @@ export class ResultView {
 
   /** The mixer, and what can be taken from it. */
   desk() {
-    this.downloads = Object.fromEntries([...FORMATS, "stems"].map((format) => [format, downloadLink(format)]));
-    const { stems, ...mixes } = this.downloads;
+    this.downloads = Object.fromEntries([...FORMATS, "stems", "markers"].map((format) => [format, downloadLink(format)]));
+    const { stems, markers, ...mixes } = this.downloads;
     this.reset = el("button", { type: "button", class: "quiet", title: "Put the faders back where they were when this was fused", onclick: () => this.put() }, "Reset");
-    this.files = el("div", { class: "downloads" }, el("span", {}, "Download this mix"), ...Object.values(mixes), stems);
+    this.files = el("div", { class: "downloads" }, el("span", {}, "Download this mix"), ...Object.values(mixes), stems, markers);
     this.silent = el("p", { class: "hint", hidden: true }, "Both voices are off: there is nothing to download.");
     return el("div", { class: "desk" }, this.mixer.element, el("div", { class: "desk-foot" }, this.files, this.silent, this.reset));
   }
@@ -110,6 +110,7 @@ export class ResultView {
   /** All that is words and figures. */
   describe(result) {
     this.title.textContent = titleOf(result);
+    this.downloads.markers.hidden = !result.is_judged;
     const took = result.fusing_seconds === undefined ? "" : `fused in ${result.fusing_seconds.toFixed(1)} s`;
     const facts = [clock(result.seconds), hertz(result.sample_rate), channels(result.num_channels), optionWords(result.options), took];
     this.meta.textContent = facts.filter(Boolean).join(" · ");
@@ -179,10 +180,10 @@ export class ResultView {
   }
 }
 
-/** "drums × strings" without the endings of the files. */
-export function titleOf({ input_name: input, target_name: target }) {
+/** "drums × strings" without the endings of the files; typed chords have none. */
+export function titleOf({ input_name: input, target_name: target, options }) {
   const stem = (name) => name.replace(/\.[a-z0-9]{2,5}$/i, "");
-  return `${stem(input)} × ${stem(target)}`;
+  return `${stem(input)} × ${options?.target_chords ?? stem(target)}`;
 }
 
 export function verdictOf({ verdict_words: words, is_alarm: alarm, level, sentences = [] }) {
@@ -250,8 +251,13 @@ function shareRow({ name, words, rhythm: own, harmony: other }, amounts) {
   );
 }
 
+const ARCHIVES = {
+  stems: ["Stems (zip)", "Download both voices as a zip file"],
+  markers: ["Markers (MIDI + labels)", "Download beats, bars and chords as a zip file with a MIDI file and a label track"],
+};
+
 function downloadLink(format) {
-  const [words, label] = format === "stems" ? ["Stems (zip)", "Download both voices as a zip file"] : [`${format.toUpperCase()}`, `Download this mix as ${format.toUpperCase()}`];
+  const [words, label] = ARCHIVES[format] ?? [`${format.toUpperCase()}`, `Download this mix as ${format.toUpperCase()}`];
   return el("a", { class: "button", download: "", "aria-label": label }, words);
 }
 

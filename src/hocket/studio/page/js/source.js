@@ -1,6 +1,8 @@
 /** One of the two source cards: choose a file (click, keys, drop), see it, hear it, pick a region. */
 
 import * as api from "./api.js";
+import { ChordForm, chordRow } from "./chords.js";
+import { factsOf, warningOf } from "./facts.js";
 import { announce, bytes, channels, clock, el, hertz, say } from "./dom.js";
 import { Waveform } from "./waveform.js";
 
@@ -10,12 +12,17 @@ const ROLES = {
 };
 
 export class SourceCard {
-  /** Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise. */
-  constructor(section, { about, onChange, onPlay }) {
+  /**
+   * Builds the card inside `section`; `onChange()` hears when a source comes, goes or is cut otherwise, `onSwap()` is
+   * asked to swap it with the other card's.
+   */
+  constructor(section, { about, onChange, onPlay, onSwap }) {
     this.role = section.dataset.role;
+    this.takesNotes = this.role === "target";
     this.about = about;
     this.onChange = onChange;
     this.onPlay = onPlay;
+    this.onSwap = onSwap;
     this.source = null;
     this.build(section);
     this.acceptDrops(section);
@@ -27,7 +34,7 @@ export class SourceCard {
       type: "file",
       id: `${this.role}-file`,
       class: "unseen",
-      accept: "audio/*,.wav,.flac,.ogg,.opus,.mp3,.aif,.aiff",
+      accept: `audio/*,.wav,.flac,.ogg,.opus,.mp3,.aif,.aiff${this.takesNotes ? ",.mid,.midi" : ""}`,
       "aria-label": `${title}: choose a file`,
       onchange: () => this.file.files[0] && this.send(this.file.files[0]),
     });
@@ -38,21 +45,24 @@ export class SourceCard {
       el("span", { class: "hint" }, hint),
       el("span", { class: "hint limits" }, this.limits()),
     );
+    this.chords = this.takesNotes ? new ChordForm({ onUse: (source) => this.use(source), onError: (sentence) => say(this.error, sentence) }) : null;
     this.progress = el("progress", { max: 1, "aria-label": `Uploading the ${this.role}` });
     this.sendingText = el("span");
     const cancel = el("button", { type: "button", class: "quiet", onclick: () => this.transfer?.abort() }, "Cancel");
     this.sending = el("div", { class: "job", hidden: true }, this.progress, this.sendingText, cancel);
     this.error = el("p", { class: "error", role: "alert", hidden: true });
     this.loaded = el("div", { class: "loaded", hidden: true });
+    const swap = el("button", { type: "button", class: "press", onclick: () => this.onSwap() }, "Swap");
+    this.warning = el("p", { class: "stale notice unfit", role: "status", hidden: true }, el("span"), swap);
     section.append(
       el("h2", { id: `${this.role}-title` }, el("span", { class: `badge ${this.role}` }, title), el("span", { class: "hint" }, ` ${name}`)),
-      ...[this.file, this.drop, this.sending, this.error, this.loaded],
+      ...[this.file, this.drop, this.chords?.element, this.sending, this.error, this.loaded, this.warning].filter(Boolean),
     );
   }
 
   limits() {
     const { formats, max_upload_bytes: most, max_seconds: longest } = this.about;
-    return `${formats.join(", ")}; up to ${bytes(most)} and ${Number((longest / 60).toFixed(1))} minutes`;
+    return `${[...formats, ...(this.takesNotes ? ["MIDI"] : [])].join(", ")}; up to ${bytes(most)} and ${Number((longest / 60).toFixed(1))} minutes`;
   }
 
   acceptDrops(section) {
@@ -82,7 +92,7 @@ export class SourceCard {
     this.sending.hidden = false;
     this.progress.value = 0;
     this.sendingText.textContent = `Uploading ${file.name}`;
-    const transfer = (this.transfer = api.upload(file, (share) => {
+    const transfer = (this.transfer = api.upload(file, this.role, (share) => {
       this.progress.value = share;
       if (share === 1) this.sendingText.textContent = `Reading ${file.name}`;
     }));
@@ -103,6 +113,13 @@ export class SourceCard {
     }
   }
 
+  /** Takes typed chords in place of a recording. */
+  use(source) {
+    this.transfer?.abort();
+    this.show(source);
+    announce(`${source.name} is the harmony.`);
+  }
+
   /** Why a file need not be sent at all, or nothing. */
   refusal(file) {
     const most = this.about.max_upload_bytes;
@@ -117,14 +134,31 @@ export class SourceCard {
     this.waveform = null;
     this.source = source;
     this.drop.hidden = Boolean(source);
+    if (this.chords) this.chords.element.hidden = Boolean(source);
     this.loaded.hidden = !source;
     this.loaded.replaceChildren();
     say(this.error, "");
-    if (source) {
+    if (source?.chords) this.loaded.append(this.head(source), ...chordRow(source));
+    else if (source) {
       source.region ||= [0, source.seconds];
       this.fill(source);
     }
     this.onChange();
+  }
+
+  /** A source's name, and the buttons that change and remove it. */
+  head(source) {
+    const edit = () => {
+      this.show(null);
+      this.chords.edit(source);
+    };
+    return el(
+      "div",
+      { class: "source-head" },
+      el("p", { class: "name", title: source.name }, source.name),
+      source.chords ? el("button", { type: "button", class: "quiet", onclick: edit }, "Change") : el("label", { class: "quiet button", for: this.file.id }, "Change"),
+      el("button", { type: "button", class: "quiet", onclick: () => this.remove(), "aria-label": `Remove ${source.name}` }, "Remove"),
+    );
   }
 
   fill(source) {
@@ -142,15 +176,11 @@ export class SourceCard {
     this.play = el("button", { type: "button", class: "play", onclick: () => this.toggle() });
     const wave = el("div", { class: "wave", "aria-hidden": "true" });
     this.length = el("span", { class: "hint" });
+    this.facts = el("p", { class: "hint music" }, "listening…");
     this.loaded.append(
-      el(
-        "div",
-        { class: "source-head" },
-        el("p", { class: "name", title: source.name }, source.name),
-        el("label", { class: "quiet button", for: this.file.id }, "Change"),
-        el("button", { type: "button", class: "quiet", onclick: () => this.remove(), "aria-label": `Remove ${source.name}` }, "Remove"),
-      ),
+      this.head(source),
       el("p", { class: "hint" }, `${clock(source.seconds)} · ${hertz(source.sample_rate)} · ${channels(source.num_channels)}`),
+      this.facts,
       wave,
       el(
         "div",
@@ -161,6 +191,7 @@ export class SourceCard {
         this.whole,
       ),
     );
+    this.describe(source);
     this.waveform = new Waveform(wave, {
       role: this.role,
       url: api.sourceAudio(source.id),
@@ -172,6 +203,27 @@ export class SourceCard {
     });
     this.playing(false);
     this.cut(...source.region, true);
+  }
+
+  /** Says what the server heard in a source, as soon as it has; the card does without where it cannot tell. */
+  async describe(source) {
+    try {
+      source.music ??= await api.music(source.id);
+    } catch {
+      if (this.source === source) this.facts.hidden = true;
+      return;
+    }
+    if (this.source !== source) return;
+    this.facts.replaceChildren(...factsOf(this.role, source.music));
+    this.onChange();
+  }
+
+  /** Warns of a source that can hardly play its role, and offers the swap that would help. */
+  warn(canSwap) {
+    const sentence = warningOf(this.role, this.source);
+    if (sentence !== this.warning.firstChild.textContent) this.warning.firstChild.textContent = sentence;
+    this.warning.hidden = !sentence;
+    this.warning.lastChild.hidden = !canSwap;
   }
 
   playing(playing) {
@@ -213,7 +265,7 @@ export class SourceCard {
 
   isWhole() {
     const { region, seconds } = this.source;
-    return region[0] < 0.005 && region[1] > seconds - 0.005;
+    return !region || region[0] < 0.005 && region[1] > seconds - 0.005;
   }
 
   /** The region as the server takes it: null is the whole file. */
@@ -222,9 +274,9 @@ export class SourceCard {
   }
 
   remove() {
-    const { id } = this.source;
+    const { id, chords } = this.source;
     this.show(null);
-    api.forgetSource(id).catch(() => {});
+    if (!chords) api.forgetSource(id).catch(() => {});
     this.file.focus();
   }
 }
