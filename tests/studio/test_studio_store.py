@@ -204,12 +204,12 @@ def test_what_a_job_borrows_and_what_is_made_for_a_download_count(tmp_path: Path
         draft.claim(size)
         kept = draft.keep("source", {})
     with store.draft() as job:
-        _borrow(job, [kept, kept])
+        _borrow(job, {"input": kept, "target": kept})
         store.remove("source", kept.id)
         with pytest.raises(FullError):
             store.claim(10**6 - 2 * size + 1)
         with pytest.raises(GoneError, match="choose the file again"):
-            _borrow(job, [kept, kept])
+            _borrow(job, {"input": kept, "target": kept})
         (job.folder / "input.wav").rename(job.folder / sound_name("rhythm"))
         (job.folder / "target.wav").rename(job.folder / sound_name("harmony"))
         result = job.keep("result", FACTS)
