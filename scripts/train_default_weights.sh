@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make weights: the weights that come with hocket, from nothing: music played on sampled instruments, the preset `default`, packed.
-# Needs FluidSynth and a sound font (docs/results/corpus.md). About two and a half hours on two free cores. Continues where it was interrupted.
+# Needs FluidSynth and a sound font (docs/results/corpus.md). About an hour and a half on one core. Continues where it was interrupted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin="${BIN:-.venv/bin}"
