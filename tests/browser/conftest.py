@@ -123,6 +123,8 @@ def opened(chromium: Any, messages: Messages, **options: Any) -> Iterator[Any]:
     """A page in a fresh context; errors and warnings of its console, and failed requests, go to `messages`."""
     context = chromium.new_context(**{"viewport": DESKTOP, "accept_downloads": True, **options})
     context.set_default_timeout(30_000)
+    # All controls are there, as for somebody who opened "More" once.
+    context.add_init_script("try { localStorage.setItem('hocket.more', 'true') } catch {}")
     page = context.new_page()
     page.on(
         "console",

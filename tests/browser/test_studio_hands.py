@@ -245,3 +245,17 @@ def test_all_the_way_on_a_phone(phone: Any, pair: Any) -> None:
           .map((element) => element.outerHTML.slice(0, 100))"""
     )
     assert small == []
+
+
+def test_controls_beyond_the_presets_are_folded_until_somebody_opens_them(chromium: Any, studio: str) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(studio)
+    page.wait_for_selector("html[data-ready]")
+    assert page.is_visible("#presets button") and page.is_hidden("#align")
+    page.click("#more summary")
+    assert page.is_visible("#align")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.is_visible("#align")
+    context.close()

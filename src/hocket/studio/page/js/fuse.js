@@ -25,6 +25,9 @@ export class FuseTab {
     for (const [name, values] of Object.entries(about.presets)) {
       byId("presets").append(el("button", { type: "button", class: "press", onclick: () => this.begin(name, values) }, name));
     }
+    const more = byId("more");
+    more.open = preferences.get("more", false);
+    more.addEventListener("toggle", () => preferences.set("more", more.open));
     const whenReady = byId("play-when-ready");
     whenReady.checked = preferences.get("play-when-ready", true);
     whenReady.addEventListener("change", () => preferences.set("play-when-ready", whenReady.checked));
