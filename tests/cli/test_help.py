@@ -74,7 +74,7 @@ def test_hocket_alone_is_its_help(say: Say) -> None:
     assert list(VERBS) == [
         *("fuse", "check", "studio"),
         *("prepare", "train", "report", "slurm"),
-        *("evaluate", "listen", "export", "render"),
+        *("evaluate", "listen", "export", "render", "doctor"),
     ]
 
 

@@ -165,7 +165,7 @@ def test_fuse_needs_no_training_and_takes_a_musicians_wishes(corpus, tmp_path) -
         ("--reattack", -1, "reattack is -1.0: give 0 to 4"),
         ("--sample_rate", 100, "sample_rate is 100"),
         ("--channels", 0, "num_channels is 0"),
-        ("--align", "bars", "bars"),
+        ("--align", "swing", "bars"),
     ],
 )
 def test_wishes_that_cannot_be_met(corpus, tmp_path, flag, value, said) -> None:

@@ -35,13 +35,7 @@ PAIR = "drums-strings"
 
 def run(argv: list[str]) -> int:
     """Prints what was found; 0 if the self-test worked, else 1."""
-    parser = VerbParser(
-        "doctor",
-        "Prints versions, devices, formats, extras and weights, and fuses an example to prove that it works. Paste it "
-        "into a bug report.",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     test = _self_test()
     found = _machine() | {"self-test": test}
     if options.json:
@@ -51,6 +45,16 @@ def run(argv: list[str]) -> int:
         for name, value in found.items():
             say(f"{name:<12} {_in_words(value)}")
     return 0 if test["worked"] else EXIT_BROKEN
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "doctor",
+        "Prints versions, devices, formats, extras and weights, and fuses an example to prove that it works. Paste it "
+        "into a bug report.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return parser
 
 
 def _machine() -> dict[str, Any]:

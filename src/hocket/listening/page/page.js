@@ -41,19 +41,21 @@ const soundsInOrder = (trial) => shuffled(Object.keys(trial.sounds), trial.trial
 
 /* One clock: all sounds of a trial run together, and one of them is turned up. */
 const player = {
-  context: null, buffers: {}, duration: 0, voices: null, now: null, place: 0, begun: 0,
+  context: null, decoder: null, buffers: {}, duration: 0, voices: null, now: null, place: 0, begun: 0,
   async load(sounds) {
     this.pause();
     Object.assign(this, { buffers: {}, duration: 0, now: null, place: 0 });
-    const decoder = new OfflineAudioContext(1, 1, 48000);
+    // Held here: what a context decodes may never arrive once nobody holds the context.
+    this.decoder ??= new OfflineAudioContext(1, 1, 48000);
     const decoded = await Promise.all(Object.entries(sounds).map(async ([name, text]) =>
-      [name, await decoder.decodeAudioData(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer)]));
+      [name, await this.decoder.decodeAudioData(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer)]));
     this.buffers = Object.fromEntries(decoded);
     this.duration = Math.min(...decoded.map(([, buffer]) => buffer.duration));
   },
   get playing() { return this.voices !== null; },
   get position() {
-    return this.playing ? Math.max(0, this.context.currentTime - this.begun) % this.duration : this.place;
+    // The sound starts a moment after it was asked for.
+    return this.playing ? Math.max(this.place, this.context.currentTime - this.begun) % this.duration : this.place;
   },
   async play() {
     this.context ??= new AudioContext();
