@@ -74,6 +74,7 @@ def test_python_has_typed_chords_as_well(folder: Path) -> None:
     assert fused.target.samples.shape == fused.input.samples.shape == (2, 40_000)
     assert np.sqrt(np.mean(fused.target.samples**2)) > 0.02
     assert fused.options.align == "none" and "one every two bars" in fused.notes[0]
+    assert "neither aligned nor transposed" in fused.notes[1]
 
 
 def test_without_a_beat_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

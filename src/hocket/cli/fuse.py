@@ -70,6 +70,20 @@ def _parser() -> VerbParser:
         "INPUT; a longer TARGET is cut, a shorter one is looped.",
         usage="hocket fuse INPUT [TARGET | --chords CHORDS] [-o OUT] [flags]",
     )
+    _add_sources(parser)
+    _add_files(parser)
+    _add_options(parser)
+    parser.add_argument(
+        "--encoding",
+        choices=("pcm16", "pcm24", "float32"),
+        default="pcm24",
+        help="sample format of WAV and FLAC",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", type=Path, nargs="?", metavar="INPUT", help="the recording that gives the rhythm")
     add(
@@ -90,6 +104,10 @@ def _parser() -> VerbParser:
         metavar="N",
         help="bars of INPUT that each of the --chords lasts: 0.5, 1, 2 or 4 (default: 1)",
     )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "-o",
         "--output",
@@ -125,15 +143,6 @@ def _parser() -> VerbParser:
     add("--pairs", type=Path, metavar="CSV", help="fuse each row of a file with the columns input and target")
     add("--num-samples", type=int, metavar="N", help="fuse N excerpts of the songs that a training held out")
     add("--seed", type=int, default=0, metavar="N", help="which excerpts --num-samples takes")
-    _add_options(parser)
-    add(
-        "--encoding",
-        choices=("pcm16", "pcm24", "float32"),
-        default="pcm24",
-        help="sample format of WAV and FLAC",
-    )
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
-    return parser
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

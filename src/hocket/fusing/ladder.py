@@ -34,6 +34,8 @@ SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
 # Samples, over all channels, that are mixed at once: 10 s of 8 channels at 48 kHz.
 MOST_AT_ONCE = 2**22
 
+TYPED = "typed chords are neither aligned nor transposed: they are on the input's beats, in the key that you wrote."
+
 Progress = Callable[[float], None]
 
 
@@ -134,9 +136,9 @@ def fuse_files(
         on_read=on_read or (lambda: None),
         num_voices=1 + apart,
     )
-    if sources.timeline is not None:
-        # Typed chords are on the input's beats and in their own key.
+    if sources.timeline is not None and (options.align, options.key) != ("none", "none"):
         options = replace(options, align="none", key="none")
+        sources = replace(sources, notes=(*sources.notes, TYPED))
     aligned = align(sources, options, workspace)
     return fuse_aligned(
         model, aligned, options=options, workspace=workspace, apart=apart, on_progress=on_progress
