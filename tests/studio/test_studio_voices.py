@@ -102,6 +102,7 @@ def test_the_stems_add_up_to_the_mix(visitor: Visitor, fused: dict[str, Any], tm
         assert ".stems.zip" in answer.headers["content-disposition"]
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
             names = sorted(archive.namelist())
+            assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}, "no clock"
             assert [name.rsplit(".", 2)[1] for name in names] == ["harmony", "rhythm"]
             stems = [
                 _read(archive.read(name), tmp_path, f"{number}.wav") for number, name in enumerate(names)

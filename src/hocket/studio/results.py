@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 import anyio
 from starlette.exceptions import HTTPException
@@ -265,7 +265,11 @@ def _write_mix(kept: Kept, amounts: Amounts, path: Path) -> None:
                 # 32-bit float, as a voice alone may be louder than their sum.
                 stem = kept.folder / f"stem-{voice}.wav"
                 audio.save(stem, Scaled(recording, amount), encoding="float32")
-                archive.write(stem, f"{_speaking_name(kept)}.{voice}.wav")
+                # A `ZipInfo` without a date, so that the same stems are the same bytes at any time.
+                entry = ZipInfo(f"{_speaking_name(kept)}.{voice}.wav")
+                entry.file_size = stem.stat().st_size
+                with stem.open("rb") as sound, archive.open(entry, "w") as packed:
+                    shutil.copyfileobj(sound, packed)
                 stem.unlink()
 
 
@@ -281,8 +285,8 @@ def _write_markers(kept: Kept, path: Path) -> None:
             *(decode(kept.folder / sound_name(role), workspace) for role in ROLES)
         )
     with files.FileGroup(failure=AudioError) as group, ZipFile(group.open(path), "w") as archive:
-        archive.writestr(f"{_speaking_name(kept)}.mid", timeline_as_midi(timeline))
-        archive.writestr(f"{_speaking_name(kept)}.labels.txt", timeline.as_labels())
+        archive.writestr(ZipInfo(f"{_speaking_name(kept)}.mid"), timeline_as_midi(timeline))
+        archive.writestr(ZipInfo(f"{_speaking_name(kept)}.labels.txt"), timeline.as_labels())
 
 
 def _sources(kept: Kept) -> tuple[Path, Path | Progression]:
