@@ -42,7 +42,8 @@ def _head(logs: dict, music: Path) -> list[str]:
     config, facts = start["config"], start["versions"]
     steps = config["num_epochs"] * config["steps_per_epoch"]
     rendered = (music.parent / "corpus.json").is_file()
-    data = "the rendered corpus" if rendered else f"the recordings of `{os.path.relpath(music)}`"
+    data = "the rendered corpus" if rendered else f"the music of `{os.path.relpath(music)}`"
+    chosen = "" if rendered else f" MUSIC={os.path.relpath(music)}"
     rates = ", ".join(f"{name} {_end(log)['examples_per_second']:.1f}" for name, log in logs.items())
     return [
         "# The collapse, and what the cures do",
@@ -55,7 +56,7 @@ def _head(logs: dict, music: Path) -> list[str]:
         f"Machine: {os.cpu_count()} cores, {start['device']}, {platform.machine()}; torch {facts['torch']}, Python "
         f"{facts['python']}. Examples per second: {rates}.",
         "",
-        f"Command: `make study{'' if rendered else f' MUSIC={os.path.relpath(music)}'}`",
+        f"Command: `make study EPOCHS={config['num_epochs']} STEPS={config['steps_per_epoch']}{chosen}`",
         "",
     ]
 
