@@ -1,4 +1,4 @@
-"""Training: examples a second, what each part of a step takes, and both against the straightforward version."""
+"""Training: examples per second, what each part of a step takes, and both against the straightforward version."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

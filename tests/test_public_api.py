@@ -49,7 +49,7 @@ def test_mistakes_are_found_before_the_work(tmp_path: Path, monkeypatch: pytest.
         hocket.fuse(RHYTHM, HARMONY, blend=2)
     with pytest.raises(ConfigError, match="percussion-piano-rhythm"):
         hocket.fuse(RHYTHM, HARMONY, RHYTHM)
-    with pytest.raises(AudioError, match=r"give --sample-rate|cannot hold"):
+    with pytest.raises(AudioError, match=r"use --sample-rate|cannot store"):
         hocket.fuse(RHYTHM, HARMONY, tmp_path / "new.mp3", sample_rate=96_000)
     assert RHYTHM.stat().st_size > 0
 

@@ -217,13 +217,13 @@ def write_failure(path: Path, error: Exception) -> str:
     advice = {
         errno.ENOSPC: "free some space, or choose another folder.",
         errno.EDQUOT: "free some space, or choose another folder.",
-        errno.EFBIG: "choose a file system that takes larger files.",
+        errno.EFBIG: "choose a file system that allows larger files.",
         errno.ENAMETOOLONG: "choose a shorter name.",
         errno.EACCES: "choose a folder that you may write to.",
         errno.EPERM: "choose a folder that you may write to.",
         errno.EROFS: "choose a folder that you may write to.",
         errno.EMFILE: "raise the limit on open files (ulimit -n).",
-        errno.ENFILE: "close other programs, because the system has no open files left.",
+        errno.ENFILE: "close other programs, because the system has too many open files.",
     }.get(code or 0, "choose another name or folder.")
     return f"{path} cannot be written ({reason}): {advice}"
 
@@ -271,7 +271,7 @@ def read_bytes(path: str | Path, *, max_bytes: int, failure: Failure = DataError
         except OSError as error:
             raise failure(f"{path} cannot be read ({error.strerror}): check the disk.") from error
     if size > max_bytes or not left:
-        raise failure(f"{path} is larger than {max_bytes / 2**20:.3g} MiB: give the right file.")
+        raise failure(f"{path} is larger than {max_bytes / 2**20:.3g} MiB: check that it is the right file.")
     return b"".join(parts)
 
 
@@ -299,7 +299,7 @@ def parse_json(content: str | bytes, source: str | Path, *, failure: Failure = D
     # RecursionError: nesting; ValueError: syntax, encoding, and integers of more than 4,300 digits.
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise failure(f"{source} is not valid JSON ({reason}): give the right file.") from error
+        raise failure(f"{source} is not valid JSON ({reason}): check that it is the right file.") from error
 
 
 def read_settings(path: str | Path, *, failure: Failure = DataError) -> dict[str, Any]:

@@ -152,10 +152,10 @@ class FuseOptions:
         Align,
         Choice(
             "Align",
-            "Stretch the target to the input's tempo, beat by beat, or with bars on bars; its pitch is kept",
+            "Stretch the target to the input's tempo, beats or bars, without changing its pitch",
             brief="aligned",
             labels={
-                "none": "No, as it is",
+                "none": "Off",
                 "tempo": "To the tempo",
                 "beats": "Beat by beat",
                 "bars": "Bar by bar",
@@ -166,17 +166,16 @@ class FuseOptions:
         str,
         KeyChoice(
             "Key",
-            "Transpose the target: match = into the input's key, or into a key such as Am, C or F#m",
+            "Transpose the target: match = to the input's key, or a key such as Am, C or F#m",
             brief="key",
-            labels={"none": "No, as it is", "match": "Into the input's key"}
-            | {name: name for name in KEY_NAMES},
+            labels={"none": "Off", "match": "To the input's key"} | {name: name for name in KEY_NAMES},
         ),
     ] = "none"
     length: Annotated[
         Length,
         Choice(
             "Length",
-            "Which source's length the output has",
+            "Length of the output",
             brief="length",
             labels={
                 "input": "The input's",
@@ -190,7 +189,7 @@ class FuseOptions:
         Fit,
         Choice(
             "If one is shorter",
-            "How a source that is too short is filled up",
+            "What to do with a source that is too short",
             brief="fit",
             labels={"loop": "Repeat it", "stretch": "Stretch it"},
         ),
@@ -231,9 +230,9 @@ class FuseOptions:
             if not option.allows(value):
                 raise ConfigError(f"{option.name} is {value}: give {option.values}")
         if self.input_amount == self.target_amount == 0:
-            raise ConfigError("input_amount and target_amount are both 0: leave something to hear")
+            raise ConfigError("input_amount and target_amount are both 0: raise one of them")
         if not any(self.amounts):
-            raise ConfigError("blend and target_amount are both 0: leave something to hear")
+            raise ConfigError("blend and target_amount are both 0: raise one of them")
 
     @property
     def amounts(self) -> tuple[float, float]:

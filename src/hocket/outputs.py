@@ -154,10 +154,10 @@ def check_outputs(
             raise ConfigError(f"{path} is a folder: give the name of a file.")
         if identity in recordings:
             if not overwrite:
-                raise ConfigError(f"{path} exists already: choose another output, or add --overwrite.")
+                raise ConfigError(f"{path} already exists: choose another output, or add --overwrite.")
         elif not is_ours(path):
             raise ConfigError(
-                f"{path} exists already and was not written by Hocket: move it, or choose another output."
+                f"{path} already exists and was not written by Hocket: move it, or choose another output."
             )
 
 

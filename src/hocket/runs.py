@@ -80,7 +80,7 @@ def find_checkpoint(path: Path) -> Path:
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         raise CheckpointError(
-            f"{path} is no checkpoint, or does not exist: give RUN/best, RUN/latest or the run folder of "
+            f"{path} is not a checkpoint, or does not exist: give RUN/best, RUN/latest or the run folder of "
             "`hocket train`."
         )
     return found
@@ -108,7 +108,7 @@ class RunLock:
         except (BlockingIOError, PermissionError) as error:
             name = holder.decode(errors="replace").strip() or "another process"
             raise CheckpointError(
-                f"{run} is being trained in by {name}: wait for it, end it, or give another --run."
+                f"{run} is in use by another training ({name}): wait for it, stop it, or give another --run."
             ) from error
         except OSError:
             # Some network file systems know no locks: then nothing keeps two jobs apart but their user.
@@ -207,7 +207,7 @@ def claim(
         for item in path.iterdir()
     )
     if strangers and not _is_configuration(path / CONFIG):
-        raise CheckpointError(f"{path} holds something else than a run: give a new or empty folder.")
+        raise CheckpointError(f"{path} contains something other than a run: give a new or empty folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
         outputs.probe(path)

@@ -130,7 +130,8 @@ class SpectralConfig:
             or len(set(self.features)) < len(self.features)
         ):
             raise ConfigError(
-                f"features are {', '.join(self.features) or 'none'}: choose of {', '.join(FEATURES)}, each once"
+                f"features are {', '.join(self.features) or 'none'}: choose from "
+                f"{', '.join(FEATURES)}, each at most once"
             )
 
 
@@ -475,7 +476,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     values = read_settings(path, failure=ConfigError)
     for old, new in RENAMED.items():
         if old in values and new in values:
-            raise ConfigError(f"{path}: {old} and {new} are two names of one field, leave one of them out.")
+            raise ConfigError(f"{path}: {old} and {new} are two names of one field: leave one of them out.")
     values = current_names(values)
     check_names(values, where=f"{path}: ")
     # The whole configuration of an older run, which knows all fields but newer ones, means what was so then.

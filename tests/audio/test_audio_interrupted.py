@@ -120,7 +120,7 @@ def test_too_little_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
         raise MemoryError
 
     monkeypatch.setattr(np, "empty", fail)
-    with pytest.raises(AudioError, match=r"a\.wav takes more memory than there is"):
+    with pytest.raises(AudioError, match=r"a\.wav needs more memory than is available"):
         load(tmp_path / "a.wav")
 
 
@@ -165,8 +165,8 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
     assert num_samples / num_bytes > 300
     found = in_a_child(LOAD, str(path))
     assert found["said"] == (
-        f"{path} would unpack from {num_bytes} bytes to {num_samples} samples, more than music can: "
-        "convert it to WAV, if there is sound in it."
+        f"{path} would decode from {num_bytes} bytes to {num_samples} samples, which music never does: "
+        "if it is a recording, convert it to WAV."
     )
     assert found["megabytes"] < 150
 

@@ -236,14 +236,14 @@ def test_compressed_wav_is_refused_before_its_decoder_runs(
     path = tmp_path / "compressed.wav"
     soundfile.write(path, tones(1, 8_000)[0], 8_000, subtype=coding)
     monkeypatch.setattr(decoding, "Decoder", None)
-    assert "which is not read" in sentence(path)
+    assert "which cannot be read" in sentence(path)
 
 
 @pytest.mark.parametrize(("container", "coding"), [("AIFF", "ULAW"), ("CAF", "PCM_16"), ("AU", "PCM_16")])
 def test_other_formats_are_refused(tmp_path: Path, container: str, coding: str) -> None:
     path = tmp_path / "other.wav"
     soundfile.write(path, tones(1, 8_000)[0], 8_000, format=container, subtype=coding)
-    assert "which is not read" in sentence(path) or "not a recording" in sentence(path)
+    assert "which cannot be read" in sentence(path) or "not a recording" in sentence(path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -271,7 +271,7 @@ def test_one_frame_is_a_recording(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "one.wav", np.array([0.5]), 48_000)
     assert load(tmp_path / "one.wav").num_samples == 1
     # round(0.5) is 0: at half the rate nothing is left of it.
-    with pytest.raises(AudioError, match="holds no sound"):
+    with pytest.raises(AudioError, match="contains no sound"):
         load(tmp_path / "one.wav", sample_rate=24_000)
 
 

@@ -49,7 +49,7 @@ def test_sound_is_accepted_down_to_minus_80_dbfs() -> None:
 def test_too_short_is_named_with_both_lengths() -> None:
     with pytest.raises(AudioError, match=r"^b\.wav is too short \(0\.25 s\): .* at least 0\.5 s\.$"):
         require_sound(constant_peak(0.5, RATE_HZ // 4), "b.wav", minimum_seconds=0.5)
-    with pytest.raises(AudioError, match=r"^b\.wav holds no sound \(0 samples\)"):
+    with pytest.raises(AudioError, match=r"^b\.wav contains no sound \(0 samples\)"):
         require_sound(Audio(np.zeros((1, 0), dtype=np.float32), RATE_HZ), "b.wav", minimum_seconds=0.5)
 
 
@@ -86,7 +86,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         find_audio_files(tmp_path / "missing")
     with pytest.raises(DataError, match=r"file\.wav is not a folder: .*\.$"):
         find_audio_files(tmp_path / "file.wav")
-    with pytest.raises(DataError, match=r"empty holds no recordings: .*\.flac.*\.wav.*\.$"):
+    with pytest.raises(DataError, match=r"empty contains no recordings: .*\.flac.*\.wav.*\.$"):
         find_audio_files(tmp_path / "empty")
 
 

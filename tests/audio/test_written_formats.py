@@ -195,11 +195,11 @@ def test_an_unknown_tag_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "rate_hz", "num_channels", "said"),
     [
-        (".mp3", 96_000, 2, r"96000 Hz: give --sample-rate 44100, or name the output \.wav or \.flac\."),
-        (".mp3", 10_000, 1, "10000 Hz: give --sample-rate 44100"),
-        (".mp3", 44_100, 3, r"3 channels: give --channels 2, or name the output \.wav or \.flac\."),
-        pytest.param(".m4a", 192_000, 2, "192000 Hz: give --sample-rate 44100", marks=needs_pyav),
-        pytest.param(".m4a", 44_100, 6, "6 channels: give --channels 2", marks=needs_pyav),
+        (".mp3", 96_000, 2, r"96000 Hz: use --sample-rate 44100, or name the output \.wav or \.flac\."),
+        (".mp3", 10_000, 1, "10000 Hz: use --sample-rate 44100"),
+        (".mp3", 44_100, 3, r"3 channels: use --channels 2, or name the output \.wav or \.flac\."),
+        pytest.param(".m4a", 192_000, 2, "192000 Hz: use --sample-rate 44100", marks=needs_pyav),
+        pytest.param(".m4a", 44_100, 6, "6 channels: use --channels 2", marks=needs_pyav),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(

@@ -67,7 +67,7 @@ def test_a_section_that_fails_takes_no_other_with_it(
     output = tmp_path / "page.md"
     assert main(["--only", "fuse,gpu", "-o", str(output)]) == 1
     text = output.read_text(encoding="utf-8")
-    assert "## Title" in text and "Not measured: a.wav holds no sound" in text
+    assert "## Title" in text and "Not measured: a.wav contains no sound" in text
     assert "not measured: gpu" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [output]
 

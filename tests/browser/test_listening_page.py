@@ -99,7 +99,7 @@ def test_nobody_goes_on_before_all_is_heard_and_answered(page: Any) -> None:
     begin(page)
     page.keyboard.press("Enter")
     assert page.inner_text("#status") == (
-        "Before you go on: listen to Rhythm source, Harmony source, A, B, C; answer all questions on A, B, C."
+        "Before you go on: listen to Rhythm source, Harmony source, A, B, C; answer all questions about A, B, C."
     )
     hear_everything(page, "RHAB")
     answer_everything(page, {"a": [60, 60, 60], "b": [40, 40, 40]})
@@ -107,7 +107,7 @@ def test_nobody_goes_on_before_all_is_heard_and_answered(page: Any) -> None:
     page.keyboard.press("ArrowUp")
     assert page.get_attribute("#next", "aria-disabled") == "true"
     page.click("#next", force=True)
-    assert "answer all questions on C." in page.inner_text("#status")
+    assert "answer all questions about C." in page.inner_text("#status")
     assert page.inner_text("#progress") == "Trial 1 of 2"
     until(page, "isHeard(player.now)")
     answer_everything(page, {"c": [55, 0, 100]})

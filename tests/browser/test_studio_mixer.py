@@ -272,7 +272,7 @@ def test_it_sounds_before_the_verdict_which_does_not_interrupt_it(page: Any, pai
     page.wait_for_timeout(700)
     seen = page.evaluate("seen")
     first = seen[0]
-    assert first[2] == "Listening…"
+    assert first[2] == "Checking…"
     assert len({attempt for *_, attempt in seen}) == 1, "it was started once"
     seconds, places = (np.array([row[column] for row in seen]) for column in (0, 1))
     moved = np.unwrap(places - places[0], period=page.evaluate("hocketStudio.player.duration"))

@@ -113,11 +113,11 @@ def test_an_interruption_while_it_is_judged_leaves_a_whole_fusion_that_says_so(
         patched.setattr(judging, "diagnose_fusion", stop)
         assert main(words) == 130
     told = json.loads((tmp_path / "new.wav.hocket.json").read_text())
-    assert told["diagnosis"] is None and told["notes"][-1] == "not judged yet"
+    assert told["diagnosis"] is None and told["notes"][-1] == "not checked yet"
     assert load(tmp_path / "new.wav").num_samples == 12_000
     assert main([*words, "--overwrite"]) == 0
     told = json.loads((tmp_path / "new.wav.hocket.json").read_text())
-    assert told["diagnosis"] is not None and "not judged yet" not in told["notes"]
+    assert told["diagnosis"] is not None and "not checked yet" not in told["notes"]
 
 
 def test_a_list_that_is_stopped_tells_of_the_rows_that_were_done(

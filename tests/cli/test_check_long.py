@@ -46,11 +46,11 @@ def command(files: list[Path], *extra: str) -> list[str]:
 def test_what_is_not_listened_to_is_said(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(files, "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["notes"] == ["the figures are those of 5 s, spread over the 8 s that all three share."]
+    assert found["notes"] == ["5 s, sampled across the 8 s that all three share, were analysed."]
     assert found["verdict"] == "overlay"
     assert found["lag_seconds"] == pytest.approx(20.4 / RATE_HZ, abs=3e-6)
     assert main(command(files)) == 0
-    assert "note           the figures are those of 5 s" in capsys.readouterr().out
+    assert "note           5 s, sampled across" in capsys.readouterr().out
 
 
 def test_of_short_ones_there_is_nothing_to_note(
@@ -77,7 +77,7 @@ def test_silence_where_it_was_listened_to_is_said(files: list[Path], tmp_path: P
     soundfile.write(tmp_path / "rare.wav", samples, RATE_HZ)
     rare = FromFile(tmp_path / "rare.wav", sample_rate=RATE_HZ)
     assert rare.peak == 0.5
-    with pytest.raises(AudioError, match="the target is silent in the 3 s that were listened to"):
+    with pytest.raises(AudioError, match="the target is silent in the 3 s that were analysed"):
         listen(load(files[0]), load(files[1]), rare, most_minutes=3)
 
 

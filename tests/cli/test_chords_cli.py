@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def save_midi(path: Path, *, beats: int = 12, ticks: int = 480) -> Path:
-    """A chord on every beat at 110 beats a minute."""
+    """A chord on every beat at 110 BPM."""
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(110))])
     for _ in range(beats):
         track += [mido.Message("note_on", note=note, velocity=100) for note in (48, 60, 64, 67)]
@@ -53,7 +53,7 @@ def test_typed_chords_take_the_place_of_a_target(folder: Path, capsys: pytest.Ca
     name = "drums x Am F C_E G7"
     said = capsys.readouterr().out
     assert said.startswith(f"Saved {name}.wav (0:05, mono, 8 kHz)")
-    assert "note: the chords are played at " in said and "beats a minute, two a bar." in said
+    assert "note: the chords are played at " in said and "BPM, two per bar." in said
     assert audio.info(folder / f"{name}.wav").num_samples == audio.info(folder / "drums.wav").num_samples
     told = json.loads((folder / f"{name}.wav.hocket.json").read_text())
     assert told["target"] == {"chords": "Am F C/E G7", "bars_per_chord": 0.5}
@@ -74,13 +74,13 @@ def test_python_has_typed_chords_as_well(folder: Path) -> None:
     assert fused.target.samples.shape == fused.input.samples.shape == (2, 40_000)
     assert np.sqrt(np.mean(fused.target.samples**2)) > 0.02
     assert fused.options.align == "none" and "one every two bars" in fused.notes[0]
-    assert "neither aligned nor transposed" in fused.notes[1]
+    assert "not aligned or transposed" in fused.notes[1]
 
 
 def test_without_a_beat_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fuse", "strings.wav", "--chords", "Am F", "-o", "new.wav", "--markers", "--no-check"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "the input has no clear beat: the chords are played in bars of 2 s, one a bar." in said
+    assert "the input has no clear beat: the chords are played in bars of 2 s, one per bar." in said
     assert "the input has no clear beat: only chords are marked." in said
     assert [text for _, _, text in labels(folder / "new.labels.txt")] == ["Am", "F", "Am"]
 
@@ -92,11 +92,11 @@ def test_without_a_beat_it_says_so(folder: Path, capsys: pytest.CaptureFixture[s
         (["drums.wav", "--chords", "Am F Hm"], "unknown chord 'Hm' (the 3rd): did you mean 'Bm'?"),
         (["drums.wav", "--chords", ""], "there are no chords"),
         (["drums.wav", "--chords", "C", "--bars-per-chord", "3"], "give 0.5, 1, 2 or 4"),
-        (["drums.wav", "strings.wav", "--bars-per-chord", "2"], "give them with --chords"),
-        (["drums.wav"], "has no partner: give an INPUT and a TARGET, or --chords"),
-        (["--pairs", "pairs.csv", "-o", "out", "--chords", "C"], "--chords takes the place of TARGET"),
+        (["drums.wav", "strings.wav", "--bars-per-chord", "2"], "needs --chords: give both"),
+        (["drums.wav"], "has no TARGET to be fused with: give one, or --chords"),
+        (["--pairs", "pairs.csv", "-o", "out", "--chords", "C"], "--chords replaces TARGET"),
         (["song.mid", "drums.wav"], "song.mid is a MIDI file, which has no sound of its own"),
-        (["drums.wav", "broken.mid"], "broken.mid is no MIDI file, or a damaged one"),
+        (["drums.wav", "broken.mid"], "broken.mid is not a MIDI file, or is damaged"),
         (["drums.wav", "missing.mid"], "missing.mid"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_midi_file_is_a_target_that_can_be_aligned(
     save_midi(folder / "song.mid")
     assert main(["fuse", "drums.wav", "song.mid", "--align", "beats", "--no-check"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "from 110.0 to 120.0 beats a minute" in said and "its beats were put on the input's" in said
+    assert "from 110.0 to 120.0 BPM" in said and "its beats were aligned to the input's" in said
     told = json.loads((folder / "drums x song.wav.hocket.json").read_text())
     assert told["target"]["path"] == "song.mid"
 
@@ -135,7 +135,7 @@ def test_markers_are_claimed_with_the_output(folder: Path, capsys: pytest.Captur
     words = ("fuse", "drums.wav", "strings.wav", "-o", "new.wav", "--markers", "--no-check")
     for name in ("new.mid", "new.labels.txt"):
         (folder / name).write_bytes(b"mine")
-        assert f"{name} exists already" in refused(capsys, folder, *words)
+        assert f"{name} already exists" in refused(capsys, folder, *words)
         (folder / name).unlink()
     # What is read is not written over, with or without the flag.
     save_midi(folder / "new.mid")

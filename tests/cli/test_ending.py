@@ -115,7 +115,7 @@ def test_a_working_directory_that_is_gone_is_a_sentence(verb: str, tmp_path: Pat
     )
     assert done.returncode == 2
     assert done.stderr == (
-        f"hocket {verb}: error: the working directory does not exist any more: change to another one.\n"
+        f"hocket {verb}: error: the working directory no longer exists: change to another one.\n"
     )
 
 

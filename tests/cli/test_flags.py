@@ -90,7 +90,7 @@ def test_a_value_of_another_kind_is_refused_in_words(words: list[str], said: str
 
 
 def test_one_word_too_many_is_named() -> None:
-    with pytest.raises(ConfigError, match="more is one word too many"):
+    with pytest.raises(ConfigError, match="more is one argument too many"):
         read_flags(["music", "more"])
 
 

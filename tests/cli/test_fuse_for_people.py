@@ -101,7 +101,7 @@ def test_python_has_the_stems_as_well(folder: Path) -> None:
 def test_stems_are_claimed_with_the_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "new.harmony.wav").write_bytes(b"mine")
     said = refused(capsys, folder, "fuse", "drums.wav", "strings.wav", "-o", "new.wav", "--stems")
-    assert "new.harmony.wav exists already" in said
+    assert "new.harmony.wav already exists" in said
     before = contents(folder)["new.harmony.wav"]
     assert fuse("-o", "new.wav", "--stems", "--overwrite", "--no-check") == 0
     assert contents(folder)["new.harmony.wav"] != before
@@ -183,4 +183,4 @@ def test_a_key_that_is_none_is_told_with_the_nearest(
 
 def test_a_key_that_cannot_be_matched_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fuse("--no-check", "--key", "match", "--align", "bars") == 0
-    assert "note: the target keeps its pitch, as the input has no clear key" in capsys.readouterr().out
+    assert "note: the target keeps its pitch, because the input has no clear key" in capsys.readouterr().out

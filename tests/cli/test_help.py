@@ -134,7 +134,7 @@ def test_help_shows_hyphens_only_and_explains_every_argument(say: Say, verb: str
         (["prepare", "music", "--resplit=1"], "--resplit takes no value: see 'hocket prepare --help'."),
         (["prepare", "music", "--jobs", "many"], "--jobs is 'many': give a whole number."),
         (["studio", "--max_minutes", "ten"], "--max-minutes is 'ten': give a number."),
-        (["render", "out", "more"], "more is one word too many: hocket render OUT_DIR [flags]"),
+        (["render", "out", "more"], "more is one argument too many: hocket render OUT_DIR [flags]"),
         (["render", "out", "-x"], "there is no flag -x: see 'hocket render --help'."),
         (["fuse", "a", "b", "-o", "c.wav", "--num_sample", "3"], "did you mean --num-samples?"),
         (["fuse", "a", "b", "-o", "c.wav", "--align", "temop"], "--align is 'temop': did you mean tempo?"),
@@ -282,7 +282,7 @@ def test_the_bar_counts_down_from_the_last_epochs_estimate(monkeypatch: pytest.M
     monkeypatch.setattr("hocket.cli.console.time.monotonic", lambda: now)
     console = Console()
     task = SimpleNamespace(remaining=100, speed=2.0)
-    assert console._eta(task) == "ETA over 50 s"  # type: ignore[arg-type]
+    assert console._eta(task) == "ETA more than 50 s"  # type: ignore[arg-type]
     monkeypatch.setattr("hocket.cli.console.epoch_lines", lambda report: [])
     console.on_epoch(SimpleNamespace(eta_seconds=600.0))  # type: ignore[arg-type]
     now += 120

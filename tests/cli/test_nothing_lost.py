@@ -98,7 +98,7 @@ def test_strangers_files_stay_even_with_overwrite(
 ) -> None:
     (folder / name).write_bytes(content)
     words = ["fuse", "000.wav", "001.wav", "-o", "new.wav", "--pictures", "--overwrite"]
-    assert f"{name} exists already and was not written by Hocket" in refused(capsys, folder, *words)
+    assert f"{name} already exists and was not written by Hocket" in refused(capsys, folder, *words)
 
 
 @pytest.mark.parametrize("name", ["results.csv", "results.json", f"{FIRST}.hocket.json"])
@@ -106,7 +106,7 @@ def test_strangers_tables_stay(folder: Path, capsys: pytest.CaptureFixture[str],
     (folder / "out").mkdir()
     (folder / "out" / name).write_text("name,points\nme,3\n")
     said = refused(capsys, folder, "fuse", "--pairs", "pairs.csv", "-o", "out", "--overwrite")
-    assert f"{name} exists already and was not written by Hocket" in said
+    assert f"{name} already exists and was not written by Hocket" in said
 
 
 def test_session_and_cover_beside_an_output_stay_and_each_output_has_its_own_json(folder: Path) -> None:
@@ -126,7 +126,7 @@ def test_session_and_cover_beside_an_output_stay_and_each_output_has_its_own_jso
 def test_a_recording_is_replaced_only_when_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "new.wav").write_bytes(b"mine")
     said = refused(capsys, folder, "fuse", "000.wav", "001.wav", "-o", "new.wav")
-    assert "new.wav exists already" in said and "--overwrite" in said
+    assert "new.wav already exists" in said and "--overwrite" in said
     assert fuse("-o", "new.wav", "--overwrite") == 0
     assert load(folder / "new.wav").num_samples == 12_000
     assert main(["fuse", "--pairs", "pairs.csv", "-o", "out"]) == 0
@@ -151,7 +151,7 @@ def test_in_a_terminal_the_user_is_asked(folder: Path, answer: str, code: int) -
         assert process.stderr is not None
         assert (b"--overwrite" in process.stderr.read()) == (code == 2)
     os.close(ours)
-    assert b"new.wav exists already. Replace it? [y/N]" in said
+    assert b"new.wav already exists. Replace it? [y/N]" in said
     assert ((folder / "new.wav").read_bytes() == b"mine") == (code == 2)
 
 
@@ -241,10 +241,10 @@ def test_prepared_data_never_replaces_a_strangers_table(
     data.mkdir()
     (data / "report.csv").write_text("month,sum\n1,2\n")
     (data / ".download.partial").write_bytes(b"half of a film")
-    assert "report.csv exists already" in refused(capsys, folder, "prepare", ".", "-o", "data")
+    assert "report.csv already exists" in refused(capsys, folder, "prepare", ".", "-o", "data")
     (data / "report.csv").unlink()
     (data / "looks.jsonl").write_text('{"mine": 1}\n')
-    assert "looks.jsonl exists already" in refused(capsys, folder, "prepare", ".", "-o", "data")
+    assert "looks.jsonl already exists" in refused(capsys, folder, "prepare", ".", "-o", "data")
 
 
 def test_rendering_anew_never_removes_songs_that_somebody_added(

@@ -53,7 +53,7 @@ def test_every_recording_has_a_row_and_every_reason_a_count(
     assert "1.0 s" in short
     place = lines.index("left out, too short: 1")
     assert "brief.wav is too short (1 s): give recordings of at least 4.4 s." in lines[place + 1]
-    assert "left out, unreadable: 1" in lines and "other files, not looked at: 1 (1 .jpg)" in lines
+    assert "left out, unreadable: 1" in lines and "other files, ignored: 1 (1 .jpg)" in lines
     assert "broken\\nname.flac" in said.out
     assert any(line.startswith("training: 5 recordings of 5 songs") for line in lines)
     assert any(line.startswith("validation: 2 recordings of 2 songs") for line in lines)
@@ -89,9 +89,9 @@ def test_flags_take_hyphens_and_underscores(music: Path, tmp_path: Path) -> None
         (
             lambda folder: folder,
             ["--minimum-seconds", "60"],
-            "holds no recording that can be used (8 too short, 1 ",
+            "contains no usable recording (8 too short, 1 ",
         ),
-        (lambda folder: folder.parent / "empty", [], "holds no recordings: give folders with music"),
+        (lambda folder: folder.parent / "empty", [], "contains no recordings: give folders with music"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(
@@ -161,7 +161,7 @@ def test_a_terminal_gets_a_bar_with_a_rate(music: Path, tmp_path: Path) -> None:
     said = b"".join(_read(ours)).decode("utf-8", "replace")
     os.close(ours)
     assert process.wait() == 0
-    assert "looking at recordings" in said and "9/9" in said and "files/s" in said
+    assert "reading recordings" in said and "9/9" in said and "files/s" in said
 
 
 def _read(descriptor: int) -> Iterator[bytes]:

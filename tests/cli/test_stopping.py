@@ -48,7 +48,7 @@ def test_each_signal_saves_after_the_step_and_has_its_own_exit_code(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == CODES[number], err
-    assert f"({number.name}); the same command continues" in out
+    assert f"({number.name}); run the same command again to continue" in out
     (checkpoint,) = newest_first(tmp_path / "run")
     _, metadata = load_checkpoint(checkpoint)
     assert checkpoint.name == f"step-{metadata['progress']['step']:08d}.safetensors"

@@ -272,6 +272,6 @@ def test_sigterm_leaves_a_checkpoint_and_a_distinct_exit_code(corpus, tmp_path, 
     process.terminate()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
-    assert "the same command continues" in out
+    assert "run the same command again to continue" in out
     again = hocket("train", corpus / "music", "--run", tmp_path / "r", *small_flags, "--steps_per_epoch=501")
     assert_one_sentence(again, "steps_per_epoch = 500, not 501")

@@ -105,7 +105,8 @@ def test_a_recording_under_two_names_is_used_once_so_that_it_cannot_be_on_both_s
     assert len(used) == len(set(used)) == 8
     assert len(library.left_out) == 8
     assert all(
-        "is the same file as" in reason and ": it is used once." in reason for reason in library.left_out
+        "is the same file as" in reason and ", so it is used only once." in reason
+        for reason in library.left_out
     )
 
 
@@ -206,7 +207,7 @@ def test_pairs_of_different_songs_are_split_without_sharing_any(tmp_path: Path) 
     for seed in range(8):
         library = look(source, fraction=0.5, seed=seed)
         if library.training_pairs == library.validation_pairs:
-            assert any("share their songs" in note for note in library.notes)
+            assert any("all share songs" in note for note in library.notes)
             continue
         training, validation = (
             {song for pair in pairs for song in pair}
@@ -233,7 +234,7 @@ def test_pairs_across_the_split_are_not_used_and_that_is_counted(tmp_path: Path)
     for pair in library.training_pairs:
         assert not held_out & set(names(pair))
     (note,) = library.notes
-    assert note.startswith(f"{56 - 30 - 2} of 56 pairs join a training with a validation song")
+    assert note.startswith(f"{56 - 30 - 2} of 56 pairs combine a training song with a validation song")
 
 
 def test_pairs_that_share_a_song_validate_on_other_excerpts(tmp_path: Path) -> None:
@@ -241,7 +242,7 @@ def test_pairs_that_share_a_song_validate_on_other_excerpts(tmp_path: Path) -> N
     rows = [("song_0.wav", f"song_{index}.wav") for index in range(1, 8)]
     library = look(write_pairs(tmp_path, rows), fraction=0.25)
     assert library.training_pairs == library.validation_pairs and len(library.training_pairs) == 7
-    assert any("share their songs" in note for note in library.notes)
+    assert any("all share songs" in note for note in library.notes)
 
 
 def test_a_pair_with_an_unusable_song_is_not_used(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_a_pair_with_an_unusable_song_is_not_used(tmp_path: Path) -> None:
     library = look(write_pairs(tmp_path, rows))
     assert [names(pair) for pair in library.training_pairs] == [["song_0.wav", "song_1.wav"]]
     assert len(library.left_out) == 1 and "short.wav" in library.left_out[0]
-    with pytest.raises(DataError, match=r"pairs\.csv names no pair of usable recordings"):
+    with pytest.raises(DataError, match=r"pairs\.csv contains no usable pair of recordings"):
         look(write_pairs(tmp_path, [("song_0.wav", "short.wav"), ("short.wav", "song_1.wav")]))
 
 

@@ -96,7 +96,7 @@ def test_the_roots_may_be_edited_when_the_music_has_moved(tmp_path: Path) -> Non
     assert read_manifest(path).path_of(SONG) == tmp_path / "elsewhere" / "a" / "b.wav"
     header["roots"] = ["elsewhere"]
     path.write_text(json.dumps(header) + "\n" + body)
-    with pytest.raises(DataError, match="a folder that its first line lacks"):
+    with pytest.raises(DataError, match="a folder that its first line does not list"):
         read_manifest(path)
 
 

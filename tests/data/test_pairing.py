@@ -127,7 +127,7 @@ def test_suitable_draws_come_as_often_as_the_weights_say() -> None:
 
 
 def test_suitability_that_nobody_measured_is_an_error_that_says_how() -> None:
-    with pytest.raises(DataError, match=r"inputs is not known: run `hocket prepare`"):
+    with pytest.raises(DataError, match=r"how suitable the songs are as inputs: run `hocket prepare`"):
         dataset(plain_songs(4), pairing="suitable")
 
 

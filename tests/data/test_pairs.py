@@ -115,7 +115,10 @@ def test_wrong_columns(folder: Path, header: str, said: str) -> None:
         ("a.wav,missing.wav", "line 3 names the target 'missing.wav'"),
         ("sub,b.wav", "line 3 names the input 'sub'"),
         (f"{'x' * 400}.wav,b.wav", "is not a file"),
-        ("a.wav,sub/c, the third.wav", "line 3 has 3 cells for 2 columns: quote"),
+        (
+            "a.wav,sub/c, the third.wav",
+            "line 3 has 3 cells for 2 columns: put names that contain the separator in quotes",
+        ),
     ],
 )
 def test_wrong_rows_are_named_by_their_line(folder: Path, rows: str, said: str) -> None:

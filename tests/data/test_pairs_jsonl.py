@@ -51,7 +51,7 @@ def test_any_name_can_be_given(folder: Path, name: str) -> None:
         ('["a.wav", "b.wav"]', "line 2 is not an object"),
         ('{"input": "a.wav"}', "line 2 has no target"),
         (row("", "b.wav"), "line 2 has no input"),
-        (row(3, "b.wav"), "line 2 has a value for input that is not a name"),
+        (row(3, "b.wav"), "line 2 has a value for input that is not a file name"),
         (
             row("a.wav", "missing.wav"),
             r"line 2 names the target 'missing.wav', but .*missing.wav is not a file",

@@ -205,7 +205,7 @@ def test_a_file_that_joins_both_sides_brings_all_of_it_into_training(
     joined = [after["medley.wav"], *(after[name] for name in sides.values())]
     assert {recording.split for recording in joined} == {"training"}
     assert len({recording.group for recording in joined}) == 1
-    assert any("known as the same music only now, and all in training" in note for note in prepared.notes)
+    assert any("newly recognised as the same music, and all in training" in note for note in prepared.notes)
 
 
 def test_settings_that_would_move_songs_need_to_be_asked_for_twice(
@@ -214,7 +214,7 @@ def test_settings_that_would_move_songs_need_to_be_asked_for_twice(
     first = run(seed=1, validation_fraction=0.3)
     assert run().manifest.settings == first.manifest.settings
     for setting in ({"seed": 2}, {"validation_fraction": 0.4}, {"test_fraction": 0.2}):
-        with pytest.raises(ConfigError, match=r"was divided with \w+ = .*give --resplit to divide anew"):
+        with pytest.raises(ConfigError, match=r"was split with \w+ = .*split again with --resplit"):
             run(**setting)
     moved = run(seed=2, test_fraction=0.3, resplit=True).manifest
     assert moved.settings.seed == 2 and moved.used("test")

@@ -118,7 +118,7 @@ def test_only_a_corpus_is_replaced_and_only_when_asked(tmp_path):
     settings = SMALL | {"num_songs": 2}
     render_corpus(folder, **settings)
     before = contents(folder)
-    with pytest.raises(DataError, match="already holds a rendered corpus: give --force"):
+    with pytest.raises(DataError, match="already contains a rendered corpus: replace it with --force"):
         render_corpus(folder, **settings)
     render_corpus(folder, **settings, force=True)
     assert contents(folder) == before

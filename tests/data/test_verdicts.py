@@ -92,7 +92,7 @@ def test_copies_byte_by_byte_are_used_once_and_say_whose_they_are() -> None:
     )
     used, copy = manifest.recordings
     assert (used.status, copy.status, copy.reason) == ("used", "left out", "duplicate")
-    assert copy.sentence == "/music/b.wav is the same file as /music/a.wav: it is used once."
+    assert copy.sentence == "/music/b.wav is the same file as /music/a.wav, so it is used only once."
     assert copy.group == used.group and copy.split == ""
 
 

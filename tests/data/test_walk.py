@@ -78,7 +78,7 @@ def test_a_folder_that_may_not_be_entered_is_named(tmp_path: Path) -> None:
         (tmp_path / "closed").chmod(0o755)
     assert names(found) == ["a.wav"]
     (sentence,) = found.closed_folders
-    assert "closed cannot be entered (Permission denied)" in sentence
+    assert "closed cannot be opened (Permission denied)" in sentence
 
 
 def test_a_folder_that_cannot_be_listed_is_named_and_the_others_are_walked(
@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_others_are_walked(
     monkeypatch.setattr(os, "scandir", scandir)
     found = find_recordings([tmp_path])
     assert names(found) == ["a.wav", "open/c.wav"]
-    assert found.closed_folders == [f"{tmp_path / 'closed'} cannot be entered (Permission denied)."]
+    assert found.closed_folders == [f"{tmp_path / 'closed'} cannot be opened (Permission denied)."]
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def test_each_fault_is_named_and_the_others_are_done() -> None:
     for place, what in ((1, "die"), (3, "leave"), (4, "raise"), (6, "eat"), (7, "print")):
         tasks[place]["do"] = what
     found = results(tasks)
-    assert found[1] == Failure("crashed", "the decoder's process was ended by SIGSEGV")
-    assert found[3] == Failure("crashed", "the decoder's process ended with code 3")
+    assert found[1] == Failure("crashed", "the decoder process was ended by SIGSEGV")
+    assert found[3] == Failure("crashed", "the decoder process ended with code 3")
     assert found[4] == Failure("failed", "KeyError: 'no such thing'")
     assert found[6] == Failure("failed", "it needs more than 2 GiB of memory")
     assert [found[place] for place in (0, 2, 5, 7, 8)] == [0, 4, 25, 49, 64]
@@ -69,7 +69,7 @@ def test_children_that_cannot_begin_are_an_error_and_not_a_fault_of_the_files() 
     def nowhere(task: dict[str, Any]) -> None: ...
 
     nowhere.__module__, nowhere.__qualname__ = "child_work", "there_is_no_such_function"
-    with pytest.raises(DataError, match="ended before it had anything to do"):
+    with pytest.raises(DataError, match="ended before it started"):
         list(run_in_children(nowhere, numbers(2), jobs=1, limit_seconds=60.0))
 
 

@@ -58,7 +58,7 @@ def test_drones_pads_noise_and_silence_give_no_rhythm(wave: np.ndarray) -> None:
     (weakness,) = weak_roles(input=wave, target=chord(), sample_rate=RATE)
     assert weakness.source == "input" and weakness.figure < 0.2
     assert weakness.sentence == (
-        f"the input has hardly any attacks ({weakness.figure:.1f} a second): it has little rhythm to give."
+        f"the input has hardly any attacks ({weakness.figure:.1f} per second): it has little rhythm to give."
     )
 
 

@@ -177,7 +177,7 @@ def test_the_2x_rule_has_its_own_answer() -> None:
     assert rule_words(Figures(0.1, 0.75, 0.9, 0, 0, 0)) == "⚠ COPYING THE TARGET (ratio 7.5x)"
     assert rule_words(Figures(0.75, 0.1, 0.9, 0, 0, 0)) == "⚠ COPYING THE INPUT (ratio 7.5x)"
     leaning = rule_words(Figures(0.2, 0.6, 0.4, 0.9, 0.7, 0.5))
-    assert leaning == "⚠ COPYING THE TARGET (ratio 3.0x), but no plain copy by R²"
+    assert leaning == "⚠ COPYING THE TARGET (ratio 3.0x), but R² shows no plain copy"
     for ours, theirs in product((0.2, 0.3, 0.41, 0.9), repeat=2):
         alarms = "⚠" in rule_words(Figures(ours, theirs, 0.5, 0, 0, 0))
         assert alarms == (max(ours, theirs) > 2 * min(ours, theirs))

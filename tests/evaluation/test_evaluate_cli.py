@@ -51,7 +51,7 @@ def hocket(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     assert main(["evaluate", *map(str, arguments)]) == 0
     printed = capsys.readouterr()
-    assert printed.err.strip().endswith("0 s to go)")
+    assert printed.err.strip().endswith("0 s left)")
     return printed.out
 
 
@@ -174,7 +174,7 @@ def test_missing_outputs_are_counted_and_named(
     assert "001.wav" in message
     write(tmp_path / "000.flac", clicks(EVEN))
     write(tmp_path / "001.wav", clicks(EVEN))
-    assert "both there" in error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
+    assert "both exist" in error_of(capsys, "--pairs", pairs, "--outputs", tmp_path)
 
 
 def test_bad_recordings_are_named(

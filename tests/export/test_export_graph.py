@@ -148,7 +148,7 @@ def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(graph, "to_onnx", lambda _: other)
     monkeypatch.setattr(checking, "musical_planes", lambda model: iter(()))
     with pytest.raises(
-        HocketError, match=r"is not written, because onnxruntime .* disagree on random"
+        HocketError, match=r"was not written, because onnxruntime .* disagree on random"
     ) as told:
         write_model(model, output)
     assert "\n" not in str(told.value)

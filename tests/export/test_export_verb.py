@@ -105,7 +105,10 @@ def test_its_transform_undoes_itself() -> None:
 def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:
     damaged = tmp_path / "best.safetensors"
     damaged.write_bytes(b"no weights" * 20)
-    for path, words in ((tmp_path / "nowhere", "is no checkpoint"), (damaged, "is damaged or no checkpoint")):
+    for path, words in (
+        (tmp_path / "nowhere", "is no checkpoint"),
+        (damaged, "is damaged or not a checkpoint"),
+    ):
         with pytest.raises(CheckpointError, match=words) as told:
             export.run([str(path), "-o", str(tmp_path / "model.onnx")])
         assert "\n" not in str(told.value)

@@ -107,7 +107,7 @@ def test_what_is_silent_only_as_it_is_heard_is_named(tmp_path: Path, role: str) 
     soundfile.write(bad, np.eye(1, 20 * RATE).T * 1e-3, RATE, subtype="FLOAT")
     soundfile.write(good, _noise(1, RATE, seconds=20.0), RATE, subtype="FLOAT")
     pair = (bad, good) if role == "input" else (good, bad)
-    with pytest.raises(AudioError, match="is almost silent over the part that is used") as caught:
+    with pytest.raises(AudioError, match="is almost silent in the part that is used") as caught:
         small_fuser().fuse_to_file(*pair, tmp_path / "out.wav")
     assert str(caught.value).startswith(str(bad))
 

@@ -157,7 +157,7 @@ def test_a_source_too_weak_for_its_role_still_gives_a_result_and_is_named(fuser:
     [
         (np.zeros((1, 48_000)), "silent"),
         (noise(1, 0.05, RATE_HZ), "too short"),
-        (np.zeros((1, 0)), "holds no sound"),
+        (np.zeros((1, 0)), "contains no sound"),
         (np.full((1, 48_000), np.nan), "not finite"),
     ],
 )

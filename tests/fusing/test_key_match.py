@@ -98,7 +98,7 @@ def test_what_was_done_is_said() -> None:
         assert notes[0].startswith(f"the target was moved {way}") and f"to {name}" in notes[0]
     assert transposition(song, song, wanted="match") == (
         0,
-        f"the target keeps its pitch, as it is in the input's key already: {name}.",
+        f"the target keeps its pitch, because it is already in the input's key: {name}.",
     )
     semitones, note = transposition(song, song, wanted="C major")
     assert -5 <= semitones <= 6 and ("C major" in note or "A minor" in note)
@@ -113,7 +113,7 @@ def test_without_a_clear_key_nothing_at_all_changes() -> None:
     ):
         fused, notes = aligned(input, target, key=key)
         assert notes == (
-            f"the target keeps its pitch, as the {role} has no clear key: a drum loop, for one, has none.",
+            f"the target keeps its pitch, because the {role} has no clear key (drum loops, for example, have none).",
         )
         np.testing.assert_array_equal(fused.samples, target.samples)
     fused, notes = aligned(song, song, key="match")

@@ -110,14 +110,14 @@ def test_stretching_keeps_the_pitch() -> None:
 
 @pytest.mark.parametrize("seconds", [1.0, 4.5])
 def test_too_much_stretching_is_refused_with_the_cure(seconds: float) -> None:
-    words = r"the target would have to .* to 2\.2 s: loop or cut it instead, or give one of 1\.1 to 4\.4 s\."
+    words = r"the target would have to .* to 2\.2 s: loop or cut it instead, or use one of 1\.1 to 4\.4 s\."
     with pytest.raises(AudioError, match=words):
         match_lengths(noise(seconds=2.2), noise(seconds=seconds), fit="stretch")
 
 
 def test_faults_are_named() -> None:
     empty = Audio(np.zeros((1, 0), dtype=np.float32), RATE)
-    with pytest.raises(AudioError, match="the target holds no sound"):
+    with pytest.raises(AudioError, match="the target contains no sound"):
         match_lengths(noise(seconds=1.0), empty)
     with pytest.raises(ValueError, match="rates differ"):
         match_lengths(noise(seconds=1.0), noise(seconds=1.0, rate_hz=44_100))

@@ -77,7 +77,7 @@ def test_too_small_a_disk_is_told_before_and_after(on_disk: Path) -> None:
         pytest.skip("there is no /dev/full here")
     with (
         full.open("r+b", buffering=0) as handle,
-        pytest.raises(AudioError, match=r"cannot hold the files of this work \(No space left on device\)"),
+        pytest.raises(AudioError, match=r"cannot take the temporary files \(No space left on device\)"),
     ):
         streams.write_at(handle, 0, np.zeros(4, dtype=np.float32), folder=on_disk)
 

@@ -116,7 +116,7 @@ def test_tempi_too_far_apart_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     aligned = align_target(target, source, mode="beats")
     assert aligned.target is target and aligned.mode == "none"
     assert aligned.note == (
-        "the target keeps its own timing, as its 48.0 beats a minute are too far from the input's 215.0."
+        "the target keeps its own timing, because its tempo, 48.0 BPM, is too far from the input's, 215.0 BPM."
     )
 
 
@@ -181,7 +181,7 @@ def test_bars_that_differ_or_are_not_clear_fall_back_to_beats(monkeypatch: pytes
     aligned = align_target(target, source, mode="bars")
     assert aligned.mode == "beats" and aligned.beat_seconds == pytest.approx(0.5, rel=2e-3)
     assert aligned.note.endswith(
-        "; bars were not put on bars, as the bars of the input are not clear and the bars of "
+        "; bars were not aligned, because the bars of the input are not clear and the bars of "
         "the target are not clear."
     )
     known = {id(target): Bars(3, 1, 0.9), id(source): Bars(4, 0, 0.9)}
@@ -189,11 +189,11 @@ def test_bars_that_differ_or_are_not_clear_fall_back_to_beats(monkeypatch: pytes
     aligned = align_target(target, source, mode="bars")
     assert aligned.mode == "beats"
     assert aligned.note.endswith(
-        "bars were not put on bars, as the input's bars have 4 beats and the target's 3."
+        "bars were not aligned, because the input's bars have 4 beats and the target's 3."
     )
     known[id(target)] = Bars(4, 1, 0.9)
     aligned = align_target(target, source, mode="bars")
     assert aligned.mode == "bars" and aligned.beat_seconds == pytest.approx(2.0, rel=2e-3)
-    assert "its bars were put on the input's" in aligned.note
+    assert "its bars were aligned to the input's" in aligned.note
     # The target's second click begins its bar, and comes where the input's first or a later bar begins.
     assert distances(click_times(aligned.target)[:1], np.arange(4) * 0.5 + 0.4).max() < 0.01

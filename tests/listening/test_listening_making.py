@@ -91,7 +91,7 @@ def test_the_same_seed_makes_the_same_test_and_nothing_is_overwritten(
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert make_test(pairs, folder) == 2
     assert capsys.readouterr().err == (
-        f"hocket listen: error: {folder / 'index.html'} exists already: choose another output, or add --overwrite.\n"
+        f"hocket listen: error: {folder / 'index.html'} already exists: choose another output, or add --overwrite.\n"
     )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (tmp_path / "key.json").write_text("mine")
@@ -117,7 +117,7 @@ def test_names_are_taken_with_hyphens_and_mistyped_ones_answered(tmp_path: Path,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "give PAIRS to write a test, or --results ANSWERS.json to count answers: one of them."),
+        ([], "give either PAIRS to write a test, or --results ANSWERS.json to count answers."),
         (["pairs.csv"], "the test needs a folder: give it with -o FOLDER."),
         (["pairs.csv", "-o", "page", "--seconds", "nan"], "--seconds is nan: give 1 to 60."),
         (["--results", "a.json"], "--results needs the test's key: give it with --key key.json."),
@@ -143,7 +143,7 @@ def test_without_the_extra_one_sentence_says_so(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("hocket listen: error: evaluation needs librosa, not installed here")
+    assert done.stderr.startswith("hocket listen: error: evaluation needs librosa (not installed)")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -94,7 +94,10 @@ def test_a_listener_counts_once_with_what_was_saved_last(key: Path, capsys: Say)
         out, err = capsys.readouterr()
         found = json.loads(out)
         assert found["listeners"] == 1 and found["means"]["hocket"]["keep"] == 90
-        assert "answers-1.json and " in err and "are of one listener: only the one saved last counts." in err
+        assert (
+            "answers-1.json and " in err
+            and "are from the same listener: only the one saved last counts." in err
+        )
 
 
 def changed(**values: object) -> dict[str, Any]:
@@ -111,17 +114,20 @@ def rated(value: object) -> dict[str, Any]:
     ("content", "said"),
     [
         ("{", "is not valid JSON"),
-        ("[]", "holds no answers to a listening test: give a file that the page saved."),
-        (KEY, "holds no answers"),
-        (changed(listener=3), "holds no answers"),
-        (changed(trials=None), "holds no answers"),
-        (changed(listening_test="def"), "answers another test than"),
+        ("[]", "contains no answers to a listening test: give a file that the page saved."),
+        (KEY, "contains no answers"),
+        (changed(listener=3), "contains no answers"),
+        (changed(trials=None), "contains no answers"),
+        (changed(listening_test="def"), "belongs to a different test than"),
         (
             changed(trials=[]),
             "has no rating for 'rhythm' of the sound s2 in the trial one: leave the file out.",
         ),
         (changed(trials=[{"trial": "one", "ratings": None}]), "has no rating for"),
-        *((rated(value), "that is no number from 0 to 100") for value in (101, -1, float("nan"), "5", True)),
+        *(
+            (rated(value), "that is not a number from 0 to 100")
+            for value in (101, -1, float("nan"), "5", True)
+        ),
     ],
 )
 def test_a_bad_file_is_named_in_one_sentence(key: Path, content: object, said: str, capsys: Say) -> None:

@@ -23,7 +23,7 @@ def test_what_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:
     text.write_text("not a checkpoint " * 100)
     empty.touch()
     torch.save({"weight": torch.zeros(3)}, zip_like)
-    assert "not a checkpoint of this program" in sentence(foreign)
+    assert "not a Hocket checkpoint" in sentence(foreign)
     for path in (text, empty, zip_like):
         assert "no checkpoint" in sentence(path)
     assert "is no checkpoint" in sentence(tmp_path / "missing")

@@ -180,8 +180,8 @@ def test_headers_that_claim_much_are_refused_before_it_is_made(model: FusionMode
         header = {"__metadata__": facts, first: {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}
         sentence(forged(path, header, num_bytes=size))
     header = {"__metadata__": facts}
-    assert "larger than checkpoints are" in sentence(forged(path, header, num_bytes=2**40))
-    assert "larger than checkpoints are" in sentence(forged(path, {"a": "b" * 2**25}, num_bytes=0))
+    assert "too large for a checkpoint" in sentence(forged(path, header, num_bytes=2**40))
+    assert "too large for a checkpoint" in sentence(forged(path, {"a": "b" * 2**25}, num_bytes=0))
 
 
 def test_pipes_devices_and_folders_are_no_checkpoints(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_the_card_says_the_data_and_the_limits(tmp_path: Path) -> None:
     copied = folders.write(tmp_path / "a", start, folders.validation(8))
     fused = folders.write(tmp_path / "b", start, folders.validation(8, folders.FUSED))
     page = render([copied, fused])
-    data = "1,792 songs (11.9 hours) to train on, 1 song held out for validation; 40 steps heard 21.3 minutes"
+    data = "1,792 songs (11.9 hours) to train on, 1 song held out for validation; 40 steps used 21.3 minutes"
     assert page.count(data) == 1
     assert "a is not ready to use: ⚠ Copy of the target." in page and "b is not ready" not in page
     assert "up to 12 kHz" in page and "no listening test" in page
@@ -210,11 +210,11 @@ def test_vanished_and_damaged_examples_are_left_out(tmp_path: Path) -> None:
     assert masks_of(pairs_of(folder)[2].steps[-1].stem) is None
     for path in examples.rglob("*.json"):
         path.write_text("[")
-    assert "No validation examples are kept" in render([folder])
+    assert "no validation examples: they are saved" in render([folder])
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     folder = folders.write(tmp_path / "a", folders.start(), folders.train(1))
     for out in (tmp_path, tmp_path / "none" / "report.html"):
-        with pytest.raises(HocketError, match=r"give the name|give a name|create it first"):
+        with pytest.raises(HocketError, match=r"give the name|choose a name|create it first"):
             write_report([folder], out)

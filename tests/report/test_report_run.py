@@ -42,7 +42,7 @@ def test_figures_that_are_no_numbers_leave_gaps(tmp_path: Path) -> None:
 def test_before_the_first_validation_there_is_no_verdict(tmp_path: Path) -> None:
     told = summarise(folders.write(tmp_path / "a", folders.start(), folders.train(1), folders.train(2)))
     assert told["verdict"] is None and told["is_alarm"] is None and told["checklist"] == []
-    assert "Nothing has been validated yet" in told["sentences"][0]
+    assert "There is no verdict yet" in told["sentences"][0]
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "no log", "empty"])
@@ -95,8 +95,8 @@ def test_the_collapse_is_explained_and_its_remedies_can_be_typed(tmp_path: Path)
     assert told["verdict_words"] == "⚠ Copy of the target"
     assert "A sum of the two recordings explains 99 % of it" in told["sentences"][0]
     assert "⚠ COPYING THE TARGET (ratio" in text
-    assert "(0.49/0.50) while the output is the target: a balanced mask is not a balanced output" in text
-    assert "reconstruction_target_weight is 1 and reconstruction_input_weight 0" in text
+    assert "(0.49/0.50), but the output is the target. A balanced mask is not a balanced output" in text
+    assert "reconstruction_target_weight is 1 and reconstruction_input_weight is 0" in text
     commands = [item["command"] for item in told["advice"]]
     assert "--preset default" in commands[0]
     assert commands[1].endswith("--reconstruction-input-weight 0.5 --reconstruction-target-weight 0.5")

@@ -24,7 +24,7 @@ ASKED = {
     "harmony_weight": 4.0,
     "output_balance_weight": 3.0,
 }
-LATE = "Nothing to do but wait"
+LATE = "Nothing yet: wait for the first validation"
 
 
 def told(folder: Path, *lines: dict) -> dict:
@@ -38,7 +38,7 @@ def test_validations_without_finite_figures_are_not_called_missing(tmp_path: Pat
     )
     found = summarise(folder)
     assert found["state"] == "ended" and found["verdict"] is None
-    assert "3 validations were made, none has finite figures" in found["sentences"][0]
+    assert "3 validations were made, but none has finite figures" in found["sentences"][0]
     command = found["advice"][0]["command"]
     assert command.endswith("--learning-rate 0.001 --on-nonfinite rollback")
     assert LATE not in render([folder])
@@ -54,7 +54,7 @@ def test_only_a_run_that_trains_is_told_to_wait(tmp_path: Path) -> None:
 
 def test_some_validations_without_figures_are_counted(tmp_path: Path) -> None:
     found = told(tmp_path / "a", folders.start(), folders.validation(1), folders.validation(2, NAN))
-    assert "1 of 2 validations without finite figures: left out here." in found["sentences"]
+    assert "1 of 2 validations have no finite figures and are left out here." in found["sentences"]
 
 
 def test_best_weights_are_named_only_where_the_end_judged_them(tmp_path: Path) -> None:
@@ -67,13 +67,13 @@ def test_best_weights_are_named_only_where_the_end_judged_them(tmp_path: Path) -
 
 def test_flat_masks_are_undecided_only_near_one_half(tmp_path: Path) -> None:
     for name, means, words in (
-        ("a", (1.0, 0.0), "let the input pass everywhere (1.00) and the target nowhere (0.00)"),
-        ("b", (0.55, 0.45), "nothing has been decided yet"),
+        ("a", (1.0, 0.0), "pass the input everywhere (1.00) and the target nowhere (0.00)"),
+        ("b", (0.55, 0.45), "nothing has been learned yet"),
     ):
         masks = {"input_mask_mean": means[0], "target_mask_mean": means[1], "mask_variance": 0.001}
         found = told(tmp_path / name, folders.start(), folders.end(**masks))
         assert any(words in sentence for sentence in found["sentences"])
-        assert ("nothing has been decided" in str(found["sentences"])) == (name == "b")
+        assert ("nothing has been learned" in str(found["sentences"])) == (name == "b")
 
 
 def test_what_only_leans_is_no_copy_in_heading_and_sentences(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_what_only_leans_is_no_copy_in_heading_and_sentences(tmp_path: Path) -> 
     assert 'class="card good"' in page and "✓ Fusion" in page and "Copy of the target" not in page
     text = " ".join(found["sentences"])
     assert "The output leans towards the target (ratio 3.0x)" in text
-    assert "⚠ COPYING THE TARGET (ratio 3.0x), but no plain copy by R²" in text
-    assert "while the output is the target" not in text and "perfect copy" not in text
+    assert "⚠ COPYING THE TARGET (ratio 3.0x), but R² shows no plain copy" in text
+    assert "but the output is the target" not in text and "perfect copy" not in text
     copied = told(tmp_path / "b", folders.start(), folders.end())
     assert copied["verdict_words"] == "⚠ Copy of the target" and "perfect copy" in " ".join(
         copied["sentences"]
@@ -108,7 +108,7 @@ def test_a_copy_of_the_input_has_its_own_advice(tmp_path: Path) -> None:
 def test_a_one_sided_pair_is_not_called_a_copy(tmp_path: Path) -> None:
     found = told(tmp_path / "a", folders.start(), folders.end(folders.FUSED, worst_ratio=9.0))
     text = " ".join(found["sentences"])
-    assert "In at least one pair one correlation is 9 times the other" in text and "copies" not in text
+    assert "In the worst pair, one correlation is 9 times the other" in text and "copies" not in text
 
 
 def test_a_stopped_run_does_not_wait_for_its_milestones(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_best_epoch_of_a_stopped_run_does_not_make_it_young(tmp_path: Path) 
     assert any("--preset default" in item.command for item in advice(read_run(folder)))
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"", "only begun"), (b"\x00\xff\n{]\n", "no line that can")])
+@pytest.mark.parametrize(("content", "words"), [(b"", "just begun"), (b"\x00\xff\n{]\n", "no readable line")])
 def test_an_empty_log_is_not_a_damaged_one(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "log.jsonl").write_bytes(content)
     with pytest.raises(CheckpointError, match=words):

@@ -208,7 +208,7 @@ def test_pipes_devices_and_gigabytes_cost_a_sentence_each(tmp_path: Path) -> Non
     assert "Example 2" in page and "Which source each part of the output came from" in page
     for name in (
         "config.toml is a pipe or a device",
-        "pair-1/step-00000005.npz holds no masks that can be read",
+        "pair-1/step-00000005.npz contains no readable masks",
         "pair-3/pair.json is a pipe or a device",
         "pair-4/step-00000005.json is not valid JSON",
         "pair-5/pair.json is larger than",
@@ -245,7 +245,7 @@ def test_strange_lines_are_left_out_and_counted(tmp_path: Path) -> None:
         log.writelines(part + b"\n" for part in [*strange, json.dumps(folders.validation(2)).encode()])
     found = read_run(run)
     assert found.step == 10 and len(strange) - 1 <= found.num_unread <= len(strange)
-    assert any("of log.jsonl cannot be read" in sentence for sentence in summarise(run)["sentences"])
+    assert any("of log.jsonl could not be read" in sentence for sentence in summarise(run)["sentences"])
     assert curves(run)["groups"]
 
 

@@ -129,7 +129,7 @@ def test_files_without_notes_are_refused(tmp_path: Path) -> None:
 
 
 def test_endless_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "over an hour" in refused(save_midi(tmp_path / "a.mid", note(60, ticks=9_000_000)))
+    assert "more than an hour" in refused(save_midi(tmp_path / "a.mid", note(60, ticks=9_000_000)))
     # A late end without a note is no music.
     late = [*note(60, ticks=480), mido.MetaMessage("end_of_track", time=9_000_000)]
     assert read_midi(save_midi(tmp_path / "b.mid", late)).duration_seconds < 1.0

@@ -154,7 +154,7 @@ def test_without_a_beat_a_bar_lasts_two_seconds() -> None:
     sound = recording(Audio(tone[None], RATE_HZ))
     progression = Progression("C F", 0.5)
     _, timeline, note = play_chords(progression, sound, Workspace(), lambda: None)
-    assert note == "the input has no clear beat: the chords are played in bars of 2 s, two a bar."
+    assert note == "the input has no clear beat: the chords are played in bars of 2 s, two per bar."
     assert [chord.start_seconds for chord in timeline.chords] == [0, 1, 2, 3, 4, 5, 6]
     slower = replace(progression, bars_per_chord=2.0)
     _, timeline, _ = play_chords(slower, sound, Workspace(), lambda: None)

@@ -61,7 +61,7 @@ def starts_until_the_queue_is_empty(cluster: Cluster, script: str, **environment
         cluster.run(script, SLURM_RESTART_COUNT=str(start - 1), **environment)
         if cluster.count("requeued") == asked:
             return start
-    raise AssertionError("requeued for ever")
+    raise AssertionError("requeued forever")
 
 
 def test_a_run_that_gets_on_is_requeued_until_it_is_done(cluster, script) -> None:
@@ -103,7 +103,7 @@ def test_training_names_its_checkpoints_as_the_script_expects(cluster, script) -
 
 def test_a_refused_requeue_says_how_to_go_on(cluster, script) -> None:
     code, said = cluster.run(script, CODE="138", STEPS_PER_START="5", REQUEUE_CODE="1")
-    assert code == 138 and "submit the same again" in said
+    assert code == 138 and "submit the same job again" in said
 
 
 @pytest.mark.parametrize(("ending", "requeued"), [(138, 1), (0, 0), (1, 0)])
@@ -165,8 +165,8 @@ def test_starting_over_is_for_the_first_start_only(cluster) -> None:
         (["train", "/music"], {}, "no run folder"),
         (["train", "/music", "--run", "r"], {"SLURM_ARRAY_TASK_ID": "3"}, "one job for each run"),
         (["train", "/music", "--run", "r"], {"SLURM_JOB_ID": ""}, "give it to sbatch"),
-        (["train", "/music", "--run", "r"], {"HOCKET_PYTHON": "/no/python"}, "/no/python is no program"),
-        (["train", "/music", "--run", "r"], {"HOCKET_PYTHON": ""}, "/.venv/bin/python is no program"),
+        (["train", "/music", "--run", "r"], {"HOCKET_PYTHON": "/no/python"}, "/no/python cannot be run"),
+        (["train", "/music", "--run", "r"], {"HOCKET_PYTHON": ""}, "/.venv/bin/python cannot be run"),
     ],
 )
 def test_what_cannot_run_is_refused_in_one_line(cluster, words, environment, part) -> None:

@@ -51,7 +51,7 @@ def test_many_channels_are_played_as_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sound", "limits", "words"),
     [
-        (drums(seconds=3.0), {"max_seconds": 2.0}, "takes at most"),
+        (drums(seconds=3.0), {"max_seconds": 2.0}, "and the limit is"),
         (drums(seconds=3.0), {"max_bytes": 10**6}, "no room"),
         (drums(seconds=0.05), {}, "too short"),
         (Audio(np.zeros((1, 44_100), dtype=np.float32), 44_100), {}, "silent"),
@@ -69,7 +69,7 @@ def test_what_cannot_be_used_is_told_in_one_sentence(
 
 
 def test_a_decoder_that_dies_is_one_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = Failure("crashed", "the decoder's process was ended by SIGKILL")
+    dead = Failure("crashed", "the decoder process was ended by SIGKILL")
     monkeypatch.setattr(intake, "run_in_children", lambda *_, **__: iter([(0, dead)]))
     with pytest.raises(AudioError, match=r"^My Song.mp3 could not be decoded .*SIGKILL"):
         _take_in(tmp_path, drums())
@@ -101,7 +101,7 @@ def test_a_machine_without_processes_is_not_the_files_fault(
     visitor: Visitor, drums_wav: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise DataError("a child process cannot be started (no memory): give fewer --jobs.")
+        raise DataError("a worker process cannot be started (no memory): give fewer --jobs.")
 
     monkeypatch.setattr(intake, "run_in_children", refuse)
     answer = visitor.post("/api/sources?name=a.wav", content=drums_wav.read_bytes())

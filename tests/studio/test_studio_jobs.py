@@ -67,7 +67,7 @@ def test_jobs_are_done_in_their_order_and_see_their_places(bench: Bench) -> None
     bench.wait(jobs[0], "running")
     jobs += [bench.submit() for _ in range(3)]
     assert [bench.view(job)["position"] for job in jobs] == [0, 1, 2, 3]
-    with pytest.raises(FullError, match="3 jobs are waiting"):
+    with pytest.raises(FullError, match="3 jobs are already waiting"):
         bench.submit()
     bench.jobs.cancel(jobs[1])
     assert bench.view(jobs[1])["state"] == "cancelled", "at once"
@@ -96,7 +96,7 @@ def test_a_running_job_stops_at_its_next_word_and_leaves_nothing(bench: Bench, t
     [
         ("wrong", "wrong is silent: give another."),
         ("broken", BROKEN),
-        ("hungry", "The fusion takes more memory"),
+        ("hungry", "The fusion needs more memory"),
     ],
 )
 def test_a_fault_is_one_jobs_own(

@@ -14,7 +14,7 @@ RATE = 8_000
 
 
 def _levels(*voices: np.ndarray) -> np.ndarray:
-    """The two levels at each place in dB under the loudest, `[rows, columns, 2]`, high rows first."""
+    """The two levels at each place in dB below the loudest, `[rows, columns, 2]`, high rows first."""
     content, _ = voice_levels([InMemory(voice[None], RATE) for voice in voices])
     pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(float)
     assert not pixels[..., 2].any()

@@ -207,8 +207,8 @@ def test_a_damaged_run_does_not_hide_the_others(
         log.write("{}\n")
     for _ in range(3):
         assert [row["name"] for row in runs.list_runs()] == ["good"]
-    assert caplog.text.count("cannot be told of") == 1, "once for a state of the log"
-    with pytest.raises(GoneError, match=r"^strange has a log that cannot be understood: .*\.$"):
+    assert caplog.text.count("cannot be shown") == 1, "once for a state of the log"
+    with pytest.raises(GoneError, match=r"^The log of strange cannot be read: .*\.$"):
         runs.get_run(ids["strange"])
     assert runs.get_run(ids["good"])["name"] == "good"
 

@@ -1,4 +1,4 @@
-"""Who gave what: the energy of the two voices in each range of pitch."""
+"""Sources by frequency: the energy of the two voices in each range of pitch."""
 
 import numpy as np
 import pytest

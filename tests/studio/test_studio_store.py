@@ -81,7 +81,7 @@ def test_the_oldest_goes_first_where_there_is_too_little_room(tmp_path: Path) ->
 def test_what_was_just_used_stays_and_the_new_is_refused(tmp_path: Path) -> None:
     store = _store(tmp_path, Clock(), max_items=2)
     kept = [_keep(store, 400), _keep(store, 400)]
-    with pytest.raises(FullError, match="as much as it may"):
+    with pytest.raises(FullError, match="studio is full"):
         _keep(store, 400)
     with pytest.raises(FullError):
         _keep(store, 1)

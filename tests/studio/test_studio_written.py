@@ -65,7 +65,7 @@ def test_typed_chords_are_fused_as_the_command_line_does(
 ) -> None:
     assert fused["target_name"] == "Am F C/E G" and fused["target_source"] is None
     assert fused["options"]["target_chords"] == "Am F C/E G" and fused["options"]["bars_per_chord"] == 0.5
-    assert any("two a bar" in note for note in fused["notes"]), fused["notes"]
+    assert any("two per bar" in note for note in fused["notes"]), fused["notes"]
     assert fused["is_judged"] and fused["verdict"]
     answer = visitor.get(f"/api/results/{fused['id']}/download")
     assert 'filename="beat_x_Am-F-C_E-G.wav"' in answer.headers["content-disposition"]
@@ -107,7 +107,7 @@ def test_markers_of_recordings_are_heard_in_them(visitor: Visitor, beat: Path, c
         ({"target_chords": "Am Fx C"}, "Unknown chord 'Fx' (the 2nd): did you mean 'F"),
         ({"target_chords": "  "}, "no chords"),
         ({"target_chords": "C " * 300}, "too long"),
-        ({"target_chords": 7}, "target_chords is no text"),
+        ({"target_chords": 7}, "target_chords is not text"),
         ({"target_chords": "C", "bars_per_chord": 3}, "bars_per_chord is 3"),
         ({"target_chords": "C", "bars_per_chord": "x"}, "bars_per_chord"),
         ({"target_chords": "C", "bars_per_chord": True}, "bars_per_chord"),
@@ -160,9 +160,9 @@ def test_a_midi_file_is_played_whatever_it_is_called(
             "input",
             "My song.mid is a MIDI file, which has no sound of its own: give it as the harmony.",
         ),
-        (midi_chords()[:40], "target", "My song.mid is no MIDI file, or a damaged one: export it again."),
-        (midi_chords(channel=9), "target", "My song.mid has no notes to play besides drums"),
-        (midi_chords(beats=100), "target", "My song.mid is 3.3 minutes long and the studio takes at most"),
+        (midi_chords()[:40], "target", "My song.mid is not a MIDI file, or is damaged: export it again."),
+        (midi_chords(channel=9), "target", "My song.mid has no notes except drums"),
+        (midi_chords(beats=100), "target", "My song.mid is 3.3 minutes long, and the limit is"),
         (midi_chords(), "other", "There is no role 'other'"),
     ],
 )

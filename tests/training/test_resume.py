@@ -174,7 +174,7 @@ def test_what_is_stopped_for_lack_of_gain_stays_stopped(tmp_path, corpus, small)
     fields = small | {"num_epochs": 9, "patience": 1, "learning_rate": 1e-12}
     first = train(tmp_path, corpus, fields)
     stopped_at = first.state.progress.step
-    assert first.stop_reason == "no gain for 1 epochs" and stopped_at < 27
+    assert first.stop_reason == "no improvement for 1 epochs" and stopped_at < 27
     again = train(tmp_path, corpus, fields)
     assert again.state.progress.step == stopped_at and again.stop_reason == first.stop_reason
     # More patience is a wish that may change, and the run goes on.
@@ -215,7 +215,7 @@ def test_one_folder_is_trained_in_once(tmp_path, corpus, small_flags) -> None:
         [*words, *small_flags, "--num_epochs=500", "--fresh"], capture_output=True, text=True
     )
     assert second.returncode == 2
-    assert f"is being trained in by process {first.pid} on" in second.stderr
+    assert f"is in use by another training (process {first.pid} on" in second.stderr
     first.terminate()
     first.communicate(timeout=60)
     assert newest_first(tmp_path / "run")

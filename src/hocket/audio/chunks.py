@@ -155,7 +155,7 @@ def _held(
     if unknown or (stated == 0 and family in ("RIFF", "RF64")):
         return _chunks_behind(handle, first, num_bytes, "<" if family else ">") - first
     if family == "RIFF" and held - stated >= _FOUR_GIGABYTES:
-        raise AudioError(f"{path} is longer than the 4 GB that a WAV can state: save it in parts or as RF64.")
+        raise AudioError(f"{path} is larger than 4 GB, the limit of WAV: save it in parts, or as RF64.")
     if stated - held > MISSING_TOLERANCE * stated:
         raise cut_off(path, share=held / stated)
     return min(stated, held)
@@ -192,10 +192,10 @@ def _refuse_more(path: Path, chunks: Iterator[Chunk]) -> None:
             return  # No chunk, but anything that was appended.
         if name in _SOUND_NAMES and length > 0:
             raise AudioError(
-                f"{path} holds a second {name.decode()!a} chunk behind its sound, and only one of the two "
-                "could be read: save it again as one recording."
+                f"{path} contains a second {name.decode()!a} chunk after its sound, and only one of the two "
+                "can be read: save it again as one recording."
             )
 
 
 def _no_samples(path: Path) -> AudioError:
-    return AudioError(f"{path} holds no sound (its header names no samples): get a whole copy of it.")
+    return AudioError(f"{path} contains no sound (its header declares no samples): get a complete copy.")

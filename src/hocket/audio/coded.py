@@ -193,7 +193,7 @@ class Mp3Link(Link):
         sound = SoundfileDecoder(self._handle, self._part.pieces(first), self._path, coding=_MP3)
         if (sound.samplerate, sound.channels) != (self.samplerate, self.channels):
             sound.close()
-            raise Undecodable("the decoder sees another format")
+            raise Undecodable("the decoder reports another format")
         sound.drop(self._part.lead_samples + wanted - first * size)
         return sound
 
@@ -235,9 +235,9 @@ class Joined:
         for number, link in enumerate(links, start=1):
             if (link.samplerate, link.channels) != (first.samplerate, first.channels):
                 raise AudioError(
-                    f"{path} holds {len(links)} recordings in a row, of which the first is at {first.samplerate} Hz in "
-                    f"{first.channels} channels and number {number} at {link.samplerate} Hz in {link.channels}: "
-                    "save them as files of their own."
+                    f"{path} contains {len(links)} recordings in different formats: the first has "
+                    f"{first.samplerate} Hz and {first.channels} channels, number {number} has "
+                    f"{link.samplerate} Hz and {link.channels}: save each as a separate file."
                 )
         self._links, self.samplerate, self.channels = links, first.samplerate, first.channels
         self.frames = sum(link.frames for link in links)

@@ -66,10 +66,10 @@ def opened(path: Path) -> Iterator[tuple[Decoder, str]]:
                 yield sound, container
         except (Undecodable, OSError) as error:
             raise AudioError(
-                f"{path} cannot be decoded: get a whole copy of it, or convert it to WAV."
+                f"{path} cannot be decoded: get a complete copy, or convert it to WAV."
             ) from error
         except MemoryError as error:
-            raise AudioError(f"{path} takes more memory than there is: cut it into parts.") from error
+            raise AudioError(f"{path} needs more memory than is available: cut it into parts.") from error
 
 
 @contextmanager
@@ -93,11 +93,11 @@ def _decoder(
 def _check_header(sound: Decoder, path: Path, *, num_bytes: int) -> None:
     """Headers lie: nothing is allocated for what one states before it is found possible."""
     if sound.frames <= 0:
-        raise AudioError(f"{path} holds no sound (0 samples): give a recording.")
+        raise AudioError(f"{path} contains no sound (0 samples): give a recording.")
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError(
-            f"{path} states a sample rate of {sound.samplerate} Hz: "
-            f"give a recording at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz."
+            f"{path} has a sample rate of {sound.samplerate} Hz: use a recording at {MIN_RATE_HZ} to "
+            f"{MAX_RATE_HZ} Hz."
         )
     num_samples = sound.frames * sound.channels
     check_size(path, num_samples)
@@ -105,8 +105,8 @@ def _check_header(sound: Decoder, path: Path, *, num_bytes: int) -> None:
     usual = num_samples * max(1.0, _USUAL_RATE_HZ / sound.samplerate)
     if usual > max(_ALWAYS_ALLOWED_SAMPLES, _MAX_SAMPLES_PER_BYTE * num_bytes):
         raise AudioError(
-            f"{path} would unpack from {num_bytes} bytes to {num_samples} samples, more than music can: "
-            "convert it to WAV, if there is sound in it."
+            f"{path} would decode from {num_bytes} bytes to {num_samples} samples, which music never does: "
+            "if it is a recording, convert it to WAV."
         )
 
 
@@ -114,8 +114,8 @@ def check_size(path: Path, num_samples: int) -> None:
     """Refuses more than `MAX_SAMPLES` samples, over all channels."""
     if num_samples > MAX_SAMPLES:
         raise AudioError(
-            f"{path} states no length or one over the limit of {MAX_SAMPLES} samples "
-            "(2 h of stereo at 48 kHz): cut it into parts or save it again."
+            f"{path} declares no length, or one over the limit of {MAX_SAMPLES} samples (2 h of stereo at 48 "
+            "kHz): cut it into parts or save it again."
         )
 
 

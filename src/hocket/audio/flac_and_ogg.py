@@ -145,7 +145,7 @@ def find_links(handle: BinaryIO, path: Path, *, start: int, num_bytes: int) -> l
     else:
         raise Undecodable("too many pages")
     if not links:
-        raise Undecodable("no page that begins a stream")
+        raise Undecodable("no page starts a stream")
     if not all(link.has_end for link in links):
         raise cut_off(path)
     return links

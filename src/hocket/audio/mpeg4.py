@@ -64,7 +64,7 @@ def opened_mpeg4(handle: BinaryIO, path: Path, container: str, *, num_bytes: int
         import av
     except ImportError as error:
         raise AudioError(
-            f"{path} is AAC or MP4, which takes PyAV: pip install 'hocket[formats]', or convert it to WAV."
+            f"{path} is AAC or MP4, which needs PyAV: pip install 'hocket[formats]', or convert it to WAV."
         ) from error
     file = handle
     if container == "m4a":
@@ -74,7 +74,7 @@ def opened_mpeg4(handle: BinaryIO, path: Path, container: str, *, num_bytes: int
     try:
         with av.open(file, format=_DEMUXERS[container], options=options, metadata_errors="ignore") as opened:
             if not opened.streams.audio:
-                raise AudioError(f"{path} holds no sound (no audio stream): give a recording.")
+                raise AudioError(f"{path} contains no sound (no audio stream): give a recording.")
             stream = opened.streams.audio[0]
             coding = stream.codec_context.name if stream.codec_context else "an unknown"
             if coding not in _CODECS:
@@ -94,7 +94,7 @@ class Mpeg4Reader:
         self.channels = int(stream.codec_context.channels or 0)
         self._ratio = (stream.time_base or 0) * self.samplerate
         if not self._ratio or not self.channels:
-            raise Undecodable("no rate or no channels")
+            raise Undecodable("no sample rate or no channels")
         # Fragments and raw AAC state no length: their packets are counted, which decodes nothing.
         self._is_counted = not stream.frames
         self.frames = self._count() if self._is_counted else round((stream.duration or 0) * self._ratio)
@@ -144,7 +144,7 @@ class Mpeg4Reader:
         if frame is None:
             return None
         if frame.sample_rate != self.samplerate or len(frame.layout.channels) != self.channels:
-            raise Undecodable("the rate or the channels change")
+            raise Undecodable("the sample rate or the channels change")
         return self._place(frame.pts or 0), _to_float(frame, self.channels)
 
     def _decode(self, *, from_frame: int) -> Iterator[Any]:
@@ -208,10 +208,10 @@ def check_boxes(handle: BinaryIO, path: Path, *, num_bytes: int) -> list[Piece]:
             else:
                 packets += count
     if b"moov" not in seen:
-        raise AudioError(f"{path} holds no sound (its header names no samples): get a whole copy of it.")
+        raise AudioError(f"{path} contains no sound (its header declares no samples): get a complete copy.")
     if packets * edits > _MAX_PACKETS:
         raise AudioError(
-            f"{path} states {packets} packets in {edits} edits, which is over the limit of {_MAX_PACKETS}: "
+            f"{path} declares {packets} packets in {edits} edits, which is over the limit of {_MAX_PACKETS}: "
             "cut it into parts or save it again."
         )
     pieces: list[Piece] = []

@@ -44,7 +44,7 @@ def check_sizes(path: Path, *, channels: int, bits: int, frame_bytes: int | None
         AudioError: there is no channel, or the sizes contradict each other.
     """
     if channels == 0:
-        raise AudioError(f"{path} states 0 channels: get a whole copy of it, or convert it again.")
+        raise AudioError(f"{path} declares 0 channels: get a complete copy, or convert it again.")
     sample_bytes = -(-bits // 8) if frame_bytes is None else frame_bytes // channels
     possible = (4, 8) if is_float else (1, 2, 3, 4)
     fits = sample_bytes in possible and 8 * sample_bytes >= bits > 0
@@ -54,8 +54,8 @@ def check_sizes(path: Path, *, channels: int, bits: int, frame_bytes: int | None
         or frame_bytes not in (None, channels * sample_bytes)
     ):
         raise AudioError(
-            f"{path} states sizes that contradict each other ({channels} channels of {bits} bits "
-            f"in {frame_bytes or 'some'} bytes): convert it to WAV again."
+            f"{path} declares sizes that contradict each other ({channels} channels of {bits} bits in "
+            f"{frame_bytes or 'some'} bytes): convert it to WAV again."
         )
     return sample_bytes
 

@@ -168,7 +168,7 @@ def read_blocks(
 def _check_values(path: Path, block: np.ndarray) -> None:
     highest = peak(block)
     if not math.isfinite(highest):
-        raise AudioError(f"{path} holds samples that are not finite numbers: export the recording again.")
+        raise AudioError(f"{path} contains samples that are not finite numbers: export the recording again.")
     if highest > _MAX_PEAK:
         raise AudioError(
             f"{path} is not scaled to ±1 (a sample of {highest:.3g}): export the recording again."
@@ -177,8 +177,8 @@ def _check_values(path: Path, block: np.ndarray) -> None:
 
 def _nothing_there(path: Path, start_seconds: float, end_seconds: float) -> AudioError:
     return AudioError(
-        f"{path} holds no sound from {start_seconds:g} s on (it ends at {end_seconds:.3g} s): "
-        "start earlier or give a longer recording."
+        f"{path} contains no sound from {start_seconds:g} s on (it ends at {end_seconds:.3g} s): start "
+        "earlier or give a longer recording."
     )
 
 
@@ -196,7 +196,7 @@ def decode(path: str | Path, workspace: Workspace) -> Stored:
             num_frames += block.shape[1]
     stored.cut(num_frames)
     if num_frames == 0:
-        raise AudioError(f"{path} holds no sound (0 samples): give a recording.")
+        raise AudioError(f"{path} contains no sound (0 samples): give a recording.")
     return stored
 
 
@@ -218,7 +218,7 @@ class FromFile(Recording):
                 num_frames += block.shape[1]
                 self.peak = max(self.peak, peak(block))
         if num_frames == 0:
-            raise AudioError(f"{self._path} holds no sound (0 samples): give a recording.")
+            raise AudioError(f"{self._path} contains no sound (0 samples): give a recording.")
         self.num_samples = resampled_length(num_frames, from_hz=own_rate, to_hz=sample_rate)
 
     def read(self, start: int, stop: int) -> np.ndarray:

@@ -74,7 +74,7 @@ def require_sound(audio: Audio, path: str | Path, *, minimum_seconds: float) -> 
     """
     if audio.num_samples == 0:
         raise AudioError(
-            f"{path} holds no sound (0 samples): give a recording of at least {minimum_seconds:g} s."
+            f"{path} contains no sound (0 samples): give a recording of at least {minimum_seconds:g} s."
         )
     seconds, highest = audio.duration_seconds, peak(audio.samples)
     require_enough(path, duration_seconds=seconds, highest=highest, minimum_seconds=minimum_seconds)
@@ -104,12 +104,12 @@ def require_enough(
 def cut_off(path: Path, *, share: float | None = None) -> AudioError:
     """The error for a recording of which only `share` (0 to 1, where it is known) is there or can be decoded."""
     found = "its end is missing" if share is None else f"only {100 * share:.0f} % of it can be read"
-    return AudioError(f"{path} is damaged or cut off ({found}): get a whole copy of it.")
+    return AudioError(f"{path} is damaged or cut off ({found}): get a complete copy.")
 
 
 def unread_coding(path: Path, container: str, coding: str) -> AudioError:
     """The error for a coding that nothing here reads."""
     readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
     return AudioError(
-        f"{path} is {container} with {coding} coding, which is not read: convert it to {readable}."
+        f"{path} is {container} with {coding} coding, which cannot be read: convert it to {readable}."
     )

@@ -189,8 +189,8 @@ class Workspace:
             raise _unwritable(self.folder, error) from error
         if free < num_bytes + SPARE_BYTES:
             raise AudioError(
-                f"{self.folder} has {free / 1e9:.1f} GB free, but {what} takes {num_bytes / 1e9:.1f} GB for a while: "
-                "free some space, or set TMPDIR to a folder with room."
+                f"{self.folder} has {free / 1e9:.1f} GB free, but {what} needs {num_bytes / 1e9:.1f} GB of "
+                "temporary space: free some space, or set TMPDIR to a folder with more room."
             )
 
 
@@ -211,7 +211,7 @@ def read_at(handle: BinaryIO, offset: int, into: np.ndarray) -> None:
         # A file that is open for reading here; it ends early only when somebody else writes to it.
         count = handle.readinto(view)  # type: ignore[attr-defined]
         if not count:
-            raise AudioError("a file of this work was cut short while it was open: start again.")
+            raise AudioError("a temporary file was cut short while it was in use: start again.")
         view = view[count:]
 
 
@@ -232,6 +232,6 @@ def write_at(handle: BinaryIO, offset: int, values: np.ndarray, *, folder: Path)
 
 def _unwritable(folder: Path, error: OSError) -> AudioError:
     return AudioError(
-        f"{folder} cannot hold the files of this work ({error.strerror}): free some space, "
-        "or set TMPDIR to a folder with room."
+        f"{folder} cannot take the temporary files ({error.strerror}): free some space, or set TMPDIR to a "
+        "folder with more room."
     )

@@ -133,7 +133,9 @@ def _container(path: Path, encoding: Encoding) -> str:
             f"{path} does not end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}: choose one of these endings."
         )
     if container == "FLAC" and encoding == "float32":
-        raise AudioError(f"{path} cannot hold float32, as FLAC has integers only: take .wav, pcm24 or pcm16.")
+        raise AudioError(
+            f"{path} cannot store float32, because FLAC has integers only: use .wav, pcm24 or pcm16."
+        )
     if container == "M4A":
         require_pyav(path)
     _check_place(path)
@@ -159,7 +161,7 @@ def _check_size(path: Path, audio: Audio | Recording) -> None:
     if size == 0:
         raise AudioError(f"{path} was not written, because there is no sound to write (0 samples).")
     if size > MAX_SAMPLES:
-        raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the most, so write it in parts.")
+        raise AudioError(f"{path} was not written: {MAX_SAMPLES} samples is the limit, so write it in parts.")
 
 
 def require_holds(path: Path, *, sample_rate: int, num_channels: int) -> None:
@@ -177,7 +179,7 @@ def require_holds(path: Path, *, sample_rate: int, num_channels: int) -> None:
         found, cure = f"{num_channels} channels", "--channels 2"
     else:
         return
-    raise AudioError(f"{path} cannot hold {found}: give {cure}, or name the output .wav or .flac.")
+    raise AudioError(f"{path} cannot store {found}: use {cure}, or name the output .wav or .flac.")
 
 
 def _check_values(path: Path, samples: np.ndarray, coding: str) -> None:
@@ -187,7 +189,7 @@ def _check_values(path: Path, samples: np.ndarray, coding: str) -> None:
     if coding != "float32" and highest > 1.0 + _CLIP_TOLERANCE:
         raise AudioError(
             f"{path} was not written, because {coding} would clip its peak of "
-            f"{20 * math.log10(highest):+.2f} dBFS: limit it first or take .wav with float32."
+            f"{20 * math.log10(highest):+.2f} dBFS: limit it first, or use .wav with float32."
         )
 
 
@@ -223,7 +225,7 @@ def _encode(
         sink.reraise()
         reason = error.error_string.rstrip(".")
         raise AudioError(
-            f"{path} cannot hold {num_channels} channels at {rate} Hz ({reason}): convert it first, or take .wav."
+            f"{path} cannot store {num_channels} channels at {rate} Hz ({reason}): convert it first, or use .wav."
         ) from error
     sink.flush()
     sink.reraise()

@@ -64,7 +64,7 @@ def _notes(heard: "Heard") -> list[str]:
     listened = sum(stop - start for start, stop in heard.spans) / RATE_HZ
     shared = heard.num_samples / RATE_HZ
     return [
-        f"the figures are those of {duration(listened)}, spread over the {duration(shared)} that all three share."
+        f"{duration(listened)}, sampled across the {duration(shared)} that all three share, were analysed."
     ]
 
 

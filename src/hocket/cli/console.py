@@ -87,7 +87,9 @@ class Console(Listener):
         if self._end_seconds is not None:
             return f"ETA {duration(max(0.0, self._end_seconds - time.monotonic()))}"
         # Before the first validation only the steps are known.
-        return f"ETA over {duration(task.remaining / task.speed)}" if task.remaining and task.speed else ""
+        return (
+            f"ETA more than {duration(task.remaining / task.speed)}" if task.remaining and task.speed else ""
+        )
 
     def on_epoch(self, report: EpochReport) -> None:
         """The epoch's block."""
@@ -102,7 +104,7 @@ class Console(Listener):
             self._bar.stop()
             self._bar = None
         if outcome.stopped:
-            hint = "; the same command continues" if outcome.validation is None else ""
+            hint = "; run the same command again to continue" if outcome.validation is None else ""
             self.say(f"stopped at step {outcome.num_steps} ({outcome.stopped}){hint}")
         if outcome.validation is None:
             return

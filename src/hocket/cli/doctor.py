@@ -83,7 +83,7 @@ def _accelerators() -> dict[str, str]:
     import torch
 
     cuda = {f"cuda:{index}": torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
-    return cuda | ({"mps": "there, not used yet"} if torch.backends.mps.is_available() else {})
+    return cuda | ({"mps": "available, not used yet"} if torch.backends.mps.is_available() else {})
 
 
 def _self_test() -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Stopping:
         if self.handler is not None and self._ending is None:
             self._is_asked = True
             print(
-                "\nstopping: a checkpoint is saved after this step (once more to end at once)",
+                "\nstopping: a checkpoint is saved after this step (press Ctrl-C again to stop immediately)",
                 file=sys.stderr,
             )
             self.handler(signal.Signals(number).name)
@@ -266,8 +266,8 @@ def ending_in_order(main: Main) -> Main:
             if not any(map(_is_memory, _causes(error))):
                 raise
             _say(
-                f"{name}: error: there is too little memory: "
-                "close other programs, or raise the limits (ulimit -v, ulimit -u)."
+                f"{name}: error: not enough memory: close other programs, or raise the limits (ulimit -v, "
+                "ulimit -u)."
             )
         return EXIT_USAGE
 
@@ -291,7 +291,7 @@ def _require_surroundings() -> None:
     try:
         Path.cwd()
     except OSError as error:
-        raise HocketError("the working directory does not exist any more: change to another one.") from error
+        raise HocketError("the working directory no longer exists: change to another one.") from error
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -67,14 +67,14 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "evaluate",
-        "Scores fusions with independent metrics: those of the model, or outputs that another program made. With "
-        "--baselines, methods without training are scored next to them.",
+        "Scores fusions with independent metrics: those of the model, or outputs that another program made. "
+        "With --baselines, methods without training are scored as well.",
     )
     add = parser.add_argument
-    add("--pairs", type=Path, required=True, metavar="CSV", help="file with the columns input and target")
+    add("--pairs", type=Path, required=True, metavar="CSV", help="CSV file with the columns input and target")
     add("--outputs", type=Path, metavar="DIR", help="score these outputs: 000.wav (or .flac), 001.wav, …")
     add("--checkpoint", type=Path, metavar="RUN/best", help=f"score this model (default: {INCLUDED})")
-    add("--baselines", action="store_true", help="also score methods without training: overlay, layering, …")
+    add("--baselines", action="store_true", help="also score baseline methods: overlay, layering, …")
     add("--truths", action="store_true", help="also compare with the true fusions in the CSV's column truth")
     add("--mixes", type=Path, metavar="DIR", help="folder of recorded music to compare the outputs with")
     add("--json", action="store_true", help="print one JSON object instead of a table")
@@ -101,12 +101,12 @@ def _find_outputs(folder: Path, pairs: Sequence["Pair"]) -> list[Path]:
     missing = [pair.name for pair, paths in zip(pairs, found, strict=True) if not paths]
     if missing:
         raise DataError(
-            f"{folder} lacks the outputs of {len(missing)} of {len(pairs)} pairs, the first {missing[0]}.wav "
-            f"(or .flac): make them with 'hocket fuse --pairs … -o {folder}'."
+            f"{folder} has no output for {len(missing)} of {len(pairs)} pairs (first: {missing[0]}.wav or "
+            f".flac): make them with 'hocket fuse --pairs … -o {folder}'."
         )
     for paths in found:
         if len(paths) > 1:
-            raise DataError(f"{paths[0]} and {paths[1].name} are both there: keep the one to be scored.")
+            raise DataError(f"{paths[0]} and {paths[1].name} both exist: keep only the one to score.")
     return [paths[0] for paths in found]
 
 
@@ -172,7 +172,7 @@ def _progress(num_pairs: int) -> Iterator[Callable[["Pair"], None]]:
             live.update(task, completed=done, rate=f"pair {pair.name}")
         else:
             console.print(
-                f"pair {pair.name} scored ({done}/{num_pairs}, {left_seconds:.0f} s to go)", markup=False
+                f"pair {pair.name} scored ({done}/{num_pairs}, {left_seconds:.0f} s left)", markup=False
             )
 
     task = live.add_task("scoring pairs", total=num_pairs, rate="")

@@ -42,7 +42,7 @@ class VerbParser(argparse.ArgumentParser):
         found, rest = self.parse_known_args(args, namespace)
         for word in rest:
             is_flag = word.startswith("-")
-            fault = f"there is no flag {word}" if is_flag else f"{word} is one word too many"
+            fault = f"there is no flag {word}" if is_flag else f"{word} is one argument too many"
             raise ConfigError(f"{fault}: {self._see_help if is_flag else self.usage}")
         return found
 

@@ -66,8 +66,8 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "fuse",
-        "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the sample rate, channels and length of "
-        "INPUT; a longer TARGET is cut, a shorter one is looped.",
+        "Fuses the rhythm of INPUT with the harmony of TARGET. The output has the sample rate, channels and "
+        "length of INPUT; a longer TARGET is cut, and a shorter one is looped.",
         usage="hocket fuse INPUT [TARGET | --chords CHORDS] [-o OUT] [flags]",
     )
     _add_sources(parser)
@@ -79,7 +79,7 @@ def _parser() -> VerbParser:
         default="pcm24",
         help="sample format of WAV and FLAC",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="compute device")
     return parser
 
 
@@ -96,13 +96,13 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     add(
         "--chords",
         metavar="CHORDS",
-        help='play these chords to the beat of INPUT in place of TARGET, such as "Am F C/E G7"',
+        help='chords to play on the beat of INPUT instead of TARGET, such as "Am F C/E G7"',
     )
     add(
         "--bars-per-chord",
         type=float,
         metavar="N",
-        help="bars of INPUT that each of the --chords lasts: 0.5, 1, 2 or 4 (default: 1)",
+        help="bars of INPUT for each chord: 0.5, 1, 2 or 4 (default: 1)",
     )
 
 
@@ -113,7 +113,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="OUT",
-        help=f"{ENDINGS} file, or a folder for several (default: INPUT x TARGET.wav in this folder)",
+        help=f"{ENDINGS} file, or a folder for several fusions (default: 'INPUT x TARGET.wav' in this folder)",
     )
     add(
         "--stems",
@@ -129,20 +129,30 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--no-check",
         dest="check",
         action="store_false",
-        help="do not check how well it worked, which is faster",
+        help="skip the check of how well it worked (faster)",
     )
-    add("-v", "--verbose", action="store_true", help="print the figures of the check as well")
+    add("-v", "--verbose", action="store_true", help="also print the figures of the check")
     add("--pictures", action="store_true", help="draw waveforms, onsets, chroma and masks (PNG)")
-    add("--overwrite", action="store_true", help="replace recordings that exist already")
+    add("--overwrite", action="store_true", help="replace existing recordings")
     add(
         "--checkpoint",
         type=Path,
         metavar="RUN/best",
         help=f"weights of your own training (default: {INCLUDED})",
     )
-    add("--pairs", type=Path, metavar="CSV", help="fuse each row of a file with the columns input and target")
-    add("--num-samples", type=int, metavar="N", help="fuse N excerpts of the songs that a training held out")
-    add("--seed", type=int, default=0, metavar="N", help="which excerpts --num-samples takes")
+    add(
+        "--pairs",
+        type=Path,
+        metavar="CSV",
+        help="fuse every pair in a CSV file with the columns input and target",
+    )
+    add(
+        "--num-samples",
+        type=int,
+        metavar="N",
+        help="fuse N pairs of excerpts from the validation songs of --checkpoint",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="random seed for --num-samples")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -161,24 +171,24 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> None:
     ways = [options.input is not None, options.pairs is not None, options.num_samples is not None]
     if sum(ways) != 1:
-        raise ConfigError("give INPUT and TARGET, or --pairs CSV, or --num-samples N: one of the three.")
+        raise ConfigError("give either INPUT and TARGET, or --pairs CSV, or --num-samples N.")
     if options.input is None and options.output is None:
-        raise ConfigError("several fusions need a folder: give it with -o FOLDER.")
+        raise ConfigError("several fusions need an output folder: give it with -o FOLDER.")
     if options.chords is not None and (options.input is None or options.target is not None):
-        raise ConfigError("--chords takes the place of TARGET: give an INPUT, and either TARGET or --chords.")
+        raise ConfigError("--chords replaces TARGET: give INPUT, and either TARGET or --chords.")
     if options.bars_per_chord is not None and options.chords is None:
-        raise ConfigError("--bars-per-chord is for typed chords: give them with --chords.")
+        raise ConfigError("--bars-per-chord needs --chords: give both, or neither.")
     if options.input is not None and options.target is None and options.chords is None:
-        raise ConfigError(f"{options.input} has no partner: give an INPUT and a TARGET, or --chords.")
+        raise ConfigError(f"{options.input} has no TARGET to be fused with: give one, or --chords.")
     suffix = options.output.suffix.lower() if options.output is not None else ".wav"
     if options.input is not None and suffix not in WRITABLE:
-        raise ConfigError(f"{options.output} has no known ending: name the output {ENDINGS}.")
+        raise ConfigError(f"{options.output} does not end in {ENDINGS}: choose one of these endings.")
     if options.input is not None and suffix == ".m4a":
         from hocket.audio.lossy import require_pyav
 
         require_pyav(options.output)
     if options.encoding == "float32" and suffix == ".flac":
-        raise ConfigError("FLAC holds no float32: choose --encoding pcm24 or a .wav output.")
+        raise ConfigError("FLAC cannot store float32: choose --encoding pcm24 or a .wav output.")
     if options.num_samples is not None and options.num_samples < 1:
         raise ConfigError(f"--num-samples is {options.num_samples}: give at least 1.")
 

@@ -26,9 +26,10 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "listen",
-        "Writes a blind listening test: one page that plays the outputs of Hocket and of methods without training, "
-        "equally loud and without their names, and asks how well each has the rhythm and the harmony. Send index.html "
-        "to listeners and keep key.json; --results counts the files that they send back.",
+        "Writes a blind listening test: one page that plays the outputs of Hocket and of baseline methods, "
+        "equally loud and without their names, and asks how well each one keeps the rhythm and the harmony. "
+        "Send index.html to your listeners and keep key.json to yourself. --results summarises the files "
+        "that they send back.",
         usage="hocket listen PAIRS -o FOLDER [flags], or hocket listen --results ANSWERS.json ... --key key.json",
     )
     add = parser.add_argument
@@ -39,13 +40,13 @@ def _parser() -> VerbParser:
         dest="baselines",
         default="layering,cross-synthesis",
         metavar="NAMES",
-        help="methods to compare with: overlay, layering, … as in 'hocket evaluate'",
+        help="baseline methods to compare with: overlay, layering, … as in 'hocket evaluate'",
     )
-    add("--checkpoint", type=Path, metavar="RUN/best", help=f"the model to be heard (default: {INCLUDED})")
+    add("--checkpoint", type=Path, metavar="RUN/best", help=f"the model to test (default: {INCLUDED})")
     add("--seconds", type=float, default=12.0, metavar="S", help="length of each sound in seconds, 1 to 60")
-    add("--seed", type=int, metavar="N", help="draws the names of the sounds (default: another each time)")
-    add("--overwrite", action="store_true", help="replace a test that exists already")
-    add("--results", type=Path, nargs="+", metavar="ANSWERS.json", help="files that listeners saved")
+    add("--seed", type=int, metavar="N", help="random seed for the hidden names (default: new each time)")
+    add("--overwrite", action="store_true", help="replace an existing test")
+    add("--results", type=Path, nargs="+", metavar="ANSWERS.json", help="files that your listeners sent back")
     add("--key", type=Path, metavar="key.json", help="the key that was written next to the page")
     add("--json", action="store_true", help="print the results as one JSON object instead of a table")
     return parser
@@ -53,9 +54,7 @@ def _parser() -> VerbParser:
 
 def _check(options: argparse.Namespace) -> None:
     if (options.pairs is None) == (options.results is None):
-        raise ConfigError(
-            "give PAIRS to write a test, or --results ANSWERS.json to count answers: one of them."
-        )
+        raise ConfigError("give either PAIRS to write a test, or --results ANSWERS.json to count answers.")
     if options.pairs is not None and options.output is None:
         raise ConfigError("the test needs a folder: give it with -o FOLDER.")
     if options.results is not None and options.key is None:
@@ -86,8 +85,8 @@ def _make(options: argparse.Namespace) -> int:
     about = {"checkpoint": str(fuser.checkpoint), "seconds": options.seconds}
     making.write_test(options.output, trials, seed=seed, about=about)
     size_mb = planned[0].stat().st_size / 1e6
-    say(f"Saved {planned[0]} ({size_mb:.1f} MB): send it to listeners; it works from disk in any browser.")
-    say(f"Saved {planned[1]}: keep it to yourself, it says which sound is whose.")
+    say(f"Saved {planned[0]} ({size_mb:.1f} MB): send it to your listeners; it opens in any browser.")
+    say(f"Saved {planned[1]}: keep it to yourself, it says which system made which sound.")
     print(f"next: hocket listen --results answers-*.json --key {planned[1]}")
     return 0
 

@@ -67,7 +67,7 @@ def _parser() -> VerbParser:
     add("--test-fraction", type=float, metavar="X", help="share of songs kept for a test (default: 0)")
     add("--seed", type=int, metavar="N", help="random seed of the split (default: 0)")
     add("--minimum-seconds", type=float, metavar="S", help="shortest recording that is used (default: 4.4)")
-    add("--resplit", action="store_true", help="split again; songs of the training may move to validation")
+    add("--resplit", action="store_true", help="split again; training songs may move to validation")
     return parser
 
 
@@ -82,17 +82,17 @@ def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator
             yield f"  and {len(missing) - MOST_NAMES} more, in {output / 'report.csv'}"
     if prepared.other_files:
         kinds = ", ".join(f"{number} {ending}" for ending, number in prepared.other_files.most_common())
-        yield f"other files, not looked at: {prepared.other_files.total()} ({kinds})"
+        yield f"other files, ignored: {prepared.other_files.total()} ({kinds})"
     yield from (f"note: {note}" for note in prepared.notes)
     if manifest.settings.validation_fraction > 0 and not manifest.used("validation"):
         num_songs = len({recording.group for recording in manifest.used()})
         yield (
-            f"note: {num_songs} songs are too few to hold some out, or all have been trained on: validation will use "
-            "other excerpts of the same songs (--resplit divides them anew)"
+            f"note: {num_songs} songs are too few to hold some out, or all have been trained on: validation "
+            "will use other excerpts of the same songs (--resplit splits them again)"
         )
     yield (
-        f"{len(recordings)} recordings in {wall_seconds:.1f} s: looked at {prepared.num_looked_at}, "
-        f"{prepared.num_kept} known from before"
+        f"{len(recordings)} recordings in {wall_seconds:.1f} s: {prepared.num_looked_at} measured, "
+        f"{prepared.num_kept} unchanged"
     )
     for side in SIDES:
         if used := manifest.used(side):  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def _report(prepared: "Prepared", output: Path, wall_seconds: float) -> Iterator
 def _table(manifest: "Manifest", recordings: "list[Recording]", output: Path) -> Iterator[str]:
     """A row for each recording: verdict, side and figures; for large libraries in the CSV file only."""
     if len(recordings) > MOST_ROWS:
-        yield f"a row for each of the {len(recordings)} recordings is in {output / 'report.csv'}"
+        yield f"all {len(recordings)} recordings are listed in {output / 'report.csv'}"
         return
     yield (
         f"{'verdict':<12} {'side':<10} {'length':>8} {'rate':>6} {'level':>9} {'tempo (sure)':>13} "

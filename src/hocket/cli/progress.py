@@ -158,11 +158,11 @@ class FileProgress:
         rate = done / max(now - self._start, 1e-3)
         if self._console.is_terminal:
             if not self._bar.task_ids:
-                self._bar.add_task("looking at recordings", total=total, rate="")
+                self._bar.add_task("reading recordings", total=total, rate="")
                 self._bar.start()
             self._bar.update(self._bar.task_ids[0], completed=done, rate=f"{rate:.1f} files/s")
         elif done == total or now - self._said >= self.EVERY_SECONDS:
             self._said = now
             left = f", {duration((total - done) / rate)} left" if done < total else ""
-            line = f"looked at {done} of {total} recordings ({rate:.1f} files/s{left})"
+            line = f"read {done} of {total} recordings ({rate:.1f} files/s{left})"
             self._console.print(line, markup=False)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hocket.score.timeline import Timeline
 
 MOST_HZ = 24_000
-NOT_JUDGED = "not judged yet"
+NOT_JUDGED = "not checked yet"
 # A name that is not UTF-8 comes as lone surrogates: escaped, as JSON writes them.
 ESCAPED = "backslashreplace"
 
@@ -95,8 +95,8 @@ def claim(
 def _may_replace(there: list[Path]) -> bool:
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    several = f"{len(there)} files, such as {there[0]}, exist already. Replace them?"
-    question = f"{there[0]} exists already. Replace it?" if len(there) == 1 else several
+    several = f"{len(there)} files, such as {there[0]}, already exist. Replace them?"
+    question = f"{there[0]} already exists. Replace it?" if len(there) == 1 else several
     # Not input(): without the line editor's library it asks on stderr.
     print(f"{question} [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -46,21 +46,37 @@ def _parser() -> VerbParser:
     add(
         "--signal-seconds", type=int, default=180, metavar="S", help="save this many seconds before the limit"
     )
-    add("--account", metavar="A", help="project that is charged; required on Levante")
+    add("--account", metavar="A", help="project to charge; required on Levante")
     add("--partition", metavar="P", help="partition, such as gpu on Levante")
-    add("--constraint", metavar="C", help="kind of node, such as a100_80 on Levante")
+    add("--constraint", metavar="C", help="node type, such as a100_80 on Levante")
     add("--mem", metavar="M", help="memory per node, such as 200G; 0 = all of it")
-    add("--job-name", metavar="J", help="jobs of one name run one by one (default: made from the run folder)")
-    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="folder of the log (default: here)")
+    add(
+        "--job-name",
+        metavar="J",
+        help="job name; jobs with the same name run one at a time (default: made from the run folder)",
+    )
+    add(
+        "--output-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder for the log (default: this folder)",
+    )
     add("--venv", type=Path, metavar="DIR", help="virtual environment with Hocket (default: this one)")
     add("--submit", action="store_true", help="submit the script with sbatch instead of printing it")
-    add("--template", action="store_true", help="print a script for `sbatch SCRIPT train MUSIC_DIR ...`")
+    add(
+        "--template",
+        action="store_true",
+        help="print a general script, for `sbatch SCRIPT train MUSIC_DIR ...`",
+    )
     return parser
 
 
 def _job(options: argparse.Namespace, words: list[str]) -> Job:
     if options.template and (words or options.submit):
-        raise ConfigError("--template has no command of its own: leave --submit and what follows -- out.")
+        raise ConfigError(
+            "--template prints a script without a command: leave out --submit and everything after --."
+        )
     tasks = _or(options.tasks, max(options.gpus, 1))
     command, run_dir = (None, None) if options.template else _command(words, options.nodes * tasks)
     return Job(
@@ -88,7 +104,7 @@ def _or(value: int | None, default: int) -> int:
 def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     """Hocket's own words with absolute paths, checked as `hocket train` would, and the run's folder."""
     if not words or words[0] != "train":
-        raise ConfigError(f"what is to be trained is missing: {USAGE}")
+        raise ConfigError(f"the training command is missing: {USAGE}")
     from hocket.cli.train import flag, read_config, read_flags, shown
 
     # Here rather than on the node: a wrong field would cost hours in the queue.
@@ -102,11 +118,13 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
         )
     data, run_dir = _absolute(Path(config.data.music)), _absolute(options.run)
     if not data.exists():
-        raise ConfigError(f"{data} is missing: give the folder of music, or the CSV of pairs, to train on.")
+        raise ConfigError(
+            f"{data} does not exist: give the folder of music, or the CSV of pairs, to train on."
+        )
     if run_dir.exists() and not run_dir.is_dir():
         raise ConfigError(f"{run_dir} is a file: give a folder for the run.")
     if not run_dir.parent.is_dir():
-        raise ConfigError(f"{run_dir.parent} is missing: make it, or give another --run.")
+        raise ConfigError(f"{run_dir.parent} does not exist: create it, or give another --run.")
     paths = {"run": run_dir, "config": options.config and _absolute(options.config)}
     own = {name: value for name, value in {**paths, "preset": options.preset}.items() if value is not None}
     # Of the music only the folder is given on.
@@ -132,7 +150,7 @@ def _name(run_dir: Path | None) -> str:
 def _output_dir(path: Path) -> Path:
     if not path.is_dir():
         raise ConfigError(
-            f"--output-dir {path} is no folder: make it first, SLURM starts no job without its log."
+            f"--output-dir {path} is not a folder: create it first, because SLURM needs it for the log."
         )
     return _absolute(path)
 
@@ -140,7 +158,7 @@ def _output_dir(path: Path) -> Path:
 def _python(venv: Path | None) -> Path:
     path = _absolute(Path(sys.executable) if venv is None else venv / "bin" / "python")
     if not os.access(path, os.X_OK):
-        raise ConfigError(f"{path} is no program: give --venv a virtual environment with hocket in it.")
+        raise ConfigError(f"{path} cannot be run: give --venv a virtual environment that contains hocket.")
     return path
 
 
@@ -150,16 +168,16 @@ def _submit(job: Job, script: bytes) -> int:
             ["sbatch", "--parsable"], input=script, capture_output=True, timeout=SBATCH_SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise ConfigError("there is no sbatch here: submit from a login node of the cluster.") from error
+        raise ConfigError("sbatch was not found: submit from a login node of the cluster.") from error
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
-            f"sbatch gave no answer in {SBATCH_SECONDS} s: try again later, or ask whether SLURM is up."
+            f"sbatch did not answer within {SBATCH_SECONDS} s: try again later, or check that SLURM is running."
         ) from error
     if done.returncode:
         reason = " ".join(done.stderr.decode(errors="replace").replace("sbatch: error: ", "").split())
         raise ConfigError(
-            f"sbatch refused the job ({reason or f'exit code {done.returncode}'}): "
-            "check --account, --partition, --time and what is asked of each node."
+            f"sbatch refused the job ({reason or f'exit code {done.returncode}'}): check --account, "
+            "--partition, --time and the resources per node."
         )
     number = done.stdout.decode().strip().partition(";")[0]
     print(f"submitted job {number}: {job.output_dir}/{job.name}-{number}.log")

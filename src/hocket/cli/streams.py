@@ -55,7 +55,7 @@ class _Forgiving(io.RawIOBase):
             except OSError as error:
                 if self.is_product:
                     raise DataError(
-                        f"the result cannot be written to stdout ({error.strerror}): send it to another place."
+                        f"the result cannot be written to stdout ({error.strerror}): redirect it elsewhere."
                     ) from error
                 return len(data)
 

@@ -57,10 +57,8 @@ def run(argv: list[str]) -> int:
         told = url
         if settings.public is not None:
             local = url.partition("/?")[0]
-            told = (
-                f"{settings.public.home}?token={settings.token}, where a proxy passes requests on to {local}"
-            )
-        print(f"The studio is at {told}  (Ctrl-C ends it)", flush=True)
+            told = f"{settings.public.home}?token={settings.token}, through a proxy that forwards requests to {local}"
+        print(f"The studio is at {told}  (Ctrl-C to stop)", flush=True)
         if not options.no_browser and settings.public is None:
             # Beside the server, which has to be there when the browser asks.
             threading.Thread(target=_browse, args=(server, app, url), daemon=True).start()
@@ -75,7 +73,7 @@ def _token(options: argparse.Namespace) -> str | None:
     # Not left there for the processes that the studio starts.
     from_environment = os.environ.pop(TOKEN_VARIABLE, None)
     if options.token is not None and options.token_file is not None:
-        raise ConfigError("--token and --token-file are two ways to give one token: leave one of them out.")
+        raise ConfigError("--token and --token-file were both given: choose one of them.")
     if options.token_file is not None:
         return read_token(options.token_file)
     if options.token is not None and options.token is not NEW_TOKEN:
@@ -132,19 +130,19 @@ def _parser() -> VerbParser:
         "Opens a local page in the browser to fuse two recordings, listen to the result, and follow training runs.",
     )
     add = parser.add_argument
-    add("--runs", type=Path, metavar="DIR", help="folder with your run folders")
+    add("--runs", type=Path, metavar="DIR", help="folder that contains your runs")
     add("--checkpoint", type=Path, metavar="RUN/best", help=f"your own weights (default: {INCLUDED})")
     add("--port", type=int, default=7870, metavar="N", help="port to listen on; 0 = any free port")
     add("--host", metavar="IP", help="address to listen on (default: 127.0.0.1; with --share, all addresses)")
     add("--share", action="store_true", help="let other machines connect with the token that is printed")
-    words = f"ask for the token in this file, which only you can read; or set {TOKEN_VARIABLE}"
+    words = f"require the token in this file, which only you may read; or set {TOKEN_VARIABLE}"
     add("--token-file", type=Path, metavar="FILE", help=words)
     words = (
-        "ask for this token, 16 letters or more; other users of this machine can see it in the process list. "
-        "Without T, a new token is made, as with --share and --public-url"
+        "require this token of 16 letters or more; other users of this machine can see it in the process "
+        "list. Without T, a new token is made, as with --share and --public-url"
     )
     add("--token", nargs="?", const=NEW_TOKEN, metavar="T", help=words)
-    words = "address at which a proxy serves the studio, such as https://studio.example.org/hocket/"
+    words = "address where a proxy serves the studio, such as https://studio.example.org/hocket/"
     add("--public-url", metavar="URL", help=words)
     add("--no-browser", action="store_true", help="only print the address")
     add("--max-upload-mb", type=float, default=200.0, metavar="MB", help="largest upload in megabytes")
@@ -155,4 +153,4 @@ def _parser() -> VerbParser:
 
 def _require_extra() -> None:
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
-        raise HocketError("the studio needs an extra, not installed here: pip install 'hocket[studio]'")
+        raise HocketError("the studio needs more packages: run pip install 'hocket[studio]'")

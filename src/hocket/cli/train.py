@@ -70,7 +70,7 @@ def _report(run: Path) -> None:
     except (Exception, Interrupted) as error:
         # Whoever does not wait for the page gets the training's own exit code: it is done, and not to be queued again.
         reason = " ".join(str(error).split()) or type(error).__name__
-        say(f"the report was not written ({reason}); hocket report {run} tries again", sys.stderr)
+        say(f"the report was not written ({reason}): try again with hocket report {run}", sys.stderr)
 
 
 def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping) -> "tuple[Outcome, bool]":
@@ -122,9 +122,7 @@ def _spare_config(options: argparse.Namespace, config: "RunConfig") -> None:
         return
     text = files.read_text(written, max_bytes=files.MAX_SETTINGS_BYTES)
     if text not in (write_toml(config), write_toml(build(read_toml(options.config)))):
-        raise ConfigError(
-            f"{written} is also read and would be written over: give --config a copy elsewhere."
-        )
+        raise ConfigError(f"{written} would be overwritten while it is read: give --config a copy elsewhere.")
 
 
 def read_flags(argv: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
@@ -162,7 +160,11 @@ def _parser(*, everything: bool = True) -> VerbParser:
     add("--preset", help=f"named settings: {', '.join(preset_names())} (default: {DEFAULT_PRESET})")
     add("--config", type=Path, metavar="FILE", help="TOML file of settings, such as RUN_DIR/config.toml")
     add("--fresh", action="store_true", help="delete the run in this folder and start over")
-    add("--strict", action="store_true", help=f"exit with {EXIT_UNMET} if the success checklist is not met")
+    add(
+        "--strict",
+        action="store_true",
+        help=f"exit with code {EXIT_UNMET} if the success checklist is not met",
+    )
     add("--no-report", dest="report", action="store_false", help="do not write RUN_DIR/report.html")
     add("--help-all", action="help", help="show every setting and exit")
     defaults = flatten(preset(DEFAULT_PRESET))
@@ -234,7 +236,7 @@ def _recordable(path: Path) -> str:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise ConfigError(
-            f"{path} has a name that is no UTF-8, which config.toml cannot hold: rename it."
+            f"{path} has a name that is not UTF-8, which config.toml cannot store: rename it."
         ) from error
     return str(path)
 

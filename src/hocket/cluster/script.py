@@ -68,7 +68,7 @@ class Job:
         _check("constraint", self.constraint, _CONSTRAINT)
         if self.output_dir is not None and _UNQUOTABLE.search(str(self.output_dir)):
             raise ConfigError(
-                f"--output-dir {str(self.output_dir)!r} has a character that a batch script cannot hold: "
+                f"--output-dir {str(self.output_dir)!r} has a character that a batch script cannot contain: "
                 "give another folder."
             )
 
@@ -83,8 +83,8 @@ def _header(job: Job) -> Iterator[str]:
     yield "#!/bin/bash"
     if job.command is None:
         yield "# Trains on SLURM:  sbatch slurm/train.sbatch train DATA --run RUN_DIR [any flag of hocket train]"
-        yield "# On DKRZ's Levante fill in the account and, where it is another, the partition. Written by"
-        yield "# `hocket slurm --template`; `hocket slurm ... -- train DATA --run RUN_DIR` fills in all of it."
+        yield "# On Levante (DKRZ), fill in the account, and change the partition if yours is different. Written by"
+        yield "# `hocket slurm --template`; `hocket slurm ... -- train DATA --run RUN_DIR` fills in everything."
     for name, value in (
         ("account", job.account),
         ("partition", job.partition),
@@ -94,7 +94,7 @@ def _header(job: Job) -> Iterator[str]:
             yield f"#SBATCH --{name}={value}"
     yield f"#SBATCH --job-name={job.name}"
     if job.command is not None:
-        yield "# Jobs of one name run one after the other: two must never write to one run folder."
+        yield "# Jobs with the same name run one after another: two must never write to the same run folder."
         yield "#SBATCH --dependency=singleton"
     yield from _resources(job)
     yield from _life(job)
@@ -103,7 +103,7 @@ def _header(job: Job) -> Iterator[str]:
 def _resources(job: Job) -> Iterator[str]:
     yield f"#SBATCH --nodes={job.nodes}"
     if job.gpus:
-        yield "# One task for each GPU; the tasks find their GPU by their number on the node."
+        yield "# One task per GPU; each task finds its GPU by its number on the node."
         yield f"#SBATCH --gpus-per-node={job.gpus}"
     yield f"#SBATCH --ntasks-per-node={job.tasks}"
     yield f"#SBATCH --cpus-per-task={job.cpus_per_task}"
@@ -112,13 +112,16 @@ def _resources(job: Job) -> Iterator[str]:
 
 
 def _life(job: Job) -> Iterator[str]:
-    yield "# Levante's GPU partition ends every job after 12 hours: continuing is the usual way, not the exception."
+    yield "# Levante's GPU partition ends every job after 12 hours, so continuing after a stop is normal."
     yield f"#SBATCH --time={format_time(job.time_seconds)}"
-    yield "# So long before the limit the tasks are asked to save and end. SLURM may ask up to a minute earlier."
+    yield (
+        "# This long before the limit, the tasks are told to save and stop. SLURM may do so up to a "
+        "minute earlier."
+    )
     yield f"#SBATCH --signal=USR1@{job.signal_seconds}"
     yield "# A preempted job, or one whose node fails, goes back into the queue."
     yield "#SBATCH --requeue"
-    yield "# One log for each job; a start after a requeue writes on below the last."
+    yield "# One log per job; a requeued job appends to it."
     yield "#SBATCH --open-mode=append"
     folder = "" if job.output_dir is None else f"{job.output_dir}/".replace("%", "%%")
     yield f'#SBATCH --output="{folder}%x-%j.log"'
@@ -136,7 +139,9 @@ def _prelude(job: Job) -> Iterator[str]:
 def _check(field: str, value: str | None, pattern: re.Pattern[str]) -> None:
     if value is not None and not pattern.fullmatch(value):
         flag = {"name": "job-name", "memory": "mem"}.get(field, field)
-        raise ConfigError(f"--{flag} {value!r} cannot stand in a batch script: give letters, digits and -_.")
+        raise ConfigError(
+            f"--{flag} {value!r} cannot be used in a batch script: give letters, digits and -_."
+        )
 
 
 # sbatch(1), --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, and all four.
@@ -155,13 +160,13 @@ def parse_time(text: str) -> int:
     """
     match = _WITH_DAYS.fullmatch(text) or _WITHOUT_DAYS.fullmatch(text)
     if match is None:
-        raise ConfigError(f"--time {text} is no time that SLURM knows: give HH:MM:SS or D-HH:MM:SS.")
+        raise ConfigError(f"--time {text} is not a SLURM time: give HH:MM:SS or D-HH:MM:SS.")
     parts = {name: int(value) for name, value in match.groupdict().items() if value}
     minutes = parts.get("only", 0) + parts.get("minutes", 0)
     hours = 24 * parts.get("days", 0) + parts.get("hours", 0)
     seconds = 3600 * hours + 60 * minutes + parts.get("seconds", 0)
     if not 60 <= seconds <= _LONGEST_SECONDS:
-        raise ConfigError(f"--time {text} is {seconds} s: give between a minute and a year.")
+        raise ConfigError(f"--time {text} is {seconds} s: give a minute to a year.")
     return seconds
 
 

@@ -2,8 +2,8 @@ set -uo pipefail
 
 # What this script does
 #   1. starts one process per task with srun; together they are one training run;
-#   2. before the time limit SLURM sends them USR1: they save a checkpoint and end with 138;
-#   3. then it puts the job back into the queue; when it starts again, training continues from that checkpoint.
+#   2. before the time limit SLURM sends them USR1: they save a checkpoint and exit with code 138;
+#   3. then this script puts the job back into the queue; when it starts again, training continues from that checkpoint.
 # Preempted jobs are requeued by SLURM itself (--requeue) and continue in the same way.
 # After an error (any other code) the job ends with that code and is not requeued: the log says why.
 readonly WARNED=138 MAX_STALLED=3
@@ -29,9 +29,9 @@ done
 [[ -n ${SLURM_JOB_ID:-} ]] || refuse "this is a batch script: give it to sbatch."
 [[ -n $run ]] || refuse "no run folder: sbatch SCRIPT train DATA --run RUN_DIR."
 [[ -z ${SLURM_ARRAY_TASK_ID:-} ]] || refuse "the jobs of an array would share $run: submit one job for each run."
-[[ -x $python ]] || refuse "$python is no program on $(hostname): give --venv, or set HOCKET_PYTHON."
+[[ -x $python ]] || refuse "$python cannot be run on $(hostname): give --venv, or set HOCKET_PYTHON."
 
-# The step of the newest checkpoint: a job that makes no step between two starts must not be requeued for ever.
+# The step of the newest checkpoint: a job that makes no step between two starts must not be requeued forever.
 reached() {
     local path number step=0
     for path in "$run"/checkpoints/step-*.safetensors; do
@@ -42,7 +42,7 @@ reached() {
     echo "$step"
 }
 
-# Starts in a row without a step are counted beside the run folder, where they outlive this job.
+# Starts in a row without a step are counted in a file next to the run folder, which outlives this job.
 readonly stalled_file=${run%/}.stalled
 
 requeue_after() {
@@ -54,13 +54,13 @@ requeue_after() {
         stalled=$(( stalled + 1 ))
         if (( stalled >= MAX_STALLED )); then
             rm -f "$stalled_file"
-            say "no step in $stalled starts: not requeued; give a longer --time, or look for what is slow."
+            say "no step in $stalled starts: not requeued; give a longer --time, or find out what is slow."
             return
         fi
         echo "$stalled" >"$stalled_file" || { say "$stalled_file cannot be written: not requeued."; return; }
     fi
-    say "stopped at step $(reached) by the warning signal: requeued, and will continue from its checkpoint."
-    scontrol requeue "$SLURM_JOB_ID" || say "could not be requeued: submit the same again and it will continue."
+    say "stopped at step $(reached) before the time limit: requeued, and will continue from its checkpoint."
+    scontrol requeue "$SLURM_JOB_ID" || say "could not be requeued: submit the same job again and it will continue."
 }
 
 # One meeting point for all tasks: the first node, and a port that two jobs on one node do not share. Below 30000
@@ -70,7 +70,7 @@ MASTER_PORT=$(( 10000 + SLURM_JOB_ID % 20000 ))
 export MASTER_ADDR MASTER_PORT
 # Threads: as many as the task was given, or each task would start one for every core of the node.
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
-# The log is to be read while the job runs.
+# Write the log without delay, so that it can be read while the job runs.
 export PYTHONUNBUFFERED=1
 
 # SLURM warns the tasks, not this shell, unless somebody wrote --signal=B:...; then srun hands it on to the tasks.
@@ -89,7 +89,7 @@ before=$(reached)
 srun --kill-on-bad-exit=0 --wait=15 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "$python" -m hocket "${arguments[@]}" &
 step=$!
 
-# A trapped signal ends `wait` early, and with the very code 138: only a wait that nothing interrupted tells the truth.
+# A trapped signal ends `wait` early, with the same code 138, so only a wait that was not interrupted gives the real exit code.
 while true; do
     interrupted=''
     wait "$step"
@@ -100,6 +100,6 @@ done
 case $code in
     0) rm -f "$stalled_file"; say "finished." ;;
     "$WARNED") requeue_after "$before" ;;
-    *) say "ended with exit code $code: not requeued; mend what the lines above name, and submit the same again." ;;
+    *) say "ended with exit code $code: not requeued; fix the error above, and submit the same job again." ;;
 esac
 exit "$code"

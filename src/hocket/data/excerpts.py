@@ -101,9 +101,9 @@ class PairDataset(Dataset[dict[str, Tensor]]):
         num_needed = 2 if self._is_next_segment else 3
         if with_real and len({song.music for song in self.songs}) < num_needed:
             raise DataError(
-                "an adversary needs music that is unrelated to the pair, so at least "
-                f"{('two', 'three')[num_needed - 2]} different songs: "
-                "add songs, or set gan_weight and feature_matching_weight to 0."
+                "adversarial training needs music that is unrelated to the pair, so at least "
+                f"{('two', 'three')[num_needed - 2]} different songs: add songs, or set adversarial_weight "
+                "and feature_matching_weight to 0."
             )
 
     def __len__(self) -> int:
@@ -137,7 +137,8 @@ class PairDataset(Dataset[dict[str, Tensor]]):
                 return excerpts
         quietest = min(excerpts, key=lambda excerpt: excerpt.rms)
         raise DataError(
-            f"{quietest.song.path} was silent wherever it was looked at: take it out of the music folder."
+            f"{quietest.song.path} is silent in all {MAX_CHOICES} excerpts that were tried: remove "
+            "it from the music folder."
         )
 
     def _choose(self, random: np.random.Generator) -> list[Song]:

@@ -123,10 +123,10 @@ def open_prepared(data: Path, *, excerpt_seconds: float, source: Path | None = N
             raise DataError(too_few_songs(source, len(songs), left_out, excerpt_seconds))
         reason = f" (left out: {left_out[0]})" if left_out else ""
         raise DataError(
-            f"{data} holds {len(sides['training'])} songs to train on{reason}: run `hocket prepare` again, on at "
-            f"least two different recordings of {excerpt_seconds:g} s or more."
+            f"{data} has {len(sides['training'])} songs to train on{reason}: run `hocket prepare` again, on "
+            f"at least two different recordings of {excerpt_seconds:g} s or more."
         )
-    notes = [] if source else [f"prepared data {manifest.hash}: divided by song beforehand"]
+    notes = [] if source else [f"prepared data {manifest.hash}: split by song beforehand"]
     if sides["test"]:
         notes.append(f"{len(sides['test'])} test songs are kept out of the training")
     held_out = {song.group for song in sides["validation"]}
@@ -181,7 +181,7 @@ def _fault(path: Path, recording: Recording, excerpt_seconds: float) -> str:
         except (AudioError, OSError) as error:
             return f"cannot be read ({str(error).rstrip('.')}): put it back or run `hocket prepare` again."
         if is_other:
-            return "has changed since it was prepared (other content): run `hocket prepare` again."
+            return "has changed since it was prepared (different content): run `hocket prepare` again."
     return ""
 
 
@@ -205,13 +205,13 @@ def _with_pairs(library: Library, source: Path, manifest: Manifest, songs: Mappi
     ]
     usable = [(first, second) for first, second in found if first and second]
     if not usable:
-        raise DataError(f"{source} names no pair of usable recordings: {library.left_out[0]}")
+        raise DataError(f"{source} contains no usable pair of recordings: {library.left_out[0]}")
     training, validation = (_pairs_within(usable, side) for side in (library.training, library.validation))
     if library.training == library.validation:
         return replace(library, training_pairs=training, validation_pairs=validation)
     if not training or not validation:
         # Pairs that share their songs cannot be split by song without losing them all.
-        note = "the pairs share their songs: validation uses other excerpts of the training pairs"
+        note = "the pairs all share songs: validation uses other excerpts of the training pairs"
         everything, pairs = tuple(songs.values()), tuple(usable)
         return replace(
             library,
@@ -223,7 +223,9 @@ def _with_pairs(library: Library, source: Path, manifest: Manifest, songs: Mappi
         )
     notes = library.notes
     if lost := len(usable) - len(training) - len(validation):
-        notes += (f"{lost} of {len(usable)} pairs join a training with a validation song and are not used",)
+        notes += (
+            f"{lost} of {len(usable)} pairs combine a training song with a validation song and are not used",
+        )
     return replace(library, training_pairs=training, validation_pairs=validation, notes=notes)
 
 

@@ -117,7 +117,7 @@ def _pair_of_object(path: Path, number: int, line: str, name: str) -> Pair:
     for column in COLUMNS:
         if not isinstance(values.get(column, ""), str):
             raise DataError(
-                f"{path} line {number} has a value for {column} that is not a name: write {EXAMPLE}."
+                f"{path} line {number} has a value for {column} that is not a file name: write {EXAMPLE}."
             )
     rhythm, harmony = (_recording(path, number, column, values.get(column, "")) for column in COLUMNS)
     return Pair(input=rhythm, target=harmony, name=name)
@@ -138,8 +138,8 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _pair(path: Path, line: int, header: Sequence[str], cells: Sequence[str], *, name: str) -> Pair:
     if len(cells) > len(header):
         raise DataError(
-            f"{path} line {line} has {len(cells)} cells for {len(header)} columns: "
-            "quote the names that hold what separates the cells."
+            f"{path} line {line} has {len(cells)} cells for {len(header)} columns: put names that contain "
+            "the separator in quotes."
         )
     row = dict(zip(header, cells, strict=False))
     rhythm, harmony = (_recording(path, line, column, row.get(column, "")) for column in COLUMNS)

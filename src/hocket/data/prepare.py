@@ -174,8 +174,8 @@ def too_few_songs(source: Path, num_usable: int, left_out: Sequence[str], excerp
     reason = f" (left out: {left_out[0]})" if left_out else ""
     alike = ", all of the same music" if num_usable > 1 else ""
     return (
-        f"{source} holds {num_usable} usable song{'s' * (num_usable != 1)}{alike}{reason}: give at least two different "
-        f"recordings of {excerpt_seconds:g} s or more."
+        f"{source} has {num_usable} usable song{'s' * (num_usable != 1)}{alike}{reason}: give at least two "
+        f"different recordings of {excerpt_seconds:g} s or more."
     )
 
 
@@ -195,7 +195,7 @@ def _claim(data: Path) -> None:
         raise DataError(f"{data} cannot be written to ({error.strerror}): give another folder.") from error
     strangers = {name for name in names if not name.startswith(".")} - OWN
     if strangers and NAME not in names:
-        raise DataError(f"{data} holds something else ('{min(strangers)}'): give a new or empty folder.")
+        raise DataError(f"{data} contains something else ('{min(strangers)}'): give a new or empty folder.")
     planned = [data / REPORT]
     # Beside a manifest they are ours, whatever became of them.
     if CACHE in names and NAME not in names and not is_torn(data / CACHE):
@@ -220,8 +220,8 @@ def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], respl
         old, new = getattr(base, name), getattr(settings, name)
         if before is not None and old != new and not resplit:
             raise ConfigError(
-                f"{data} was divided with {name} = {old}, not {new}: leave the flag out, or give --resplit to divide "
-                "anew, after which songs that were trained on may be validated on."
+                f"{data} was split with {name} = {old}, not {new}: leave the flag out, or split again with "
+                "--resplit, after which training songs may be used for validation."
             )
     return settings
 
@@ -231,9 +231,7 @@ def _scan(
 ) -> tuple[list[Scanned], int]:
     """Scans all recordings, in their order, and says how many were known from before."""
     results: dict[Place, ScanResult | ScanError] = {
-        place: ScanError(
-            str(place.path), "dead link", f"{place.path} is a link to nothing: mend it or remove it."
-        )
+        place: ScanError(str(place.path), "dead link", f"{place.path} is a broken link: repair or remove it.")
         for place in found.dead_links
     }
     moved = {(Path(result.path).name, result.num_bytes): result for result in cache.latest.values()}
@@ -276,7 +274,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _result(place: Place, outcome: Any) -> ScanResult | ScanError:
     if isinstance(outcome, Failure):
-        sentence = f"{place.path} could not be looked at ({outcome.what}): leave it out or save it anew."
+        sentence = f"{place.path} could not be analysed ({outcome.what}): leave it out or save it again."
         return ScanError(str(place.path), outcome.reason, sentence)
     if "result" in outcome:
         return ScanResult.from_dict(outcome["result"])
@@ -289,11 +287,14 @@ def _nothing(folders: Sequence[Path], manifest: Manifest | None, found: Found) -
     left_out = [recording for recording in recordings if recording.status == "left out"]
     if not left_out:
         others = f" ({sum(found.other_files.values())} files of other kinds)" if found.other_files else ""
-        return f"{where} holds no recordings{others}: give folders with music in files that end in .wav, .flac, .mp3 …"
+        return (
+            f"{where} contains no recordings{others}: give folders with music in files that end in .wav, "
+            ".flac, .mp3 …"
+        )
     counts = Counter(recording.reason for recording in left_out)
     summary = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
     return (
-        f"{where} holds no recording that can be used ({summary}; the first: {left_out[0].sentence.rstrip('.')}): "
+        f"{where} contains no usable recording ({summary}; the first: {left_out[0].sentence.rstrip('.')}): "
         "give other music or a smaller --minimum-seconds."
     )
 

@@ -23,8 +23,8 @@ def role_weights(suitabilities: Sequence[float | None], *, role: str) -> np.ndar
     """
     if any(value is None for value in suitabilities):
         raise DataError(
-            f"how well the songs suit as {role}s is not known: run `hocket prepare` on the music and train on that, "
-            "or set pairing to random."
+            f"it is not known how suitable the songs are as {role}s: run `hocket prepare` on the music and "
+            "train on its output, or set pairing to random."
         )
     values = np.array(suitabilities, dtype=np.float64) ** SHARPNESS
     even = np.full(len(values), 1.0 / len(values))

@@ -114,9 +114,11 @@ def scan_file(path: Path, known: ScanResult | None = None) -> ScanResult | ScanE
 def _unread(path: Path, error: AudioError | OSError) -> ScanError:
     cause = error.__cause__ if isinstance(error, AudioError) else error
     if isinstance(cause, PermissionError):
-        return ScanError(str(path), "not permitted", f"{path} may not be read: change its permissions.")
+        return ScanError(
+            str(path), "not permitted", f"{path} cannot be read (no permission): change its permissions."
+        )
     if isinstance(cause, FileNotFoundError) or not path.exists():
-        return ScanError(str(path), "gone", f"{path} went away while the folder was looked through.")
+        return ScanError(str(path), "gone", f"{path} disappeared while the folder was being scanned.")
     if isinstance(error, AudioError):
         return ScanError(str(path), "unreadable", str(error))
     return ScanError(str(path), "unreadable", f"{path} cannot be read ({error.strerror}): check its disk.")

@@ -80,7 +80,7 @@ def _each_for_itself(scanned: Sequence[Scanned], settings: Settings) -> list[Rec
         reason, sentence = _fault(place.path, result, settings)
         if not reason and (first := firsts.setdefault(result.content, place)) is not place:
             reason = "duplicate"
-            sentence = f"{place.path} is the same file as {first.path}: it is used once."
+            sentence = f"{place.path} is the same file as {first.path}, so it is used only once."
         recordings.append(_recording(place, result, reason, sentence))
     return recordings
 
@@ -132,13 +132,19 @@ def _gone(
             continue
         path, root = before.path_of(recording), before.roots[recording.root]
         if path in contents and not contents[path]:
-            reason, sentence = "not read", f"{path} was used before and cannot be read now: it is not used."
+            reason, sentence = (
+                "not read",
+                f"{path} was used before but cannot be read now, so it is not used.",
+            )
         elif path in contents:
-            reason, sentence = "changed", f"{path} has other contents now: they are looked at as a new file."
+            reason, sentence = "changed", f"{path} has changed, so it is treated as a new file."
         elif root in roots:
-            reason, sentence = "gone", f"{path} is no longer there: it is not used."
+            reason, sentence = "gone", f"{path} no longer exists, so it is not used."
         else:
-            reason, sentence = "not asked for", f"{path} is in none of the folders given now: it is not used."
+            reason, sentence = (
+                "not asked for",
+                f"{path} is not in any of the given folders, so it is not used.",
+            )
         kept = replace(recording, status="gone", reason=reason, sentence=sentence)
         gone.setdefault(recording.content, (kept, root))
     return list(gone.values())
@@ -171,10 +177,10 @@ def _notes(manifest: Manifest, merged: Iterable[str]) -> Iterable[str]:
         names.setdefault(recording.group, []).append(str(manifest.path_of(recording)))
     for members in names.values():
         if len(members) > 1:
-            yield f"the same music, kept on one side: {', '.join(members)}"
+            yield f"the same music, kept in one split: {', '.join(members)}"
     for group in merged:
         side = next(recording.split for recording in manifest.used() if recording.group == group)
-        yield f"known as the same music only now, and all in {side} from here on: {', '.join(names[group])}"
+        yield f"newly recognised as the same music, and all in {side} from now on: {', '.join(names[group])}"
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _require_folder(folder: Path) -> None:
 
 def _files(folder: Path, visited: set[tuple[int, int]], found: Found) -> Iterator[Path]:
     def closed(error: OSError) -> None:
-        found.closed_folders.append(f"{error.filename} cannot be entered ({error.strerror}).")
+        found.closed_folders.append(f"{error.filename} cannot be opened ({error.strerror}).")
 
     if (identity := _identity(folder)) is None or identity in visited:
         return

@@ -91,7 +91,7 @@ class _Child:
             start_undisturbed(self._process.start)
         except OSError as error:
             raise DataError(
-                f"a child process cannot be started ({error.strerror}): give fewer --jobs."
+                f"a worker process cannot be started ({error.strerror}): give fewer --jobs."
             ) from error
         theirs.close()
         self.task: int | None = None
@@ -108,7 +108,7 @@ class _Child:
         try:
             message = json.loads(self.connection.recv_bytes()) if self.connection.poll() else None
         except (EOFError, OSError):
-            return self._lost(Failure("crashed", f"the decoder's process {self._how_it_ended()}"))
+            return self._lost(Failure("crashed", f"the decoder process {self._how_it_ended()}"))
         if message is not None:
             return self._heard(message)
         spent = time.monotonic() - self._since
@@ -134,8 +134,7 @@ class _Child:
             return None
         if self.task is None:
             raise DataError(
-                f"a child process ended before it had anything to do ({failure.what}): free some memory, or give fewer "
-                "--jobs."
+                f"a worker process ended before it started ({failure.what}): free some memory, or give fewer --jobs."
             )
         number, self.task = self.task, None
         return number, failure

@@ -188,7 +188,7 @@ def diagnose_heard(heard: Heard) -> HeardFigures:
     rows = [diagnose(scene).mean() for scene in heard.parts()]
     if not rows:
         raise AudioError(
-            "there is no minute in which all three recordings sound: give the parts that belong together."
+            "the three recordings never sound within the same minute: give parts that belong together."
         )
     means = {
         field.name: float(np.mean([getattr(row, field.name) for row in rows])) for field in fields(Figures)
@@ -297,9 +297,9 @@ def _silent(role: str, heard: int, length: int) -> AudioError:
     where = (
         shared
         if heard == length
-        else f"the {heard / RATE_HZ:.3g} s that were listened to, spread over {shared}"
+        else f"the {heard / RATE_HZ:.3g} s that were analysed, sampled across {shared}"
     )
-    return AudioError(f"the {role} is silent in {where}: give recordings that sound together.")
+    return AudioError(f"the {role} is silent in {where}: give recordings that sound at the same time.")
 
 
 def _loudest_minute(voice: Recording, length: int, most: int | None) -> tuple[int, int]:

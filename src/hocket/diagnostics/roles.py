@@ -107,7 +107,7 @@ def rhythm_weakness(rate: float) -> RoleWeakness | None:
     """The fault of an input with so many attacks a second, if they are too few."""
     if rate >= ATTACKS_A_SECOND:
         return None
-    sentence = f"the input has hardly any attacks ({rate:.1f} a second): it has little rhythm to give."
+    sentence = f"the input has hardly any attacks ({rate:.1f} per second): it has little rhythm to give."
     return RoleWeakness("input", rate, sentence)
 
 

@@ -104,7 +104,7 @@ def causes(figures: Figures) -> list[str]:
         return ["input and target are the same recording: there is nothing to fuse."]
     found = [weakness.sentence for weakness in sources.weaknesses]
     if sources.swap_helps:
-        found.append("swap them: the other way round each of them suits its role.")
+        found.append("swap them: each one suits the other's role.")
     if sources.is_only_one_asked:
         return [*found, f"only the {sources.favoured} is left, as asked (the amount of the other is 0)."]
     if figures.verdict is Verdict.UNRELATED or level in (Level.COPY, Level.OVERLAY):
@@ -125,12 +125,12 @@ def rule_words(figures: Figures) -> str:
     """The answer of the 2x rule, which compares the two correlations and knows nothing else."""
     ratio = f"(ratio {figures.ratio:.1f}x)"
     if sources_of(figures).is_one_recording or figures.verdict is Verdict.UNRELATED:
-        return "no answer: there are no two sources in the output to compare"
+        return "no answer: the output does not contain two sources to compare"
     if figures.verdict in COPYING:
         words = f"⚠ COPYING THE {figures.nearer_source.upper()} {ratio}"
-        return f"{words}, but no plain copy by R²" if figures.leans else words
+        return f"{words}, but R² shows no plain copy" if figures.leans else words
     if figures.verdict is Verdict.OVERLAY:
-        return f"neither correlation is twice the other {ratio}, but R² tells an overlay"
+        return f"neither correlation is twice the other {ratio}, but R² shows an overlay"
     return f"mixes both sources {ratio}"
 
 
@@ -236,7 +236,7 @@ def delay_words(figures: Figures) -> str:
         for role, lag in lags.items()
         if lag
     ]
-    return f"the output comes {' and '.join(parts)}: compared without that delay" if parts else ""
+    return f"the output comes {' and '.join(parts)}; this delay was removed before comparing" if parts else ""
 
 
 def _missing(figures: Figures) -> list[str]:
@@ -270,7 +270,7 @@ def _waveforms(figures: Figures) -> str:
     """Words for the correlations and R² of a copy, an overlay or something unrelated."""
     ours, theirs, r2 = figures.output_input_correlation, figures.output_target_correlation, figures.overlay_r2
     if not all(map(math.isfinite, (ours, theirs, r2))):
-        return "the figures of this output are not finite, so nothing can be said of it."
+        return "the figures of this output are not finite, so it cannot be judged."
     both = f"correlation with the input {ours:.2f}, with the target {theirs:.2f}"
     if figures.verdict is Verdict.UNRELATED:
         return f"{both}: below {UNRELATED:.2f}, and no sum of the two explains it."

@@ -11,5 +11,5 @@ from hocket.errors import HocketError
 _MISSING = [name for name in ("librosa", "mir_eval") if find_spec(name) is None]
 if _MISSING:
     raise HocketError(
-        f"evaluation needs {' and '.join(_MISSING)}, not installed here: get it by pip install 'hocket[eval]'"
+        f"evaluation needs {' and '.join(_MISSING)} (not installed): run pip install 'hocket[eval]'"
     )

@@ -17,7 +17,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, at_level
 from hocket.evaluation.waveform import correlation
 
-MISSING = "note scores need onnxruntime, not installed here: get it by pip install 'hocket[eval]'"
+MISSING = "note scores need onnxruntime (not installed): run pip install 'hocket[eval]'"
 
 NETWORK_RATE_HZ, HOP_SAMPLES = 22_050, 256
 FRAME_RATE = NETWORK_RATE_HZ / HOP_SAMPLES

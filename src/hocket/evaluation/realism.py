@@ -90,8 +90,8 @@ class Mixes:
             windows.append(describe_windows(waveform))
         if sum(map(len, windows)) < LEAST_WINDOWS:
             raise DataError(
-                f"{folder} holds too little music to compare with: give a folder of complete recordings, "
-                "a minute in all or more."
+                f"{folder} contains too little music to compare with: give a folder of complete recordings, "
+                "at least a minute in total."
             )
         return cls(np.concatenate(windows))
 

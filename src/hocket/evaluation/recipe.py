@@ -98,12 +98,13 @@ RECIPE = {
         f"else overlay: R² of {waveform.OVERLAY_R2} or more; else mixing"
     ),
     "baselines": (
-        f"HPSS margin {baselines.MARGIN:g} (layering_margin_1: 1) on FFT {baselines.FFT_SAMPLES}, "
-        f"hop {baselines.HOP_SAMPLES}, parts at equal RMS; gated_layering: held part times the input's envelope "
+        f"HPSS margin {baselines.MARGIN:g} (layering_margin_1: 1) on FFT {baselines.FFT_SAMPLES}, hop "
+        f"{baselines.HOP_SAMPLES}, parts at equal RMS; gated_layering: held part times the input's envelope "
         f"(magnitudes smoothed by a Gaussian of {baselines.SMOOTHING_BINS} bins) over its "
-        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the target "
-        "times the input's envelope over its own; envelope_gating: the target times the input's mean magnitude, "
-        f"FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over its percentile likewise"
+        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the "
+        "target times the input's envelope over its own; envelope_gating: the target times the input's mean "
+        f"magnitude, FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over the "
+        "same percentile of it"
     ),
     "retiming": (
         f"Hockman et al. 2008, simplified: FFT {retiming.FFT_SAMPLES}, hop {retiming.HOP_SAMPLES}; librosa beats and "

@@ -69,10 +69,10 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "real_time_factor": lambda value: f"{value:.{0 if value >= 100 else 1}f}",
 }
 NOTE = """\
-{num_pairs}; higher is better but for R², foreign notes, distances, isolated peaks, kurtosis, attack.
-Margins: agreement with the source to be followed less that with the other; below it the worst pair.
-Onsets, beats: with the input's. Chords, key, notes: with the target's; struck: with the input.
-Peaks: a second; kurtosis: above the sources'. Intervals over pairs: --json."""
+{num_pairs}. Higher is better, except for R², foreign notes, distances, isolated peaks, kurtosis, attack.
+Margins: agreement with the right source minus agreement with the other; "worst" is the worst pair.
+Onsets, beats, struck: compared with the input. Chords, key, notes: compared with the target.
+Peaks: per second. Kurtosis: relative to the sources. Intervals over pairs: --json."""
 
 Row = tuple[str, ...]
 

@@ -36,7 +36,7 @@ def read_truths(path: Path, pairs: Sequence[Pair]) -> list[Path]:
     header, *rows = [cells for cells in csv.reader(lines) if any(cell.strip() for cell in cells)]
     if header.count(COLUMN) != 1:
         raise DataError(
-            f"{path} does not have one column '{COLUMN}': give a rendered corpus's pairs.csv, or leave out --truths."
+            f"{path} needs exactly one column '{COLUMN}': give a rendered corpus's pairs.csv, or leave out --truths."
         )
     place = header.index(COLUMN)
     return [_truth(path, pair, cells[place : place + 1]) for pair, cells in zip(pairs, rows, strict=True)]

@@ -82,10 +82,10 @@ def require_equal(comparisons: Sequence[Comparison], output: Path) -> None:
     for found in comparisons:
         if not found.is_equal:
             raise HocketError(
-                f"{output} is not written, because onnxruntime {onnxruntime.__version__} and torch "
+                f"{output} was not written, because onnxruntime {onnxruntime.__version__} and torch "
                 f"{torch.__version__} disagree on {found.name} (masks by {found.masks:.1e}, levels by "
-                f"{found.levels:.1e}, tone by {found.tone:.1e}, where {TOLERANCE:.0e} is allowed): "
-                "try other versions of the two."
+                f"{found.levels:.1e}, tone by {found.tone:.1e}, where {TOLERANCE:.0e} is allowed): try other "
+                "versions of them."
             )
 
 

@@ -33,9 +33,7 @@ def require_onnx() -> None:
         except ValueError:  # what find_spec says of a module that was set to None
             found = False
         if not found:
-            raise HocketError(
-                f"export needs {name}, not installed here: get it by pip install 'hocket[onnx]'"
-            )
+            raise HocketError(f"export needs {name} (not installed): run pip install 'hocket[onnx]'")
 
 
 def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
@@ -68,5 +66,5 @@ def write_model(model: FusionModel, output: Path) -> Exported:
 def require_place(output: Path) -> None:
     """Raises HocketError, one sentence, where a model of this name could not be written."""
     if output.suffix.lower() != SUFFIX:
-        raise HocketError(f"{output} does not end in {SUFFIX}: give the model such a name, as model{SUFFIX}.")
+        raise HocketError(f"{output} does not end in {SUFFIX}: use a name such as model{SUFFIX}.")
     outputs.require_place(output, failure=HocketError)

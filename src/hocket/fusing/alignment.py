@@ -77,13 +77,13 @@ def align_target(
     if len(clear) < 2:
         reason = _no_beat({"input": input, "target": target}, set(pulses) - set(clear))
         return _unchanged(
-            target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.", semitones
+            target, input_bpm, target_bpm, f"the target keeps its own timing, because {reason}.", semitones
         )
     octave, ratio = _ratio(clear["input"].bpm, clear["target"].bpm)
     if not LEAST_RATIO <= ratio <= MOST_RATIO:
-        reason = f"its {target_bpm:.1f} beats a minute are too far from the input's {input_bpm:.1f}"
+        reason = f"its tempo, {target_bpm:.1f} BPM, is too far from the input's, {input_bpm:.1f} BPM"
         return _unchanged(
-            target, input_bpm, target_bpm, f"the target keeps its own timing, as {reason}.", semitones
+            target, input_bpm, target_bpm, f"the target keeps its own timing, because {reason}.", semitones
         )
     pair = clear["input"], clear["target"]
     bars = (bars_of(input, pair[0]), bars_of(target, pair[1])) if mode == "bars" else None
@@ -143,9 +143,9 @@ def _aligned(
     """Both have a beat, and the tempi can be brought together."""
     new_bpm = target_pulse.bpm / ratio
     tempo = f"the target was stretched to {ratio:.2f} times its length, from {target_pulse.bpm:.1f} to {new_bpm:.1f}"
-    tempo += " beats a minute"
+    tempo += " BPM"
     if abs(ratio - 1.0) < SAME_TEMPO:
-        tempo, ratio = f"the target has the input's tempo already, {new_bpm:.1f} beats a minute", 1.0
+        tempo, ratio = f"the target already has the input's tempo, {new_bpm:.1f} BPM", 1.0
     if octave:
         tempo += f" ({'half' if octave > 0 else 'twice'} the input's)"
     rate, pair = target.sample_rate, (input_pulse.bpm, target_pulse.bpm)
@@ -172,8 +172,8 @@ def _aligned(
         semitones=semitones,
     )
     pieces = f"{len(places) - 1} pieces" if len(places) > 2 else "one piece"
-    note = f"{tempo}, and its {'bars' if on_bars else 'beats'} were put on the input's (in {pieces})"
-    note += f"; bars were not put on bars, as {reason}." if reason else "."
+    note = f"{tempo}, and its {'bars' if on_bars else 'beats'} were aligned to the input's (in {pieces})"
+    note += f"; bars were not aligned, because {reason}." if reason else "."
     metre = on_bars[0].metre if on_bars and on_bars[0] else 1
     return Alignment(moved, "bars" if on_bars else "beats", *pair, ratio, metre * beat_seconds, note)
 
@@ -299,7 +299,7 @@ def match_lengths(
     sources = {"input": input, "target": target}
     for role, source in sources.items():
         if source.num_samples == 0:
-            raise AudioError(f"the {role} holds no sound (0 samples): give a recording.")
+            raise AudioError(f"the {role} contains no sound (0 samples): give a recording.")
     num_samples = _length(sources, length)
     fitted, notes = [], []
     for role, source in sources.items():
@@ -359,6 +359,6 @@ def _require_ratio(source: Audio | Recording, num_samples: int, role: str) -> No
     seconds = num_samples / source.sample_rate
     if not MIN_RATIO <= num_samples / source.num_samples <= MAX_RATIO:
         raise AudioError(
-            f"the {role} would have to be stretched from {source.duration_seconds:.1f} to {seconds:.1f} s: loop or "
-            f"cut it instead, or give one of {seconds / MAX_RATIO:.1f} to {seconds / MIN_RATIO:.1f} s."
+            f"the {role} would have to be stretched from {source.duration_seconds:.1f} to {seconds:.1f} s: "
+            f"loop or cut it instead, or use one of {seconds / MAX_RATIO:.1f} to {seconds / MIN_RATIO:.1f} s."
         )

@@ -52,11 +52,11 @@ def _equal_batches(
     length = min(batch.shape[-1] for batch in batches)
     if length < MINIMUM_SECONDS * sample_rate:
         raise AudioError(
-            f"the shorter source has {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS:g} s."
+            f"the shorter source lasts {length / sample_rate:.3f} s: give at least {MINIMUM_SECONDS:g} s."
         )
     if batches[0].shape[0] != batches[1].shape[0]:
         raise AudioError(
-            f"{batches[0].shape[0]} inputs but {batches[1].shape[0]} targets: give as many of each."
+            f"{batches[0].shape[0]} inputs but {batches[1].shape[0]} targets: give the same number of each."
         )
     input, target = (_audible(_channels(batch[..., :length], channels), sample_rate) for batch in batches)
     for source, name in zip((input, target), NAMES, strict=True):
@@ -76,13 +76,15 @@ def _batch(waveform: Waveform, name: str) -> Tensor:
             "[batch, channels, samples]."
         )
     if not bool(torch.isfinite(tensor).all()):
-        raise AudioError(f"{name} holds samples that are not finite: give a clean recording.")
+        raise AudioError(f"{name} contains samples that are not finite: give a clean recording.")
     return tensor.reshape((1,) * (3 - tensor.ndim) + tuple(tensor.shape))
 
 
 def _channels(batch: Tensor, channels: int) -> Tensor:
     if batch.shape[1] not in (1, channels):
-        raise AudioError(f"the sources have {batch.shape[1]} and {channels} channels: give as many, or mono.")
+        raise AudioError(
+            f"the sources have {batch.shape[1]} and {channels} channels: give the same number, or mono."
+        )
     return batch.expand(-1, channels, -1)
 
 

@@ -257,7 +257,7 @@ def validation_samples(fuser: Fuser, num_samples: int, *, seed: int = 0) -> list
     songs = [Path(song) for song in fuser.metadata.get("validation_songs", [])]
     if not pairs and len(songs) < 2:
         raise CheckpointError(
-            f"{fuser.checkpoint} names no validation songs: give an input and a target, or --pairs."
+            f"{fuser.checkpoint} lists no validation songs: give an input and a target, or --pairs."
         )
     samples = []
     for index in range(num_samples):
@@ -279,7 +279,10 @@ def _start(path: Path, random: np.random.Generator) -> float:
         excerpt = audio.load(path, mono=True, start_seconds=start, duration_seconds=SAMPLE_SECONDS)
         if np.sqrt(np.mean(excerpt.samples**2)) >= SILENCE_RMS:
             return start
-    raise AudioError(f"{path} is silent in {MAX_DRAWS} places looked at: train without it.")
+    raise AudioError(
+        f"{path} is silent in all {MAX_DRAWS} places that were tried: fuse it with --pairs or by name "
+        "instead."
+    )
 
 
 def _excerpt(path: Path, start_seconds: float, sample_rate: int) -> Audio:

@@ -73,9 +73,9 @@ def judge(fusion: Fusion, on_progress: Progress | None = None) -> tuple[HeardFig
     try:
         figures = diagnose_fusion(fusion if on_progress is None else _progressing(fusion, on_progress))
     except AudioError as error:
-        return None, [*notes, f"there is no diagnosis, as {error}"]
+        return None, [*notes, f"the output was not checked: {error}"]
     if fusion.output.duration_seconds > 60 * MOST_MINUTES:
-        notes.append(f"the figures are those of {MOST_MINUTES} minutes, spread over the whole.")
+        notes.append(f"{MOST_MINUTES} minutes, sampled across the file, were analysed.")
     return figures, notes
 
 

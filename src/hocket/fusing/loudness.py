@@ -50,8 +50,8 @@ class Finish:
         if not -math.inf < self.lufs < QUIETEST_LUFS - TOLERANCE_LU:
             return ""
         return (
-            f"the output is quieter than usual ({self.lufs:.1f} LUFS instead of {QUIETEST_LUFS:g}): "
-            f"its highest peak is at {CEILING_DB:g} dBTP already, and nothing is limited."
+            f"the output is quieter than usual ({self.lufs:.1f} LUFS instead of {QUIETEST_LUFS:g}): its "
+            f"highest peak is at {CEILING_DB:g} dBTP already, and Hocket applies no limiter."
         )
 
 

@@ -82,7 +82,7 @@ def sounding(source: Recording, name: str) -> Loudness:
         return level
     rms_db = f"RMS {20 * math.log10(level.rms):.0f} dBFS" if level.rms > 0 else "no sound at all"
     raise AudioError(
-        f"{name} is almost silent over the part that is used ({rms_db}): give a recording with sound in it."
+        f"{name} is almost silent in the part that is used ({rms_db}): give a recording with sound in it."
     )
 
 
@@ -166,8 +166,9 @@ def _require_room(
     )
     if length * channels > MAX_SAMPLES:
         raise AudioError(
-            f"{infos[0].path} and {infos[1].path} would make {length * channels} samples in {channels} channels at "
-            f"{rate} Hz, and {MAX_SAMPLES} is the most: cut them into parts, or ask for fewer channels or a lower rate."
+            f"{infos[0].path} and {infos[1].path} would need {length * channels} samples ({channels} "
+            f"channels at {rate} Hz), and the limit is {MAX_SAMPLES}: cut them into parts, or ask for fewer "
+            "channels or a lower rate."
         )
     # The output, and the sources at their own rate, at the output's where that is another, and stretched or transposed.
     sizes = [length * channels] * num_voices

@@ -153,9 +153,7 @@ def require_stretching() -> ModuleType:
         HocketError: it is not installed.
     """
     if find_spec("python_stretch") is None:
-        raise HocketError(
-            "stretching needs python-stretch, not installed here: get it by pip install python-stretch"
-        )
+        raise HocketError("stretching needs python-stretch (not installed): run pip install python-stretch")
     import python_stretch
 
     return python_stretch

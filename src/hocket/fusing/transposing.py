@@ -24,19 +24,19 @@ def transposition(target: Audio | Recording, input: Audio | Recording, *, wanted
     keys["target"] = key_of(target)
     for role, key in keys.items():
         if key is None or not key.is_clear:
-            reason = f"the {role} has no clear key: a drum loop, for one, has none"
-            return 0, f"the target keeps its pitch, as {reason}."
+            reason = f"the {role} has no clear key (drum loops, for example, have none)"
+            return 0, f"the target keeps its pitch, because {reason}."
     own = keys["target"]
     goal = keys.get("input") or Key(*parse_key(wanted), confidence=1.0)
     assert own is not None
-    return _moved(own, goal, "the input's key" if wanted == "match" else "the key that was asked for")
+    return _moved(own, goal, "the input's key" if wanted == "match" else "the key that you asked for")
 
 
 def _moved(own: Key, goal: Key, whose: str) -> tuple[int, str]:
     semitones = 6 - (6 - (goal.major - own.major)) % 12
-    shares = "" if own.mode == goal.mode else f", which has the notes of {goal.name}"
+    shares = "" if own.mode == goal.mode else f", which has the same notes as {goal.name}"
     if semitones == 0:
-        return 0, f"the target keeps its pitch, as it is in {whose} already: {own.name}{shares}."
+        return 0, f"the target keeps its pitch, because it is already in {whose}: {own.name}{shares}."
     new = key_name(own.tonic + semitones, own.mode)
     way = f"{'up' if semitones > 0 else 'down'} {abs(semitones)} semitone{'s' * (abs(semitones) > 1)}"
     return semitones, f"the target was moved {way}, from {own.name} to {new}{shares}."

@@ -28,7 +28,7 @@ SOUND_SHARE = 0.05
 CHROMA_SECONDS = 60.0
 PLAIN_STRETCH_SECONDS = 0.5
 NO_BEATS = "the input has no clear beat: only chords are marked."
-HOW_MANY = {0.5: "two a bar", 1.0: "one a bar", 2.0: "one every two bars", 4.0: "one every four bars"}
+HOW_MANY = {0.5: "two per bar", 1.0: "one per bar", 2.0: "one every two bars", 4.0: "one every four bars"}
 FLAT_MINORS = (3, 10)
 
 
@@ -88,7 +88,7 @@ def play_chords(
                 f"the input has no clear beat: the chords are played in bars of {PLAIN_BAR_SECONDS:g} s, {how_many}."
             ),
         )
-    return played, timeline, f"the chords are played at {bpm:.1f} beats a minute, {how_many}."
+    return played, timeline, f"the chords are played at {bpm:.1f} BPM, {how_many}."
 
 
 def timeline_of(sound: Recording) -> tuple[Timeline, float | None]:

@@ -85,7 +85,7 @@ def read_answers(paths: Sequence[Path], key: Key) -> tuple[list[Answers], list[s
         answers = _read(path, key)
         other = latest.get(answers.listener)
         if other is not None:
-            notes.append(f"{path} and {other[0]} are of one listener: only the one saved last counts.")
+            notes.append(f"{path} and {other[0]} are from the same listener: only the one saved last counts.")
         if other is None or answers.saved > other[1].saved:
             latest[answers.listener] = (path, answers)
     return [answers for _, answers in latest.values()], notes
@@ -101,9 +101,9 @@ def _read(path: Path, key: Key) -> Answers:
     except (KeyError, TypeError):
         is_sound = False
     if not is_sound:
-        raise DataError(f"{path} holds no answers to a listening test: give a file that the page saved.")
+        raise DataError(f"{path} contains no answers to a listening test: give a file that the page saved.")
     if test != key.test:
-        raise DataError(f"{path} answers another test than {key.path} explains: give the key of that test.")
+        raise DataError(f"{path} belongs to a different test than {key.path}: give the key of that test.")
     ratings = [
         [
             [_rating(path, trials, trial, name, question) for question in QUESTIONS]
@@ -128,7 +128,7 @@ def _rating(path: Path, trials: Mapping[str, Any], trial: str, name: str, questi
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not LEAST <= value <= MOST:
         raise DataError(
-            f"{path} has a rating for {place} that is no number from {LEAST} to {MOST}: leave the file out."
+            f"{path} has a rating for {place} that is not a number from {LEAST} to {MOST}: leave the file out."
         )
     return float(value)
 
@@ -198,7 +198,7 @@ def as_table(results: Results) -> str:
         ]
         lines += [
             "",
-            "Kept higher than (share of ratings, ties count half):",
+            "Rated higher for 'keep', row above column (share of ratings, ties count half):",
             *aligned([("", *others), *shares]),
         ]
     return "\n".join(lines)

@@ -74,18 +74,18 @@ def _opened(path: Path) -> Iterator[tuple[safe_open, dict[str, str]]]:
             num_bytes = os.fstat(handle.fileno()).st_size
             header_bytes = int.from_bytes(handle.read(8), "little")
         if num_bytes > MAX_CHECKPOINT_BYTES or MAX_HEADER_BYTES < header_bytes <= num_bytes:
-            raise CheckpointError(f"{path} is larger than checkpoints are: give another one.")
+            raise CheckpointError(f"{path} is too large for a checkpoint: give another one.")
         with safe_open(path, framework="pt") as archive:
             header = archive.metadata() or {}
             if header.get("format") != FORMAT:
                 raise CheckpointError(
-                    f"{path} is not a checkpoint of this program: give one that `hocket train` wrote."
+                    f"{path} is not a Hocket checkpoint: give one that `hocket train` wrote."
                 )
             yield archive, header
     # RuntimeError: torch cannot map the file; the others: element types that it does not know.
     except (SafetensorError, OSError, RuntimeError, AttributeError, KeyError) as error:
         raise CheckpointError(
-            f"{path} is damaged or no checkpoint ({_short(error)}): give another one."
+            f"{path} is damaged or not a checkpoint ({_short(error)}): give another one."
         ) from error
 
 
@@ -94,7 +94,9 @@ def _tensors(archive: safe_open, header: Mapping[str, str], path: Path) -> dict[
     tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     rest = {key: text for key, text in header.items() if key != "digest"}
     if header.get("digest") != _digest(tensors, rest):
-        raise CheckpointError(f"{path} is damaged (its digest does not fit its content): give another one.")
+        raise CheckpointError(
+            f"{path} is damaged (its checksum does not match its content): give another one."
+        )
     return tensors
 
 
@@ -162,8 +164,8 @@ def require_same_layout(own: Layout, given: Layout, path: Path) -> None:
         for word, wanted, found in zip(("type", "shape"), own[name], given[name], strict=True):
             if wanted != found:
                 raise CheckpointError(
-                    f"{path} has {name} of {word} {_short(found)} where {wanted} is asked for: "
-                    f"it belongs to a model of another {word}."
+                    f"{path} has {name} of {word} {_short(found)} where {wanted} is expected: it belongs to "
+                    f"a model of another {word}."
                 )
 
 

@@ -49,9 +49,7 @@ def require_matplotlib() -> None:
     except ValueError:  # what find_spec says of a module that was set to None
         found = False
     if not found:
-        raise HocketError(
-            "pictures need matplotlib, not installed here: get it by pip install 'hocket[pictures]'"
-        )
+        raise HocketError("pictures need matplotlib (not installed): run pip install 'hocket[pictures]'")
 
 
 def require_place(path: str | Path) -> None:
@@ -59,7 +57,7 @@ def require_place(path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise HocketError(
-            f"{path} does not end in {', '.join(SUFFIXES)}: give the picture one of these, best .png."
+            f"{path} does not end in {', '.join(SUFFIXES)}: choose one of these endings, preferably .png."
         )
     outputs.require_place(path, failure=HocketError)
 

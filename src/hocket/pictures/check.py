@@ -133,7 +133,7 @@ def _draw_ladder(figure: "Figure", level: Level, level_colour: str, *, right: fl
         colour, weight = ("white", "bold") if reached else (QUIET, "normal")
         axes.text(0.5, 0.46, str(step), ha="center", va="center", fontsize=10, color=colour, weight=weight)
     if level is Level.NONE:
-        write(figure, "on none of these levels", left=right - 4, top=50, points=9, color=QUIET, ha="right")
+        write(figure, "none of these levels", left=right - 4, top=50, points=9, color=QUIET, ha="right")
 
 
 def _at_unit_rms(waveform: np.ndarray) -> np.ndarray:
@@ -163,7 +163,7 @@ def _draw_spectra(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rat
         top=SPECTRUM_TOP - 10,
         left=LEFT,
         right=RIGHT,
-        detail=f"{RANGE_DB:.0f} dB from white to the darkest, for each by itself",
+        detail=f"{RANGE_DB:.0f} dB from white to darkest, each scaled by itself",
     )
     rows_hz = np.geomspace(LOWEST_HZ, sample_rate / 2, SPECTRUM_HEIGHT)
     for row, (role, voice) in enumerate(voices.items()):
@@ -210,7 +210,7 @@ def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate
         top=ONSET_TOP - 10,
         left=LEFT,
         right=RIGHT,
-        detail="lines into the output's lane: attacks of the input (from above), of the target (from below)"
+        detail="lines in the output's track: attacks of the input (from above) and of the target (from below)"
         if guided
         else "",
     )
@@ -229,11 +229,11 @@ def _draw_guides(axes: "Axes", seconds: np.ndarray, strength: np.ndarray, role: 
 def _draw_chroma(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:
     heading(
         figure,
-        "Chroma: whose notes does the output sound?",
+        "Chroma: whose notes does the output have?",
         top=CHROMA_TOP - 10,
         left=LEFT,
         right=RIGHT,
-        detail="darker: stronger pitch class (relative to the average of the frame)",
+        detail="darker = stronger pitch class (relative to the frame's average)",
     )
     for row, (role, voice) in enumerate(voices.items()):
         top = CHROMA_TOP + row * (CHROMA_HEIGHT + CHROMA_GAP)

@@ -58,11 +58,13 @@ def read_masks(path: Path) -> KeptMasks:
                 bin_hz = _array(archive, "bin_hz", axes=1).astype(np.float64) if has_hz else None
         except _DAMAGED as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DataError(f"{path} holds no masks that can be read ({reason}): leave it out.") from error
+            raise DataError(f"{path} contains no readable masks ({reason}): leave it out.") from error
     masks = (input_mask, target_mask)
     is_pair = input_mask.shape == target_mask.shape and input_mask.size > 0
     if not is_pair or not all(map(_is_mask, masks)) or not 0 < frame_rate <= MAX_FRAME_RATE:
-        raise DataError(f"{path} holds no two masks of one shape with a frame rate: leave it out.")
+        raise DataError(
+            f"{path} does not contain two masks of the same shape and a frame rate: leave it out."
+        )
     if bin_hz is not None and not _are_frequencies(bin_hz, len(input_mask)):
         bin_hz = None
     return KeptMasks(input_mask, target_mask, frame_rate, bin_hz)
@@ -78,7 +80,7 @@ def _check_directory(handle: BinaryIO) -> None:
     tail = handle.read(tail_bytes)
     sign, _, _, _, num_members, *_ = _END.unpack(tail[-_END.size :])
     if sign != b"PK\5\6" or num_members > MAX_MEMBERS or tail.startswith(b"PK\6\7"):
-        raise ValueError("no archive of arrays")
+        raise ValueError("not a NumPy archive")
     handle.seek(0)
 
 
@@ -91,7 +93,7 @@ def _array(archive: zipfile.ZipFile, name: str, *, axes: int) -> np.ndarray:
     with archive.open(member) as stream:
         # Later versions may have headers of gigabytes, and no array of ours needs one.
         if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError(f"{name} is of another version")
+            raise ValueError(f"{name} has another version")
         shape, is_turned, kind = np.lib.format.read_array_header_1_0(stream)
         num_cells = math.prod(shape)
         if kind.kind != "f" or kind.itemsize > 8 or len(shape) != axes or not 0 <= num_cells <= MAX_CELLS:

@@ -69,7 +69,7 @@ def draw_masks(
     seconds = len(output) / sample_rate
     with sheet(path, width=WIDTH_PIXELS, height=HEIGHT_PIXELS) as figure:
         write(figure, title, left=24, top=22, points=12, color=QUIET)
-        write(figure, "Which source each place came from", left=24, top=48, points=21, weight="bold")
+        write(figure, "Which source each part came from", left=24, top=48, points=21, weight="bold")
         _draw_key(figure)
         _draw_spectrogram(figure, colours, seconds, rows_hz)
         heading(

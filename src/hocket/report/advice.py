@@ -66,8 +66,8 @@ def _from_target(run: Run, config: Mapping[str, Any]) -> list[Advice]:
     weight = weight_of(config, "output_balance_weight")
     return [
         Advice(
-            "Ask more strongly for both sources in what is heard: output_balance_weight speaks of the output, not of "
-            f"the masks (it is {weight:g}).",
+            f"Raise output_balance_weight (now {weight:g}): it asks for both sources in the output, not only "
+            "in the masks.",
             train_again(run, "output-balance", f"--output-balance-weight {2 * weight:g}"),
         )
     ]
@@ -77,8 +77,8 @@ def _from_input(run: Run, config: Mapping[str, Any]) -> list[Advice]:
     harmony, balance = (weight_of(config, name) for name in ("harmony_weight", "output_balance_weight"))
     return [
         Advice(
-            f"Ask more strongly for the target in what is heard: for its harmony (harmony_weight is {harmony:g}), and "
-            f"for both sources in the output (output_balance_weight is {balance:g}).",
+            f"Raise harmony_weight (now {harmony:g}) and output_balance_weight (now {balance:g}): they ask "
+            "for the target's harmony, and for both sources in the output.",
             train_again(
                 run,
                 "more-target",
@@ -108,8 +108,8 @@ def _remedies(run: Run, row: Judged, config: Mapping[str, Any]) -> list[Advice]:
     )
     return [
         Advice(
-            f"Or keep this objective and change what the milestones call for, as {why}. Look at the next milestone "
-            f"again{more}.",
+            f"Or keep this objective and apply the remedies of the milestones, because {why}. Check again at "
+            f"the next milestone{more}.",
             train_again(run, "remedies", *(f"--{remedy.field} {remedy.value:g}" for remedy in remedies)),
         )
     ]
@@ -122,8 +122,8 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
     if not wanted and (names := figures.unmeasured):
         return [
             Advice(
-                f"Listen to the examples: {' and '.join(names)} could not be measured, as where a source has no onsets "
-                "or no pitch. Validation songs that have both tell more."
+                f"Listen to the examples: {' and '.join(names)} could not be measured, because a source has "
+                "no onsets or no pitch. Use validation songs that have both."
             )
         ]
     if not wanted or any(weight_of(config, name) == 0 for name, _ in wanted):
@@ -132,12 +132,16 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
     words = " and ".join(words for _, words in wanted)
     more = [
         Advice(
-            f"Ask more strongly for what is missing ({words}). The terms trade off, so look at the other margins too.",
+            f"Raise the weights of what is missing ({words}). The terms trade off against each "
+            "other, so check the other margins too.",
             train_again(run, "sharper", *flags),
         )
     ]
     if undecided(row.masks):
-        more.insert(0, Advice("Train for longer: the masks have hardly begun to decide.", _longer(run)))
+        more.insert(
+            0,
+            Advice("Train longer: the masks have hardly begun to choose between the sources.", _longer(run)),
+        )
     return more
 
 
@@ -153,16 +157,16 @@ def _missing(figures: Figures) -> list[tuple[str, str]]:
 def _preset(run: Run) -> Advice:
     music = shlex.quote(str(run.config.get("music") or "MUSIC_DIR"))
     return Advice(
-        "Train with an objective that says what is wanted: the preset default asks for both sources in the output, the "
-        "input's rhythm, the target's harmony, and chords struck with the input. In the project's own comparison it "
-        "reached a fusion where the collapsed preset copied.",
+        "Train with an objective that states the goal: the preset default asks for both sources in the "
+        "output, the input's rhythm, the target's harmony, and chords struck with the input. In the "
+        "project's own comparison it reached a fusion where the collapsed preset copied.",
         f"hocket train {music} --run {_beside(run, 'default')} --preset default",
     )
 
 
 def _fusion(run: Run) -> list[Advice]:
     if run.state == "training":
-        return [Advice("Nothing to change: let it go on, and listen to the examples below.")]
+        return [Advice("Change nothing: let it continue, and listen to the examples below.")]
     best = shlex.quote(str(run.path / "best"))
     return [
         Advice(
@@ -185,8 +189,8 @@ def _early(run: Run) -> list[Advice]:
     due = MILESTONES[0].epoch(run.num_epochs)
     return [
         Advice(
-            f"Wait: after epoch {newest_epoch(run)} nothing is due yet. The first milestone ({MILESTONES[0].wish}) is "
-            f"due at epoch {due}."
+            f"Wait: the first milestone ({MILESTONES[0].wish}) is due at epoch {due}, and the run is at "
+            f"epoch {newest_epoch(run)}."
         )
     ]
 
@@ -201,7 +205,7 @@ def _calmer(run: Run) -> list[Advice]:
     """Settings that keep an output finite."""
     rate = number(run.config.get("learning_rate"))
     flags = [f"--learning-rate {rate / 10:g}"] if 0 < rate < math.inf else []
-    text = f"Train anew with a lower --learning-rate{f' (it is {rate:g})' if flags else ''}"
+    text = f"Train again with a lower --learning-rate{f' (now {rate:g})' if flags else ''}"
     if run.config.get("on_nonfinite") != "rollback":
         flags.append("--on-nonfinite rollback")
         text += ", and with --on-nonfinite rollback, which goes back to a checkpoint that was still finite"
@@ -215,7 +219,7 @@ def _going_on(run: Run) -> list[Advice]:
     config, path = shlex.quote(str(run.path / "config.toml")), shlex.quote(str(run.path))
     return [
         Advice(
-            f"The run stopped at step {run.step}{done}; the same command continues from its newest checkpoint.",
+            f"The run stopped at step {run.step}{done}. This command continues from its newest checkpoint.",
             f"hocket train --config {config} --run {path}",
         )
     ]
@@ -227,7 +231,8 @@ def _waiting(run: Run) -> list[Advice]:
     path, config = shlex.quote(str(run.path)), shlex.quote(str(run.path / "config.toml"))
     return [
         Advice(
-            "Read music in more processes, so that steps do not wait for it; a run may be continued with this.",
+            "Load music in more processes, so that steps do not wait for it. You can continue the "
+            "run with this change.",
             f"hocket train --config {config} --run {path} --num-workers 4",
         )
     ]

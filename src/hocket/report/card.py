@@ -52,7 +52,7 @@ def _data(run: Run) -> str:
     # An example is an excerpt of an input and one of a target.
     heard = 2.0 * run.step * weight_of(run.config, "batch_size") * weight_of(run.config, "excerpt_seconds")
     if 0 < heard < math.inf:
-        told += f"{'; ' * bool(told)}{run.step:,} steps heard {_hours(heard)} of excerpts"
+        told += f"{'; ' * bool(told)}{run.step:,} steps used {_hours(heard)} of excerpts"
     return f"{told}." if told else "Its log does not say what it was trained on."
 
 
@@ -80,7 +80,7 @@ def _limits(runs: Sequence[Run]) -> list[str]:
             f"Masks are decided up to {min(rates) / 2000:g} kHz; above, they repeat the highest octave."
         )
     if any(weight_of(run.config, "foreign_notes_weight") > 0 for run in runs):
-        found.append("A pitched input loses most of its pitch, so that the target's notes stand clear.")
+        found.append("A pitched input loses most of its pitch, so that the target's notes stay clear.")
     if len(runs) > 1:
         found.append("Each run is one training: small differences between them may be chance.")
     return found

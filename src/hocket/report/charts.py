@@ -91,7 +91,7 @@ HEAD = (
     Chart(
         "margins",
         "Margins: whose rhythm, harmony and timing",
-        "each above its own line",
+        "good above its own line",
         (
             *_validated("rhythm_margin", "rhythm", "input"),
             *_validated("harmony_margin", "harmony", "target", 1),
@@ -117,7 +117,7 @@ HEAD = (
     ),
     Chart(
         "complementarity",
-        "Complementarity: one source at each place",
+        "Complementarity: one source per time-frequency bin",
         "share",
         _validated("complementarity", "complementarity", "output"),
         thresholds=((COMPLEMENTARITY, f"wanted: {COMPLEMENTARITY:g}"), (0.75, "flat masks: 0.75")),
@@ -149,9 +149,9 @@ OTHERS = (
         "difference or correlation",
         (
             *_validated("swap/rhythm_follows", "rhythm follows another input", "input"),
-            *_validated("swap/harmony_stays", "harmony stays then", "output", 2),
+            *_validated("swap/harmony_stays", "harmony stays with another input", "output", 2),
             *_validated("swap/harmony_follows", "harmony follows another target", "target", 1),
-            *_validated("swap/rhythm_stays", "rhythm stays then", "d", 3),
+            *_validated("swap/rhythm_stays", "rhythm stays with another target", "d", 3),
         ),
         thresholds=((0.3, "follows above 0.3"), (0.5, "stays above 0.5")),
         shown=UNIT,
@@ -192,7 +192,7 @@ def _terms(runs: Sequence[Run]) -> list[Chart]:
     return [
         Chart(
             f"loss {name}",
-            "Total: the weighted sum that is trained on" if name == "total" else name.replace("_", " "),
+            "Total: the weighted sum that training minimises" if name == "total" else name.replace("_", " "),
             _weights(name, runs),
             (
                 Curve("training", "quiet", _logged("train", f"loss/{name}"), is_faint=True),
@@ -259,7 +259,7 @@ def _training(runs: Sequence[Run]) -> list[Chart]:
         Chart(
             "discriminator accuracy",
             "Accuracy of the discriminators",
-            "share told rightly",
+            "share classified correctly",
             (
                 _trained("discriminator_accuracy_real", "real music", "a"),
                 _trained("discriminator_accuracy_output", "outputs", "output", 1),
@@ -276,8 +276,8 @@ def _training(runs: Sequence[Run]) -> list[Chart]:
         ),
         Chart(
             "speed",
-            "Speed of training, waiting for music included",
-            "examples a second",
+            "Training speed, including waits for music",
+            "examples per second",
             (Curve("speed", "a", _speed, has_dots=True),),
             shown=(0.0,),
         ),
@@ -285,14 +285,14 @@ def _training(runs: Sequence[Run]) -> list[Chart]:
 
 
 GROUPS = (
-    Group("The four that tell", "Dots are validations.", lambda _: HEAD),
+    Group("Main curves", "Dots are validations.", lambda _: HEAD),
     Group(
         "More on outputs and masks", "Dots are validations, thin lines training batches.", lambda _: OTHERS
     ),
     Group(
         "The objective, term by term",
-        "Unweighted values: 0 is a goal met, but for the adversarial term.",
+        "Unweighted values: 0 = goal met, except for the adversarial term.",
         _terms,
     ),
-    Group("How training goes", "Gradients, the adversary, the learning rate and the speed.", _training),
+    Group("Training", "Gradients, the adversary, the learning rate and the speed.", _training),
 )

@@ -37,8 +37,8 @@ SIGNS = {
     "C": "continued after a stop",
     "B": "back to an older checkpoint",
     "R": "remedy applied",
-    "F": "fault: something was not finite, the step was skipped",
-    "S": "spike: the loss was far above the usual, the step was skipped",
+    "F": "fault: a value was not finite, so the step was skipped",
+    "S": "spike: the loss was far above normal, so the step was skipped",
 }
 
 
@@ -76,14 +76,14 @@ def _masks(row: Judged) -> list[str]:
     means = (masks.input_mask_mean, masks.target_mask_mean)
     if undecided(masks):
         return [
-            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass everywhere alike, so "
-            "nothing has been decided yet; flat masks of 0.5 have a complementarity of 75 % without having learned "
-            "anything."
+            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass equally "
+            "everywhere, so nothing has been learned yet. Flat masks of 0.5 already have a complementarity "
+            "of 75 %."
         ]
     if masks.mask_variance < FLAT_VARIANCE and all(map(math.isfinite, means)):
         return [
-            f"The masks let the input pass {_where(means[0])} and the target {_where(means[1])}: they are the same at "
-            "all places, so nothing is chosen from place to place."
+            f"The masks pass the input {_where(means[0])} and the target {_where(means[1])}: they are the "
+            "same in all time-frequency bins, so nothing is selected."
         ]
     balanced = all(abs(mean - 0.5) <= MASK_TOLERANCE for mean in means)
     both = f"{means[0]:.2f}/{means[1]:.2f}"
@@ -92,13 +92,14 @@ def _masks(row: Judged) -> list[str]:
     source = figures.nearer_source
     other = "input" if source == "target" else "target"
     found = [
-        f"The masks are balanced ({both}) while the output is the {source}: a balanced mask is not a balanced output. "
-        f"It can give the {other} its half of the places where that is silent, and everything audible to the {source}."
+        f"The masks are balanced ({both}), but the output is the {source}. A balanced mask is not a balanced "
+        f"output: the {other} can get half of the bins where it is silent, and the {source} everything "
+        "audible."
     ]
     if masks.complementarity >= COMPLEMENTARITY:
         found.append(
-            f"The complementarity of {100 * masks.complementarity:.0f} % does not speak against that: it says that "
-            "every place belongs to one source, not that both are heard."
+            f"The complementarity of {100 * masks.complementarity:.0f} % does not contradict this: it means "
+            "that each bin belongs to one source, not that both are heard."
         )
     return found
 
@@ -111,7 +112,7 @@ def undecided(masks: MaskFigures) -> bool:
 
 def _where(mean: float) -> str:
     """The effect of a mask that is the same everywhere on its source."""
-    word = "everywhere" if mean >= 0.95 else "nowhere" if mean <= 0.05 else "everywhere in part"
+    word = "everywhere" if mean >= 0.95 else "nowhere" if mean <= 0.05 else "partly everywhere"
     return f"{word} ({mean:.2f})"
 
 
@@ -127,14 +128,14 @@ def _objective(run: Run, row: Judged) -> list[str]:
     found = []
     if own > theirs:
         found.append(
-            f"The objective asks for it: {names[0]} is {own:g} and {names[1]} {theirs:g}, and a perfect "
-            f"copy of the {source} has no reconstruction loss at all.{_share(run, row, source)}"
+            f"The objective rewards this: {names[0]} is {own:g} and {names[1]} is {theirs:g}, so a perfect "
+            f"copy of the {source} has no reconstruction loss.{_share(run, row, source)}"
         )
     missing = [name for name in MUSICAL if weight_of(config, name) == 0]
     if source == "target" and len(missing) > 2:
         found.append(
-            f"Nothing in it misses the input in what is heard: {joined(missing)} are 0, and the balance loss sees "
-            "mask values only."
+            f"No loss term penalises losing the input from the output: {joined(missing)} are 0, and the "
+            "balance loss only sees mask values."
         )
     return found
 
@@ -145,7 +146,7 @@ def _share(run: Run, row: Judged, source: str) -> str:
     if own is None or own.share < 0.3:
         return ""
     balance = shares.get("balance")
-    beside = f"; the balance of the masks {100 * balance.share:.0f} %" if balance is not None else ""
+    beside = f", and the balance of the masks is {100 * balance.share:.0f} %" if balance is not None else ""
     return f" That term is {100 * own.share:.0f} % of the loss at this validation{beside}."
 
 
@@ -154,8 +155,8 @@ def _worst_pair(row: Judged) -> list[str]:
     if row.figures.verdict in COPYING or not MUCH_WORSE <= ratio < math.inf:
         return []
     return [
-        f"In at least one pair one correlation is {ratio:.0f} times the other ({row.figures.ratio:.1f} times in the "
-        "means)."
+        f"In the worst pair, one correlation is {ratio:.0f} times the other ({row.figures.ratio:.1f} times "
+        "in the means)."
     ]
 
 
@@ -164,9 +165,9 @@ def _swap(row: Judged) -> list[str]:
     if swap is None or swap.passed or row.figures.level not in (Level.FUSION, Level.LAYERING):
         return []
     return [
-        "The swap test fails: with another input the rhythm follows by "
-        f"{swap.rhythm_follows:.2f}, with another target the harmony by {swap.harmony_follows:.2f} (0.30 is asked for "
-        "each), so one of the sources may not be listened to."
+        f"The swap test fails: the rhythm follows another input by {swap.rhythm_follows:.2f}, and the "
+        f"harmony follows another target by {swap.harmony_follows:.2f} (0.30 is needed for each), so the "
+        "model may be ignoring one of the sources."
     ]
 
 
@@ -176,7 +177,7 @@ def _best_and_last(run: Run, row: Judged) -> list[str]:
         return []
     best, last = row.losses.get("total", math.nan), rows[-1].losses.get("total", math.nan)
     rise = f": its validation loss was {best:.3f}, that of the last epoch {last:.3f}" if last > best else ""
-    return [f"The best weights are those of epoch {row.epoch} of {rows[-1].epoch}{rise}."]
+    return [f"The best weights are from epoch {row.epoch} of {rows[-1].epoch}{rise}."]
 
 
 def _not_finite(run: Run) -> list[str]:
@@ -184,20 +185,20 @@ def _not_finite(run: Run) -> list[str]:
     if not unknown:
         return []
     return [
-        f"{unknown} of {counted(every, 'validation', 'validations')} without finite figures: left out here."
+        f"{unknown} of {counted(every, 'validation', 'validations')} have no finite figures and are left out here."
     ]
 
 
 def _before_validation(run: Run) -> str:
     if unknown := num_unknown(run):
         made = "1 validation was" if unknown == 1 else f"{unknown} validations were"
-        return f"{made} made, none has finite figures: there is no verdict."
+        return f"There is no verdict: {made} made, but none has finite figures."
     if run.state != "training":
-        return f"The run {run.state} before its first validation, so there is no verdict."
+        return f"There is no verdict: the run {run.state} before its first validation."
     due = f" (after step {run.steps_per_epoch})" if run.steps_per_epoch else ""
     return (
-        f"Nothing has been validated yet: the first verdict comes at the end of the first epoch{due}. Until then the "
-        "curves show training batches only."
+        f"There is no verdict yet: the first validation comes at the end of the first epoch{due}. Until then "
+        "the curves show only training batches."
     )
 
 
@@ -214,14 +215,12 @@ def faults(run: Run) -> list[str]:
         )
     if spikes := sum(number(line.get("spiked")) > 0 for line in run.of("train")):
         found.append(
-            f"{counted(spikes, 'step', 'steps')} updated nothing, as the loss was far above the usual."
+            f"{counted(spikes, 'step', 'steps')} updated nothing, because the loss was far above normal."
         )
     if back := len(run.of("rollback")):
         found.append(f"Training went back to an older checkpoint {counted(back, 'time', 'times')}.")
     if run.num_unread:
-        found.append(
-            f"{counted(run.num_unread, 'line', 'lines')} of log.jsonl cannot be read and left out here."
-        )
+        found.append(f"{counted(run.num_unread, 'line', 'lines')} of log.jsonl could not be read.")
     return found
 
 

@@ -121,7 +121,7 @@ def checklist_of(row: Judged) -> list[ChecklistItem]:
         swap = row.swap
         items.append(
             ChecklistItem(
-                "swap test: another input changes the rhythm only, another target the harmony only",
+                "swap test: another input changes only the rhythm, another target only the harmony",
                 f"follow {swap.rhythm_follows:.2f} / {swap.harmony_follows:.2f}, "
                 f"stay {swap.harmony_stays:.2f} / {swap.rhythm_stays:.2f}",
                 swap.passed,

@@ -64,7 +64,7 @@ def write_report(
     out = Path(out)
     if out.suffix.lower() not in ENDINGS:
         raise HocketError(
-            f"{out} has not the ending of a page: give a name that ends in {' or '.join(ENDINGS)}."
+            f"{out} is not the name of a page: choose a name that ends in {' or '.join(ENDINGS)}."
         )
     outputs.require_place(out, failure=HocketError)
     files.write_text(out, render(paths, defaults=defaults), failure=HocketError)

@@ -91,7 +91,7 @@ def facts_of(run: Run) -> list[tuple[str, str]]:
     if isinstance(run.config.get("music"), str) and run.config["music"]:
         found.append(("music", run.config["music"]))
     if isinstance(facts.get("library"), str):
-        found.append(("fingerprint of the music", facts["library"]))
+        found.append(("music fingerprint", facts["library"]))
     found += _speed(run)
     return found
 
@@ -176,7 +176,7 @@ def as_text(value: Any) -> str:
 
 def _speed(run: Run) -> list[tuple[str, str]]:
     speed = run.end.get("examples_per_second") if run.end else None
-    return [("speed", f"{speed:.1f} examples a second")] if isinstance(speed, float) else []
+    return [("speed", f"{speed:.1f} examples per second")] if isinstance(speed, float) else []
 
 
 def _short(value: object) -> str:

@@ -42,9 +42,9 @@ class Progression:
         if self.bars_per_chord not in BARS_PER_CHORD:
             raise ConfigError(f"bars_per_chord is {self.bars_per_chord:g}: give 0.5, 1, 2 or 4.")
         if not self.names:
-            raise ConfigError("there are no chords in this progression: write some, such as Am F C G.")
+            raise ConfigError("there are no chords: write some, such as Am F C G.")
         if len(self.text) > MOST_LETTERS or len(self.names) > MOST_CHORDS:
-            raise ConfigError(f"this progression is too long: give at most {MOST_CHORDS} chords.")
+            raise ConfigError(f"there are too many chords: give at most {MOST_CHORDS} chords.")
         _ = self.chords
 
     def __str__(self) -> str:

@@ -62,14 +62,14 @@ def _read(path: str, content: bytes) -> Score:
     try:
         found = mido.MidiFile(file=io.BytesIO(content), clip=True)
     except (EOFError, OSError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise AudioError(f"{path} is no MIDI file, or a damaged one: export it again.") from error
+        raise AudioError(f"{path} is not a MIDI file, or is damaged: export it again.") from error
     if found.type not in (0, 1) or found.ticks_per_beat <= 0:
-        raise AudioError(f"{path} is a MIDI file of a rare kind: export it as type 0 or 1, timed in beats.")
+        raise AudioError(
+            f"{path} is an unsupported kind of MIDI file: export it as type 0 or 1, timed in beats."
+        )
     notes = _Reader(path).read(found)
     if not notes:
-        raise AudioError(
-            f"{path} has no notes to play besides drums: give a MIDI file with chords or a melody."
-        )
+        raise AudioError(f"{path} has no notes except drums: give a MIDI file with chords or a melody.")
     return Score(tuple(sorted(notes, key=lambda note: (note.start_seconds, note.midi))))
 
 
@@ -88,7 +88,7 @@ class _Reader:
         for message in mido.merge_tracks(found.tracks):
             seconds += mido.tick2second(message.time, found.ticks_per_beat, tempo)
             if seconds > MOST_SECONDS and (self._held or message.type == "note_on"):
-                raise AudioError(f"{self._path} lasts over an hour: cut it into parts.")
+                raise AudioError(f"{self._path} lasts more than an hour: cut it into parts.")
             if message.type == "set_tempo":
                 tempo = message.tempo
             elif getattr(message, "channel", DRUM_CHANNEL) != DRUM_CHANNEL:

@@ -128,7 +128,10 @@ def _file(request: Request, name: str) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = {404: "There is nothing at this address.", 405: "This address does not take such a request."}
+    known = {
+        404: "There is nothing at this address.",
+        405: "This address does not accept this kind of request.",
+    }
     # Starlette's own words are no sentences.
     sentence = (
         error.detail if " " in error.detail and error.detail.endswith(".") else known.get(error.status_code)

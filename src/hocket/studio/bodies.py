@@ -57,7 +57,7 @@ async def read_json(request: Request, *, idle_seconds: float) -> Any:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise HTTPException(415, "The request is no JSON: send it as application/json.")
+        raise HTTPException(415, "The request is not JSON: send it as application/json.")
     body = bytearray()
     async for block in _blocks(request, idle_seconds):
         body += block
@@ -115,7 +115,7 @@ def _too_slow() -> HTTPException:
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _finite(digits: str) -> float:
@@ -128,5 +128,5 @@ def _finite(digits: str) -> float:
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name occurs twice")
     return values

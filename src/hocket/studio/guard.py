@@ -47,9 +47,9 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 LOOKING = ("GET", "HEAD")
 MAX_PATH = 1024
 MAX_HEADER_BYTES = 16 * 1024
-ENDING = "The studio is ending: start it again."
+ENDING = "The studio is stopping: start it again."
 UNKNOWN = (
-    "This studio asks for its token: open the whole address that `hocket studio` printed when it started."
+    "This studio needs its token: open the complete address that `hocket studio` printed when it started."
 )
 
 
@@ -126,11 +126,11 @@ class Guard:
         if not self._knows_host(request.headers):
             return refusal(
                 403,
-                "This studio is not served under that name: open the address that it printed.",
+                "This studio is not served at that address: open the one that it printed.",
                 is_api=is_api,
             )
         if not self._is_from_our_page(request):
-            return refusal(403, "This request came from another page than the studio's own.", is_api=is_api)
+            return refusal(403, "This request did not come from the studio's own page.", is_api=is_api)
         if self._settings.public is not None and path == self._settings.prefix:
             # What the page asks for is relative to an address with a slash at its end.
             query = request.scope["query_string"].decode("latin-1")

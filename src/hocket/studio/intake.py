@@ -61,7 +61,7 @@ def take_in(
     finally:
         upload.unlink(missing_ok=True)
     if isinstance(outcome, Failure):
-        raise AudioError(f"{name} could not be decoded ({outcome.what}): save it anew, best as WAV.")
+        raise AudioError(f"{name} could not be decoded ({outcome.what}): save it again, preferably as WAV.")
     if "refused" in outcome:
         raise AudioError(in_users_words(outcome["refused"], {upload: name, folder: "the studio's folder"}))
     facts: dict[str, Any] = outcome
@@ -119,13 +119,13 @@ def _decoded(path: Path, folder: Path, max_seconds: float, max_bytes: int) -> di
     read, header = _opened(path)
     if header.duration_seconds > max_seconds:
         raise AudioError(
-            f"{path} is {header.duration_seconds / 60:.1f} minutes long and the studio takes at most "
+            f"{path} is {header.duration_seconds / 60:.1f} minutes long, and the limit is "
             f"{max_seconds / 60:g}: cut a part out of it first."
         )
     if header.num_samples * header.num_channels * BYTES_A_SAMPLE > max_bytes:
         raise AudioError(
-            f"{path} would unpack to {header.num_samples * header.num_channels} samples, for which the studio has no "
-            "room: cut a part out of it, or fold it to stereo."
+            f"{path} would decode to {header.num_samples * header.num_channels} samples, which is too much "
+            "for the studio: cut a part out of it, or mix it down to stereo."
         )
     with Workspace(folder) as workspace:
         recording = read(path, workspace)

@@ -92,7 +92,7 @@ class Jobs:
         """
         with self._changed:
             if len(self._waiting) >= self._max_waiting or self._is_stopped:
-                raise FullError(f"{len(self._waiting)} jobs are waiting already: try again in a minute.")
+                raise FullError(f"{len(self._waiting)} jobs are already waiting: try again in a minute.")
             self._forget()
             job = Job(secrets.token_urlsafe(16), request, names, draft)
             self._jobs[job.id] = job
@@ -162,7 +162,7 @@ class Jobs:
             except (HocketError, FullError, GoneError) as error:
                 message = str(error)
             except MemoryError:
-                message = "The fusion takes more memory than there is: choose shorter parts."
+                message = "The fusion needs more memory than is available: choose shorter parts."
             except Exception as error:  # the boundary of the worker: the next job must not suffer
                 message = explain(error, "a fusion failed")
             with self._changed:

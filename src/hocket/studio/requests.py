@@ -60,8 +60,8 @@ class FuseRequest:
         start, end = region
         if end > seconds + END_TOLERANCE_SECONDS or min(end, seconds) - start < MINIMUM_SECONDS:
             raise RequestError(
-                f"{role}_region is {start:.2f} to {end:.2f} s: give a part of the {seconds:.2f} s that are there, at "
-                f"least {MINIMUM_SECONDS:g} s of it."
+                f"{role}_region is {start:.2f} to {end:.2f} s: give a part of the {seconds:.2f} s of the "
+                f"recording, at least {MINIMUM_SECONDS:g} s long."
             )
         return start, min(end, seconds)
 
@@ -78,7 +78,7 @@ def parse_request(body: Any) -> FuseRequest:
         RequestError: a field is missing, unknown, of another type or out of its range.
     """
     if not isinstance(body, dict):
-        raise RequestError("The request is no JSON object: give one with input and target.")
+        raise RequestError("The request is not a JSON object: give one with input and target.")
     options = page_options()
     known = {
         *ROLES,
@@ -123,7 +123,9 @@ def parse_chords(body: dict[str, Any]) -> Progression:
     """
     text, bars = body.get(CHORDS), body.get(BARS, 1)
     if not isinstance(text, str) or not _is_number(bars):
-        raise RequestError(f"{CHORDS} is no text or {BARS} no number: give some, such as 'Am F C G' and 1.")
+        raise RequestError(
+            f"{CHORDS} is not text, or {BARS} is not a number: give both, such as 'Am F C G' and 1."
+        )
     try:
         return Progression(text, float(bars))
     except ConfigError as error:
@@ -147,7 +149,7 @@ def printable(text: str, limit: int) -> str:
 def _id(body: dict[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
-        raise RequestError(f"{name} is missing or no id: give the id of a recording.")
+        raise RequestError(f"{name} is missing or not an id: give the id of a recording.")
     return value
 
 

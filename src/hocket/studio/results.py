@@ -39,7 +39,7 @@ Amounts = tuple[float, float]
 NO_MARKERS = (
     "Markers can be made when the result has been checked: wait a moment, or fuse again if it was stopped."
 )
-GONE_JOB = "This job is not here, or no longer: fuse again."
+GONE_JOB = "This job no longer exists: fuse again."
 
 
 async def submit(request: Request) -> Response:
@@ -128,7 +128,7 @@ async def play(request: Request) -> Response:
     """One of the two voices, the output or a source for players."""
     sound = request.path_params["sound"]
     if sound not in SOUNDS:
-        raise HTTPException(404, f"There is no such voice: ask for {', '.join(SOUNDS)}.")
+        raise HTTPException(404, f"There is no such voice: choose from {', '.join(SOUNDS)}.")
     return served(_result(request).folder / sound_name(sound), "audio/wav", GONE["result"])
 
 
@@ -141,7 +141,7 @@ async def download(request: Request) -> Response:
     """The output, or another mix of its voices, under a name that says what it is."""
     format = request.query_params.get("format", "wav")
     if format not in DOWNLOADS:
-        raise HTTPException(422, f"There is no such format: ask for {', '.join(DOWNLOADS)}.")
+        raise HTTPException(422, f"There is no such format: choose from {', '.join(DOWNLOADS)}.")
     return await _sent(request, format, DOWNLOADS[format])
 
 
@@ -179,11 +179,11 @@ def _amounts(request: Request, kept: Kept) -> Amounts:
             float(request.query_params.get(role, amount)) for role, amount in zip(ROLES, usual, strict=True)
         )
     except ValueError as error:
-        raise HTTPException(422, "input and target are how loud both are wanted: give numbers.") from error
-    if not (0 <= first <= MOST_AMOUNT and 0 <= second <= MOST_AMOUNT and first + second > 0):
         raise HTTPException(
-            422, f"input and target go from 0 to {MOST_AMOUNT:g}, and are not both 0: give others."
-        )
+            422, "input and target are the levels of the two voices: give numbers."
+        ) from error
+    if not (0 <= first <= MOST_AMOUNT and 0 <= second <= MOST_AMOUNT and first + second > 0):
+        raise HTTPException(422, f"input and target must be 0 to {MOST_AMOUNT:g}, and not both 0.")
     return first, second
 
 

@@ -20,11 +20,11 @@ from hocket.studio.store import GoneError
 MAX_DEPTH, MAX_RUNS, MAX_FOLDERS = 3, 500, 5_000
 # The log of a run that trains grows all the time, and one that was killed does not say so itself.
 FRESH_SECONDS = 2.0
-GONE = "This run is not here, or no longer: look at the list again."
-GONE_EXAMPLE = "This example is not here, or no longer: older ones are thinned out while a run trains."
-NO_RUNS = "No runs can be read: start the studio with --runs and the folder that holds them."
+GONE = "This run no longer exists: choose another from the list."
+GONE_EXAMPLE = "This example no longer exists: older ones are removed while a run trains."
+NO_RUNS = "No runs can be read: start the studio with --runs and the folder that contains them."
 MAX_PICTURES = 32
-STRANGE = "{name} has a log that cannot be understood: look at the studio's terminal."
+STRANGE = "The log of {name} cannot be read: look at the studio's terminal."
 LISTED = ("state", "step", "num_steps", "verdict", "verdict_words")
 
 logger = logging.getLogger("hocket.studio")
@@ -114,7 +114,7 @@ class Runs:
             version = folder, _stamp(folder)
             if version not in self._complained:  # pages ask every few seconds
                 self._complained.add(version)
-                logger.exception("the run %s cannot be told of", folder)
+                logger.exception("the run %s cannot be shown", folder)
             raise GoneError(STRANGE.format(name=self._name(folder))) from error
 
     def folder(self, id: str) -> Path:

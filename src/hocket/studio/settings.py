@@ -121,11 +121,11 @@ class Settings:
             raise ConfigError(f"port is {self.port}: give 0 to 65535, where 0 is any free one")
         if not self.share and not is_loopback(self.host):
             raise ConfigError(
-                f"host is {self.host}, where other machines come in: give --share as well, or leave --host out."
+                f"host is {self.host}, which other machines can reach: give --share as well, or leave --host out."
             )
         if self.is_shared and self.token is None:
             raise ConfigError(
-                "a studio that others reach needs a token: give --token-file, or let one be made."
+                "a studio that others can reach needs a token: give --token-file, or --token for a new one."
             )
         if self.token is not None:
             require_token(self.token, "token")
@@ -135,7 +135,7 @@ class Settings:
         if self.num_threads is not None and not 1 <= self.num_threads <= 1024:
             raise ConfigError(f"num_threads is {self.num_threads}: give 1 to 1024")
         if self.runs is not None and not self.runs.is_dir():
-            raise ConfigError(f"{self.runs} is not a folder: give the folder that holds your runs.")
+            raise ConfigError(f"{self.runs} is not a folder: give the folder that contains your runs.")
         if self.checkpoint is not None:
             require_checkpoint(self.checkpoint)
 
@@ -163,7 +163,7 @@ def require_token(token: str, name: str) -> str:
     """
     if not TOKEN.fullmatch(token):
         raise ConfigError(
-            f"{name} is too short or has odd characters: give at least {LEAST_TOKEN} letters, digits, - or _"
+            f"{name} is too short or has unsupported characters: give at least {LEAST_TOKEN} letters, digits, - or _"
         )
     return token
 
@@ -176,7 +176,7 @@ def read_token(path: Path) -> str:
     """
     with open_regular(path, failure=ConfigError) as handle:
         if os.name == "posix" and os.fstat(handle.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigError(f"{path} is open to other users: make it yours alone (chmod 600 {path}).")
+            raise ConfigError(f"{path} can be read by other users: run chmod 600 {path}.")
         content = handle.read(MAX_TOKEN_BYTES)
     return require_token(content.decode("ascii", errors="replace").strip(), f"the token in {path}")
 
@@ -203,4 +203,4 @@ def require_checkpoint(path: Path) -> None:
         raise CheckpointError(f"{found} cannot be read ({error.strerror}): give another one.") from error
     # Safetensors files begin with a length of 8 bytes and a JSON object.
     if head[8:] != b"{":
-        raise CheckpointError(f"{found} is damaged or no checkpoint: give another one.")
+        raise CheckpointError(f"{found} is damaged or not a checkpoint: give another one.")

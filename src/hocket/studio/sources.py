@@ -72,7 +72,7 @@ async def receive(request: Request) -> Response:
     if role not in ROLES:
         raise HTTPException(422, f"There is no role {printable(role, 40)!r}: give {' or '.join(ROLES)}.")
     if studio.num_uploads >= settings.max_uploads:
-        raise HTTPException(503, "Too many files are being taken in just now: try again in a moment.")
+        raise HTTPException(503, "Too many files are being uploaded just now: try again in a moment.")
     studio.num_uploads += 1
     try:
         with studio.store.draft() as draft:

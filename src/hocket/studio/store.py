@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["source", "result"]
 GONE = {
-    "source": "This recording is not here, or no longer: choose the file again.",
-    "result": "This result is not here, or no longer: fuse again.",
+    "source": "This recording is no longer in the studio: choose the file again.",
+    "result": "This result is no longer in the studio: fuse again.",
 }
-FULL = "The studio holds as much as it may: remove results or recordings, or wait."
+FULL = "The studio is full: remove results or recordings, or wait."
 # What was used so lately is not thrown out for something new.
 FRESH_SECONDS = 300.0
 
@@ -133,7 +133,7 @@ class Store:
         """
         if held + num_bytes > self.max_bytes:
             raise TooLargeError(
-                f"This takes more than the {self.max_bytes / 2**30:.3g} GB that the studio may hold: "
+                f"This needs more than the {self.max_bytes / 2**30:.3g} GB that the studio may use: "
                 "choose a shorter part, or a smaller file."
             )
         with self._lock:
@@ -144,7 +144,7 @@ class Store:
                 self._evict()
             if shutil.disk_usage(self.root).free < num_bytes + SPARE_BYTES:
                 raise FullError(
-                    "The studio's disk is full: remove results, or set TMPDIR to a folder with room."
+                    "The studio's disk is full: remove results, or set TMPDIR to a folder with more room."
                 )
             self._claimed_bytes += num_bytes
 

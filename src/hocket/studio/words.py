@@ -20,7 +20,7 @@ KEYS = (
 def figures_told(figures: "Figures | None") -> dict[str, Any]:
     """Verdict, rung, sentences and figures, ready for JSON; None is a fusion that could not be judged."""
     if figures is None:
-        told: dict[str, Any] = {"verdict": None, "verdict_words": "no diagnosis", "is_alarm": False}
+        told: dict[str, Any] = {"verdict": None, "verdict_words": "Not checked", "is_alarm": False}
         return told | {"rung": None, "level": None, "sentences": [], "figures": []}
     from hocket.diagnostics.wording import sentences, to_json
 

@@ -180,6 +180,6 @@ def reading_faults() -> Iterator[None]:
 def worker_died() -> DataError:
     """Error for a reading process that is gone."""
     return DataError(
-        "a process that reads recordings died (killed, or out of memory): "
-        "lower --num-workers or --cache-megabytes; the same command continues."
+        "a process that reads recordings died (killed, or out of memory): lower --num-workers or "
+        "--cache-megabytes; then run the same command again to continue."
     )

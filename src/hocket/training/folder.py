@@ -109,9 +109,7 @@ class RunFolder:
         except CheckpointError:
             aside = self._put_aside(self.best, DAMAGED)
             self.save_best(state)
-            return (
-                f"{self.best.name} is damaged and was put aside as {aside}; the last weights take its place"
-            )
+            return f"{self.best.name} is damaged and was put aside as {aside}; the last weights replace it"
         return None
 
     def _put_aside(self, path: Path, suffix: str) -> str:
@@ -159,8 +157,9 @@ class RunFolder:
         notes = []
         if (before := facts.num_processes) != self.runtime.processes.size:
             notes.append(
-                f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} go on: "
-                "the batches are the same, their sums are rounded otherwise"
+                f"{before} process{'es' * (before > 1)} wrote the checkpoint and "
+                f"{self.runtime.processes.size} continue: the batches are the same, but sums are rounded "
+                "differently"
             )
         old, new = facts.versions, self.facts["versions"]
         changed = [
@@ -186,7 +185,7 @@ class RunFolder:
                 return str(path)
         if failure is not None:
             raise CheckpointError(
-                f"no checkpoint of {self.path} is whole ({failure}) Use --fresh to start over."
+                f"no checkpoint of {self.path} is intact ({failure}) Use --fresh to start over."
             )
         return None
 
@@ -201,8 +200,8 @@ class RunFolder:
             left_out = self.library.left_out
             reason = f" (left out now: {left_out[0].rstrip('.')})" if left_out else ""
             raise CheckpointError(
-                f"{self.path} was trained on other music than this{reason}: "
-                "give the same music, another --run, or --fresh to start over."
+                f"{self.path} was trained on different music{reason}: give the same music, another --run, or "
+                "--fresh to start over."
             )
 
     def _restore_generators(self, generators: dict[str, Tensor], path: Path) -> None:
@@ -215,7 +214,7 @@ class RunFolder:
                 restore_generators(own, self.runtime.device)
             except (KeyError, ValueError, RuntimeError) as error:
                 raise CheckpointError(
-                    f"{path} has a generator's state that is none ({error}): use --fresh."
+                    f"{path} has a random generator state that is not valid ({error}): use --fresh."
                 ) from error
         else:
             seed_generators(self.config.training.seed + self.runtime.processes.rank)

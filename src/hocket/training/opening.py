@@ -77,15 +77,15 @@ def _prepare(
         validated = _validated(run, source, begun, found)
     if validated is not None and is_older:
         notes.append(
-            f"an older version began this run and noted its {len(validated)} validation songs only: they are kept, and "
-            "whether the others are the same as before cannot be checked"
+            f"an older version began this run and recorded only its {len(validated)} validation songs: they "
+            "are kept, but it cannot be checked that the other songs are the same as before"
         )
     result = {"notes": notes, "continues": str(begun.get("library", "")) if begun and is_older else ""}
     if is_known and (num_new := _num_new(data, found)) is not None:
         if num_new:
             notes.append(
-                f"{num_new} recording{'s have' if num_new > 1 else ' has'} been added since the run began: it goes on "
-                "without (--fresh starts over with all)"
+                f"{num_new} recording{'s have' if num_new > 1 else ' has'} been added since the run began "
+                "and will not be used (--fresh starts over with all)"
             )
         return result
     prepared = prepare_music(
@@ -142,7 +142,7 @@ def _validated(run: Path, source: Path, begun: dict[str, Any], found: Found) -> 
         ]
     if missing := [song for song in songs if song not in there]:
         raise CheckpointError(
-            f"{run} was trained on other music than this ({missing[0]} is not part of it): give the same music, "
+            f"{run} was trained on different music ({missing[0]} is missing here): give the same music, "
             "another --run, or --fresh to start over."
         )
     return set(songs)

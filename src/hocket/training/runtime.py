@@ -193,7 +193,8 @@ class Processes:
         for rank, other in enumerate(everyone):
             if other != everyone[0]:
                 raise HocketError(
-                    f"process {rank} has other {what} than process 0: let all of them see the same files."
+                    f"process {rank} has different {what} than process 0: make sure that all of them "
+                    "see the same files."
                 )
 
     def wait(self) -> None:
@@ -249,7 +250,8 @@ def _contact(what: str = "this process lost contact with the others of this run"
             raise
         reason = str(error).splitlines()[0][:200]
         raise HocketError(
-            f"{what} ({reason}): see what they said; the same command continues from the last checkpoint."
+            f"{what} ({reason}): see their messages, then run the same command again to continue "
+            "from the last checkpoint."
         ) from error
 
 

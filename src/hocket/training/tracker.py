@@ -90,7 +90,8 @@ class Tracker:
             yield
         except OSError as error:
             raise CheckpointError(
-                f"{self.path} cannot be written ({error.strerror}): free some space; the same command continues."
+                f"{self.path} cannot be written ({error.strerror}): free some space, then run the "
+                "same command again to continue."
             ) from error
 
 

@@ -95,7 +95,7 @@ class Trainer:
                 self._set_weight(RENAMED.get(change["field"], change["field"]), change["value"])
         except (KeyError, TypeError, ConfigError) as error:
             raise CheckpointError(
-                f"{self.folder.path} was changed by a remedy that is none ({error}): use --fresh."
+                f"{self.folder.path} was changed by a remedy that is not valid ({error}): use --fresh."
             ) from error
         return notes
 
@@ -128,7 +128,7 @@ class Trainer:
                 self._end_epoch(validator)
             elif plan.patience and progress.epochs_without_gain >= plan.patience:
                 # Read off the state, so that a run that is continued knows it too.
-                self.stop_reason = f"no gain for {plan.patience} epochs"
+                self.stop_reason = f"no improvement for {plan.patience} epochs"
                 break
             elif progress.step < plan.num_steps:
                 if not self._next_step(next_batch=batches):
@@ -222,8 +222,9 @@ class Trainer:
         if plan.on_nonfinite == "stop" or progress.num_rollbacks >= MAX_ROLLBACKS:
             raise HocketError(
                 f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
-                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last good "
-                f"checkpoint with --on-nonfinite rollback; it lies in {self.folder.checkpoints}."
+                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last "
+                "good checkpoint with --on-nonfinite rollback (checkpoints are in "
+                f"{self.folder.checkpoints})."
             )
         counted = {name: getattr(progress, name) for name in ("num_rollbacks", "num_skipped", "num_spikes")}
         if progress.num_rollbacks and not self._stepped_since_rollback:
@@ -231,7 +232,7 @@ class Trainer:
             self.folder.suspect_newest()
         if self.resume() is None:
             raise HocketError(
-                f"the loss was not finite from the first steps on ({fault.sentence()}): lower --learning-rate."
+                f"the loss was not finite from the first steps ({fault.sentence()}): lower --learning-rate."
             )
         back = self.state.progress
         for name, value in counted.items():
@@ -241,7 +242,7 @@ class Trainer:
             self.shelf.forget_after(back.step)
         self._stepped_since_rollback = False
         self.tracker.write("rollback", back.step, {"from_step": progress.step})
-        self.listener.on_note(f"went back to step {back.step}, and on with other excerpts")
+        self.listener.on_note(f"went back to step {back.step}, and continues with other excerpts")
         # At once, or a kill would lead into the same batches again.
         self._save()
         return True
@@ -317,7 +318,7 @@ class Trainer:
                 for name, stem in self.shelf.of_step(step):
                     show(self.tracker, name, stem, step=step, with_sources=epoch == 1)
         except UNREADABLE as error:
-            faults.append(f"validation examples could not be thinned or shown ({error})")
+            faults.append(f"validation examples could not be updated ({error})")
         for fault in filter(None, faults):
             self.listener.on_note(fault)
 

@@ -150,10 +150,10 @@ def _require_free(folder: Path, *, force: bool) -> None:
     if "corpus.json" not in names or strangers or not _is_corpus(folder / "corpus.json"):
         what = f" ('{strangers[0]}')" if strangers else ""
         raise DataError(
-            f"{folder} holds something other than a rendered corpus{what}: give an empty or new folder."
+            f"{folder} contains something other than a rendered corpus{what}: give an empty or new folder."
         )
     if not force:
-        raise DataError(f"{folder} already holds a rendered corpus: give --force to render it anew.")
+        raise DataError(f"{folder} already contains a rendered corpus: replace it with --force.")
 
 
 def _is_corpus(path: Path) -> bool:

@@ -101,7 +101,7 @@ def parse_numeral(text: str) -> tuple[int, str]:
     """
     match = re.fullmatch(r"([b#]?)([iv]+|[IV]+)(.*)", text)
     if match is None or match[2].lower() not in NUMERALS:
-        raise ValueError(f"{text!r} is no roman numeral")
+        raise ValueError(f"{text!r} is not a roman numeral")
     shift = {"": 0, "b": -1, "#": 1}[match[1]]
     quality = match[3]
     if match[2].islower() and not quality.startswith(("dim", "m7b5")):

@@ -192,7 +192,7 @@ function missing() {
   const unrated = order.filter((name) => Object.keys(test.questions).some((question) => !(question in ratingsOf(name))));
   const parts = [
     unheard.length ? `listen to ${unheard.join(", ")}` : "",
-    unrated.length ? `answer all questions on ${unrated.map(titleOf).join(", ")}` : "",
+    unrated.length ? `answer all questions about ${unrated.map(titleOf).join(", ")}` : "",
   ].filter(Boolean);
   return parts.length ? `Before you go on: ${parts.join("; ")}.` : "";
 }
@@ -222,7 +222,7 @@ function save() {
   make("a", { href: url, download: `answers-${state.listener}.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   $("again").hidden = false;
-  say(`Saved as answers-${state.listener}.json, in your folder of downloads.`);
+  say(`Saved as answers-${state.listener}.json, in your downloads folder.`);
 }
 
 function again() {

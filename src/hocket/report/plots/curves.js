@@ -116,7 +116,7 @@ export class Curves {
     });
     const axes = make("select");
     axes.dataset.key = "axes";
-    for (const [value, text] of [["fitting", "as it fits"], ["linear", "linear"], ["log", "logarithmic"]]) {
+    for (const [value, text] of [["fitting", "automatic"], ["linear", "linear"], ["log", "logarithmic"]]) {
       axes.append(make("option", { value, textContent: text, selected: value === this.axes }));
     }
     axes.addEventListener("change", () => {
@@ -128,7 +128,7 @@ export class Curves {
     if (!this.isPlain) row.append(make("label", {}, "Smooth training curves ", smoothing), make("label", {}, "Axis of losses ", axes));
     row.append(this.reset);
     const signs = this.data.signs.map(([sign, text]) => `${sign} ${text}.`).join(" ");
-    const help = "Drag across a chart to zoom, double-click to see all again. Keys: arrows read values, + and − zoom, 0 shows all.";
+    const help = "Drag across a chart to zoom, double-click to show everything. Keys: arrows read values, + and − zoom, 0 shows all.";
     return make("div", { className: "hk-head" }, row, make("p", { className: "hk-help" }, make("span", { className: "hk-keys", textContent: `${help} ` }), signs));
   }
 

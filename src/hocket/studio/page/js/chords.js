@@ -62,7 +62,7 @@ export class ChordForm {
 export function chordRow({ chords, bars }) {
   const length = bars < 1 ? "two chords a bar" : bars === 1 ? "one chord a bar" : `one chord every ${bars} bars`;
   return [
-    el("p", { class: "hint" }, `Played on the rhythm's beat, ${length}, over and over.`),
+    el("p", { class: "hint" }, `Played on the rhythm's beat, ${length}, and repeated.`),
     el("ol", { class: "chord-row", "aria-label": "Chords", tabindex: "0" }, ...chords.split(" ").map((chord) => el("li", {}, chord))),
   ];
 }

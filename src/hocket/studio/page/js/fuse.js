@@ -15,7 +15,7 @@ const QUICK_POLLS = 60;
 const QUICK_MILLISECONDS = 120;
 const POLL_MILLISECONDS = 400;
 const MOST_KNOWN = 12;
-const STEPS = { "loading the model": "Loading the model", judging: "Listening to the result", drawing: "Drawing" };
+const STEPS = { "loading the model": "Loading the model", judging: "Checking the result", drawing: "Drawing" };
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class FuseTab {
@@ -196,7 +196,7 @@ export class FuseTab {
     if (state === "running" && progress > 0) bar.value = progress;
     else bar.removeAttribute("value");
     const percent = Math.round(100 * progress);
-    const queued = position > 0 ? `In the queue: place ${position}` : "About to begin";
+    const queued = position > 0 ? `In the queue: position ${position}` : "Starting";
     byId("job-state").textContent = state === "running" ? `${STEPS[step] || "Fusing"}: ${percent} %` : queued;
     announce(state === "running" ? `Fusing: ${25 * Math.floor(percent / 25)} %` : queued);
   }

@@ -28,7 +28,7 @@ export class Visit {
     Object.assign(entry, {
       name: [titleOf(result), optionWords(result.options)].filter(Boolean).join(", "),
       cut: cutWords(result.options),
-      words: result.verdict_words ?? (result.is_stopped ? "Not checked" : "Listening…"),
+      words: result.verdict_words ?? (result.is_stopped ? "Not checked" : "Checking…"),
       alarm: result.is_alarm,
       level: result.level,
     });

@@ -118,7 +118,7 @@ export class ResultView {
     const swap = el("button", { type: "button", onclick: this.onSwap }, "Swap and fuse again");
     const notes = (result.notes || []).map((note) => el("li", {}, note));
     this.verdict.replaceChildren(
-      ...(result.is_judged ? verdictOf(result) : [el("p", { class: "verdict waiting" }, result.is_stopped ? "Not checked" : "Listening…")]),
+      ...(result.is_judged ? verdictOf(result) : [el("p", { class: "verdict waiting" }, result.is_stopped ? "Not checked" : "Checking…")]),
       ...(result.roles_weak ? [el("div", {}, swap)] : []),
       ...(notes.length ? [el("ul", { class: "notes", "aria-label": "Notes" }, ...notes)] : []),
     );
@@ -171,7 +171,7 @@ export class ResultView {
   showShares(amounts) {
     const bands = this.result.shares || [];
     this.shares.hidden = !bands.length;
-    this.shares.replaceChildren(el("h3", {}, "Who gave what"), ...bands.map((band) => shareRow(band, amounts)));
+    this.shares.replaceChildren(el("h3", {}, "Sources by frequency"), ...bands.map((band) => shareRow(band, amounts)));
   }
 
   clear() {

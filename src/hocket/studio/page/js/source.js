@@ -8,7 +8,7 @@ import { Waveform } from "./waveform.js";
 
 const ROLES = {
   input: { title: "Rhythm", name: "the input", hint: "Drums, percussion, a riff: something with a clear beat." },
-  target: { title: "Harmony", name: "the target", hint: "Strings, pads, piano, a choir: something that rings." },
+  target: { title: "Harmony", name: "the target", hint: "Strings, pads, piano, a choir: something with sustained notes." },
 };
 
 export class SourceCard {
@@ -176,7 +176,7 @@ export class SourceCard {
     this.play = el("button", { type: "button", class: "play", onclick: () => this.toggle() });
     const wave = el("div", { class: "wave", "aria-hidden": "true" });
     this.length = el("span", { class: "hint" });
-    this.facts = el("p", { class: "hint music" }, "listening…");
+    this.facts = el("p", { class: "hint music" }, "analysing…");
     this.loaded.append(
       this.head(source),
       el("p", { class: "hint" }, `${clock(source.seconds)} · ${hertz(source.sample_rate)} · ${channels(source.num_channels)}`),
@@ -233,7 +233,7 @@ export class SourceCard {
 
   toggle() {
     this.onPlay(this);
-    this.waveform.toggle().catch(() => say(this.error, `${this.source.name} can't be played by this browser; it can still be fused.`));
+    this.waveform.toggle().catch(() => say(this.error, `${this.source.name} cannot be played by this browser, but it can still be fused.`));
   }
 
   pause() {

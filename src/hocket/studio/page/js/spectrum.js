@@ -134,7 +134,7 @@ export async function readSpectrum(url, facts, { hasVoices }) {
 /** "mostly rhythm (82 %)": a share in words. */
 export function shareWords(share) {
   const percent = Math.round(50 + 50 * Math.abs(share));
-  if (percent < 60) return "both alike";
+  if (percent < 60) return "both equally";
   const source = share > 0 ? "rhythm" : "harmony";
   return `${percent > 90 ? "" : "mostly "}${source} (${percent} %)`;
 }

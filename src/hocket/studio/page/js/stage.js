@@ -66,7 +66,7 @@ export class Stage {
   }
 
   /** Shows the picture at an address: of two voices that are mixed here, or painted already. */
-  async showPicture({ picture, spectrum, words, hasVoices = false, waiting = "There is no coloured picture of this one." }) {
+  async showPicture({ picture, spectrum, words, hasVoices = false, waiting = "There is no picture of this output." }) {
     const wanted = (this.wanted = {});
     this.spectrum = null;
     this.frequencies.replaceChildren();
@@ -295,7 +295,7 @@ export class Stage {
       words.push(hertz(this.spectrum.frequencyAt(y)));
       const said = this.spectrum.at(seconds / this.seconds, y);
       words.push(said ? shareWords(said.share) : "silent");
-      if (said) words.push(`${Math.round(-said.level_db)} dB under the loudest`);
+      if (said) words.push(`${Math.round(-said.level_db)} dB below the loudest`);
     }
     this.readout.textContent = words.join(" · ");
   }
@@ -303,7 +303,7 @@ export class Stage {
 
 function legend() {
   const key = (name, words) => el("span", { class: "key" }, el("i", { class: `patch ${name}` }), words);
-  return el("p", { class: "legend" }, key("from-input", "rhythm"), key("from-target", "harmony"), key("from-both", "both alike"), el("span", { class: "key" }, "brighter = louder"));
+  return el("p", { class: "legend" }, key("from-input", "rhythm"), key("from-target", "harmony"), key("from-both", "both equally"), el("span", { class: "key" }, "brighter = louder"));
 }
 
 /** An empty canvas as large as it is shown, in the screen's own pixels; null where it is not shown. */

@@ -40,9 +40,9 @@ export class TrainingTab {
       { class: "run-detail", hidden: true },
       el("section", { class: "card", "aria-labelledby": "run-title" }, this.title, this.state, this.progress, this.verdict, this.advice),
       this.examples.section,
-      el("section", { class: "card" }, el("h2", {}, "Where it stands"), this.checks),
+      el("section", { class: "card" }, el("h2", {}, "Progress"), this.checks),
       el("section", { class: "card", "aria-labelledby": "curves-title" }, el("h2", { id: "curves-title" }, "Curves"), this.curves),
-      el("details", { class: "card" }, el("summary", {}, "The run's facts"), this.facts),
+      el("details", { class: "card" }, el("summary", {}, "About this run"), this.facts),
     );
     this.panel.append(
       this.error,
@@ -155,7 +155,7 @@ class Examples {
     this.section = el(
       "section",
       { class: "card", "aria-labelledby": "examples-title", hidden: true },
-      el("h2", { id: "examples-title" }, "Hear it"),
+      el("h2", { id: "examples-title" }, "Listen"),
       el(
         "div",
         { class: "pickers" },
@@ -224,7 +224,7 @@ class Examples {
 function plotting() {
   for (const name of ["uPlot.min.css", "curves.css"]) document.head.append(el("link", { rel: "stylesheet", href: `static/plots/${name}` }));
   return new Promise((resolve, reject) => {
-    const lost = () => reject(new Error("The curves cannot be drawn: a part of the page did not arrive. Load it again."));
+    const lost = () => reject(new Error("The curves cannot be drawn: a part of the page did not load. Reload it."));
     document.head.append(el("script", { src: "static/plots/uPlot.iife.min.js", onload: resolve, onerror: lost }));
   });
 }
@@ -279,10 +279,10 @@ function howTo() {
     "section",
     { class: "card empty" },
     el("h2", {}, "Follow a training run here"),
-    el("p", {}, "This studio was started without a folder of runs. Start it again with the folder that your runs lie in:"),
+    el("p", {}, "This studio was started without a folder of runs. Start it again with the folder that contains your runs:"),
     el("pre", { tabindex: "0" }, el("code", {}, "hocket studio --runs runs")),
-    el("p", {}, "A run comes to lie there by its training, which the studio can follow live:"),
+    el("p", {}, "Start a training there, and the studio follows it live:"),
     el("pre", { tabindex: "0" }, el("code", {}, "hocket train MUSIC --run runs/first")),
-    el("p", { class: "hint" }, "Without the studio, ", el("code", {}, "hocket report runs/first"), " writes the same into one HTML file."),
+    el("p", { class: "hint" }, "Without the studio, ", el("code", {}, "hocket report runs/first"), " writes the same information to one HTML file."),
   );
 }

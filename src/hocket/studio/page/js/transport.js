@@ -55,7 +55,7 @@ export class Transport {
       { class: "transport" },
       this.button,
       el("div", { class: "voices", role: "radiogroup", "aria-label": "Listen to" }, ...this.radios.map(([, , label]) => label)),
-      el("div", { class: "ticks" }, el("label", {}, this.loop, "Loop"), el("label", { title: "A louder voice seems better: hear all three alike." }, this.even, "Equal loudness")),
+      el("div", { class: "ticks" }, el("label", {}, this.loop, "Loop"), el("label", { title: "Louder sounds seem better: play all three equally loud." }, this.even, "Equal loudness")),
       el("div", { class: "position" }, this.range, this.time),
     );
   }
