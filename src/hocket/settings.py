@@ -130,8 +130,7 @@ class SpectralConfig:
             or len(set(self.features)) < len(self.features)
         ):
             raise ConfigError(
-                f"features are {', '.join(self.features) or 'none'}: choose from "
-                f"{', '.join(FEATURES)}, each at most once"
+                f"features are {', '.join(self.features) or 'none'}: choose from {', '.join(FEATURES)}, each once"
             )
 
 

@@ -89,7 +89,7 @@ def test_runs_of_one_name_in_two_places_are_two_jobs(place, capfdbinary) -> None
         (["--tasks", "0", "--gpus", "0", "--", "train", "music", "--run", "runs/a"], "--tasks 0"),
         (["--output-dir", "logs", "--", "train", "music", "--run", "runs/a"], "create it first"),
         (["--venv", "none", "--", "train", "music", "--run", "runs/a"], "none/bin/python cannot be run"),
-        (["--template", "--submit"], "--template prints a script without a command"),
+        (["--template", "--submit"], "--template takes no command"),
     ],
 )
 def test_mistakes_are_told_before_the_queue(place, capfdbinary, words, part) -> None:

@@ -96,8 +96,7 @@ def _check_header(sound: Decoder, path: Path, *, num_bytes: int) -> None:
         raise AudioError(f"{path} contains no sound (0 samples): give a recording.")
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError(
-            f"{path} has a sample rate of {sound.samplerate} Hz: use a recording at {MIN_RATE_HZ} to "
-            f"{MAX_RATE_HZ} Hz."
+            f"{path} has a sample rate of {sound.samplerate} Hz: use a recording at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz."
         )
     num_samples = sound.frames * sound.channels
     check_size(path, num_samples)

@@ -58,9 +58,7 @@ def find_audio_files(folder: str | Path) -> list[Path]:
         reason = f"{error.filename} cannot be read ({error.strerror})"
         raise DataError(f"{reason}: change its permissions or give another folder.") from error
     if not found:
-        raise DataError(
-            f"{folder} contains no recordings: give a folder with files that end in {', '.join(SUFFIXES)}."
-        )
+        raise DataError(f"{folder} contains no recordings: give a folder with {', '.join(SUFFIXES)} files.")
     return found
 
 
@@ -104,9 +102,7 @@ def identify(handle: BinaryIO, path: Path) -> tuple[str, int]:
         found = find_frames(handle, start, num_bytes=num_bytes)
         start, container = (start, container) if found is None else (found, "mp3")
     if container is None:
-        raise AudioError(
-            f"{path} is not a recording in a supported format: use WAV, FLAC, OGG, MP3, AIFF or M4A."
-        )
+        raise AudioError(f"{path} is not a recording that can be read: use WAV, FLAC, OGG, MP3, AIFF or M4A.")
     return container, start
 
 

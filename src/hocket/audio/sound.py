@@ -90,14 +90,12 @@ def require_enough(
     """
     if duration_seconds < minimum_seconds:
         raise AudioError(
-            f"{path} is too short ({duration_seconds:.3g} s): "
-            f"give a recording of at least {minimum_seconds:g} s."
+            f"{path} is too short ({duration_seconds:.3g} s): give a recording of at least {minimum_seconds:g} s."
         )
     peak_db = 20 * math.log10(highest) if highest > 0 else -math.inf
     if peak_db < SILENCE_DB:
         raise AudioError(
-            f"{path} is silent (peak {peak_db:.0f} dBFS): "
-            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
+            f"{path} is silent (peak {peak_db:.0f} dBFS): give a recording with sound above {SILENCE_DB:.0f} dBFS."
         )
 
 

@@ -133,9 +133,7 @@ def _container(path: Path, encoding: Encoding) -> str:
             f"{path} does not end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}: choose one of these endings."
         )
     if container == "FLAC" and encoding == "float32":
-        raise AudioError(
-            f"{path} cannot store float32, because FLAC has integers only: use .wav, pcm24 or pcm16."
-        )
+        raise AudioError(f"{path} cannot store float32, as FLAC has integers only: use .wav, pcm24 or pcm16.")
     if container == "M4A":
         require_pyav(path)
     _check_place(path)

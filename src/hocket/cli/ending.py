@@ -266,8 +266,7 @@ def ending_in_order(main: Main) -> Main:
             if not any(map(_is_memory, _causes(error))):
                 raise
             _say(
-                f"{name}: error: not enough memory: close other programs, or raise the limits (ulimit -v, "
-                "ulimit -u)."
+                f"{name}: error: not enough memory: close other programs, or raise the limits (ulimit -v, ulimit -u)."
             )
         return EXIT_USAGE
 

@@ -144,13 +144,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--pairs",
         type=Path,
         metavar="CSV",
-        help="fuse every pair in a CSV file with the columns input and target",
+        help="fuse all pairs of a CSV file with the columns input and target",
     )
     add(
         "--num-samples",
         type=int,
         metavar="N",
-        help="fuse N pairs of excerpts from the validation songs of --checkpoint",
+        help="fuse N pairs of excerpts from the run's validation songs",
     )
     add("--seed", type=int, default=0, metavar="N", help="random seed for --num-samples")
 

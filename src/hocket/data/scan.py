@@ -114,9 +114,7 @@ def scan_file(path: Path, known: ScanResult | None = None) -> ScanResult | ScanE
 def _unread(path: Path, error: AudioError | OSError) -> ScanError:
     cause = error.__cause__ if isinstance(error, AudioError) else error
     if isinstance(cause, PermissionError):
-        return ScanError(
-            str(path), "not permitted", f"{path} cannot be read (no permission): change its permissions."
-        )
+        return ScanError(str(path), "not permitted", f"{path} is not readable: change its permissions.")
     if isinstance(cause, FileNotFoundError) or not path.exists():
         return ScanError(str(path), "gone", f"{path} disappeared while the folder was being scanned.")
     if isinstance(error, AudioError):

@@ -34,9 +34,8 @@ RECIPE = {
         f"{rhythm.BEAT_WINDOW_SECONDS} s window, nothing trimmed"
     ),
     "harmony": (
-        f"cosine per frame of librosa chroma_cqt, hop {harmony.CHROMA_HOP_SAMPLES}, "
-        f"{harmony.SMOOTHING_FRAMES}-frame mean, centred; "
-        f"whole and on librosa harmonic(margin={harmony.HARMONY_MARGIN:g})"
+        f"cosine per frame of librosa chroma_cqt, hop {harmony.CHROMA_HOP_SAMPLES}, {harmony.SMOOTHING_FRAMES}-frame "
+        f"mean, centred; whole and on librosa harmonic(margin={harmony.HARMONY_MARGIN:g})"
     ),
     "harmony_margin": "mean of the margins of the harmonic part and of the whole signal",
     "chord_agreement": (
@@ -92,19 +91,17 @@ RECIPE = {
         "chroma cosine of the whole signals as in harmony (truth_harmony)"
     ),
     "verdict": (
-        f"silent: peak below {SILENCE_DB:g} dBFS; "
-        f"unrelated: correlations and R² all below {waveform.UNRELATED}; "
-        f"copying: one |correlation| more than {waveform.COPYING_RATIO:g} times the other; "
-        f"else overlay: R² of {waveform.OVERLAY_R2} or more; else mixing"
+        f"silent: peak below {SILENCE_DB:g} dBFS; unrelated: correlations and R² all below {waveform.UNRELATED}; "
+        f"copying: one |correlation| more than {waveform.COPYING_RATIO:g} times the other; else overlay: R² of "
+        f"{waveform.OVERLAY_R2} or more; else mixing"
     ),
     "baselines": (
         f"HPSS margin {baselines.MARGIN:g} (layering_margin_1: 1) on FFT {baselines.FFT_SAMPLES}, hop "
         f"{baselines.HOP_SAMPLES}, parts at equal RMS; gated_layering: held part times the input's envelope "
         f"(magnitudes smoothed by a Gaussian of {baselines.SMOOTHING_BINS} bins) over its "
-        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the "
-        "target times the input's envelope over its own; envelope_gating: the target times the input's mean "
-        f"magnitude, FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over the "
-        "same percentile of it"
+        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the target "
+        "times the input's envelope over its own; envelope_gating: the target times the input's mean magnitude, FFT "
+        f"{baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over the same percentile of it"
     ),
     "retiming": (
         f"Hockman et al. 2008, simplified: FFT {retiming.FFT_SAMPLES}, hop {retiming.HOP_SAMPLES}; librosa beats and "

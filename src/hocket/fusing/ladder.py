@@ -34,10 +34,7 @@ SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
 # Samples, over all channels, that are mixed at once: 10 s of 8 channels at 48 kHz.
 MOST_AT_ONCE = 2**22
 
-TYPED = (
-    "typed chords are not aligned or transposed: they are already on the input's beats, in the key that "
-    "you wrote."
-)
+TYPED = "typed chords are not aligned or transposed: they are already on the input's beats, in the key that you wrote."
 
 Progress = Callable[[float], None]
 

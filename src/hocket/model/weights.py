@@ -94,9 +94,7 @@ def _tensors(archive: safe_open, header: Mapping[str, str], path: Path) -> dict[
     tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     rest = {key: text for key, text in header.items() if key != "digest"}
     if header.get("digest") != _digest(tensors, rest):
-        raise CheckpointError(
-            f"{path} is damaged (its checksum does not match its content): give another one."
-        )
+        raise CheckpointError(f"{path} is damaged (its checksum is wrong): give another one.")
     return tensors
 
 

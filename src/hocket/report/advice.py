@@ -122,7 +122,7 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
     if not wanted and (names := figures.unmeasured):
         return [
             Advice(
-                f"Listen to the examples: {' and '.join(names)} could not be measured, because a source has "
+                f"Listen to the examples: {' and '.join(names)} could not be measured, perhaps because a source has "
                 "no onsets or no pitch. Use validation songs that have both."
             )
         ]
@@ -138,10 +138,7 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
         )
     ]
     if undecided(row.masks):
-        more.insert(
-            0,
-            Advice("Train longer: the masks have hardly begun to choose between the sources.", _longer(run)),
-        )
+        more.insert(0, Advice("Train longer: the masks hardly choose between the sources yet.", _longer(run)))
     return more
 
 

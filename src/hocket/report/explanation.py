@@ -76,9 +76,8 @@ def _masks(row: Judged) -> list[str]:
     means = (masks.input_mask_mean, masks.target_mask_mean)
     if undecided(masks):
         return [
-            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass equally "
-            "everywhere, so nothing has been learned yet. Flat masks of 0.5 already have a complementarity "
-            "of 75 %."
+            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass equally everywhere, "
+            "so nothing has been learned yet. Flat masks of 0.5 already have a complementarity of 75 %."
         ]
     if masks.mask_variance < FLAT_VARIANCE and all(map(math.isfinite, means)):
         return [
@@ -92,9 +91,8 @@ def _masks(row: Judged) -> list[str]:
     source = figures.nearer_source
     other = "input" if source == "target" else "target"
     found = [
-        f"The masks are balanced ({both}), but the output is the {source}. A balanced mask is not a balanced "
-        f"output: the {other} can get half of the bins where it is silent, and the {source} everything "
-        "audible."
+        f"The masks are balanced ({both}), but the output is the {source}. A balanced mask is not a balanced output: "
+        f"the {other} can get half of the bins where it is silent, and the {source} everything audible."
     ]
     if masks.complementarity >= COMPLEMENTARITY:
         found.append(

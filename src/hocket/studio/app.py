@@ -128,10 +128,7 @@ def _file(request: Request, name: str) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = {
-        404: "There is nothing at this address.",
-        405: "This address does not accept this kind of request.",
-    }
+    known = {404: "There is nothing at this address.", 405: "This address takes no such request."}
     # Starlette's own words are no sentences.
     sentence = (
         error.detail if " " in error.detail and error.detail.endswith(".") else known.get(error.status_code)

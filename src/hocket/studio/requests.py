@@ -123,9 +123,7 @@ def parse_chords(body: dict[str, Any]) -> Progression:
     """
     text, bars = body.get(CHORDS), body.get(BARS, 1)
     if not isinstance(text, str) or not _is_number(bars):
-        raise RequestError(
-            f"{CHORDS} is not text, or {BARS} is not a number: give both, such as 'Am F C G' and 1."
-        )
+        raise RequestError(f"{CHORDS} is not text, or {BARS} not a number: give 'Am F C G' and 1, say.")
     try:
         return Progression(text, float(bars))
     except ConfigError as error:

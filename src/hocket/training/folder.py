@@ -157,9 +157,8 @@ class RunFolder:
         notes = []
         if (before := facts.num_processes) != self.runtime.processes.size:
             notes.append(
-                f"{before} process{'es' * (before > 1)} wrote the checkpoint and "
-                f"{self.runtime.processes.size} continue: the batches are the same, but sums are rounded "
-                "differently"
+                f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} "
+                "continue: the batches are the same, but sums are rounded differently"
             )
         old, new = facts.versions, self.facts["versions"]
         changed = [

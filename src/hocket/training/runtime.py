@@ -193,8 +193,7 @@ class Processes:
         for rank, other in enumerate(everyone):
             if other != everyone[0]:
                 raise HocketError(
-                    f"process {rank} has different {what} than process 0: make sure that all of them "
-                    "see the same files."
+                    f"process {rank} has different {what} than process 0: let all of them see the same files."
                 )
 
     def wait(self) -> None:

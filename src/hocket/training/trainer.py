@@ -222,9 +222,8 @@ class Trainer:
         if plan.on_nonfinite == "stop" or progress.num_rollbacks >= MAX_ROLLBACKS:
             raise HocketError(
                 f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
-                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last "
-                "good checkpoint with --on-nonfinite rollback (checkpoints are in "
-                f"{self.folder.checkpoints})."
+                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last good "
+                f"checkpoint with --on-nonfinite rollback (checkpoints are in {self.folder.checkpoints})."
             )
         counted = {name: getattr(progress, name) for name in ("num_rollbacks", "num_skipped", "num_spikes")}
         if progress.num_rollbacks and not self._stepped_since_rollback:
