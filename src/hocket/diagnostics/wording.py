@@ -23,7 +23,7 @@ WORDS = {
     "rhythm": ("the input's rhythm", "neither rhythm clearly", "the target's rhythm"),
     "harmony": ("the target's harmony", "neither harmony clearly", "the input's harmony"),
     "articulation": (
-        "chords struck with the input",
+        "chords in the input's timing",
         "chords between the two timings",
         "chords in the target's timing",
     ),
@@ -110,7 +110,7 @@ def causes(figures: Figures) -> list[str]:
     if figures.verdict is Verdict.UNRELATED or level in (Level.COPY, Level.OVERLAY):
         found.append(_waveforms(figures))
     elif level is Level.LAYERING:
-        found.append(f"chords are not struck with the input ({_short_of(figures, 'articulation')}).")
+        found.append(f"chords do not follow the input's timing ({_short_of(figures, 'articulation')}).")
     else:
         short = [name for name in _missing(figures) if _is_known(figures, name)]
         found += [f"{'; '.join(_short_of(figures, name) for name in short)}."] if short else []

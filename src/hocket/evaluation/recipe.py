@@ -57,11 +57,11 @@ RECIPE = {
         f"FFT {quality.FFT_SAMPLES}, hop {quality.HOP_SAMPLES}, files at RMS {quality.LEVEL_RMS}"
     ),
     "isolated_peaks": (
-        f"a second, in dB of (power + {musical_noise.POWER_FLOOR:g}), FFT {musical_noise.FFT_SAMPLES}, "
-        f"hop {musical_noise.HOP_SAMPLES}, files at RMS {musical_noise.LEVEL_RMS}: maxima of "
-        f"{_by(musical_noise.CORE)} (bins x frames) within {musical_noise.RANGE_DB:g} dB of the file's maximum and "
-        f"{musical_noise.PROMINENCE_DB:g} dB above all else in {_by(musical_noise.SURROUNDINGS)}; "
-        "_sources: the mean of input and target"
+        f"per second, in dB of (power + {musical_noise.POWER_FLOOR:g}), FFT {musical_noise.FFT_SAMPLES}, hop "
+        f"{musical_noise.HOP_SAMPLES}, files at RMS {musical_noise.LEVEL_RMS}: maxima of "
+        f"{_by(musical_noise.CORE)} (bins x frames) within {musical_noise.RANGE_DB:g} dB of the file's "
+        f"maximum and {musical_noise.PROMINENCE_DB:g} dB above all else in "
+        f"{_by(musical_noise.SURROUNDINGS)}; _sources: the mean of input and target"
     ),
     "spectral_kurtosis": (
         f"mean of ln(E[p^2] / E[p]^2) over bins {musical_noise.KURTOSIS_BINS.start} to "
@@ -69,12 +69,13 @@ RECIPE = {
         "the output's minus the mean of input and target"
     ),
     "notes": (
-        f"basic-pitch's posteriors (icassp_2022/nmp.onnx), files at RMS {notes.LEVEL_RMS}; recall, precision: each of "
-        f"{notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding above {notes.SOUNDING}; margin: "
-        f"cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, weighted by the target's sum, the target's "
-        "minus the input's; foreign: share of sounding posteriors of pitch classes that the target does not sound "
-        f"within {notes.POOL_FRAMES} frames; struck: Pearson of the summed onset posteriors and the input's "
-        f"librosa onset_strength, {notes.ONSET_SMOOTHING_FRAMES}-frame means, minus that with the target's posteriors"
+        f"basic-pitch's posteriors (icassp_2022/nmp.onnx), files at RMS {notes.LEVEL_RMS}; recall, "
+        f"precision: each of {notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding "
+        f"above {notes.SOUNDING}; margin: cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, "
+        "weighted by the target's sum, the target's minus the input's; foreign: share of sounding "
+        f"posteriors of pitch classes that the target does not sound within {notes.POOL_FRAMES} frames; "
+        "timing: Pearson of the summed onset posteriors and the input's librosa onset_strength, "
+        f"{notes.ONSET_SMOOTHING_FRAMES}-frame means, minus that with the target's posteriors"
     ),
     "mix_distance": (
         f"100 times the unbiased squared MMD of windows of {realism.WINDOW_FRAMES / realism.FRAME_RATE:g} s, Gaussian "

@@ -155,7 +155,7 @@ def _preset(run: Run) -> Advice:
     music = shlex.quote(str(run.config.get("music") or "MUSIC_DIR"))
     return Advice(
         "Train with an objective that states the goal: the preset default asks for both sources in the "
-        "output, the input's rhythm, the target's harmony, and chords struck with the input. In the "
+        "output, the input's rhythm, the target's harmony, and chords in the input's timing. In the "
         "project's own comparison it reached a fusion where the collapsed preset copied.",
         f"hocket train {music} --run {_beside(run, 'default')} --preset default",
     )

@@ -158,7 +158,7 @@ def _value(body: dict[str, Any], option: Number | Choice) -> Any:
             raise RequestError(f"{option.name} is not a number from {option.values}: give one.")
         return option.type(value)
     if not option.allows(value):
-        raise RequestError(f"{option.name} is none of {option.values}: give one of these.")
+        raise RequestError(f"{option.name} is not one of {option.values}: give one of these.")
     return value
 
 
