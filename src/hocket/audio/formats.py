@@ -1,6 +1,7 @@
 """Recognition of recordings: by their names in a folder, and by their first bytes before any decoder sees them.
 
-Names and headers lie, and libsndfile and FFmpeg know dozens of formats whose parsers need not meet strangers' files.
+Names and headers can lie, and libsndfile and FFmpeg have parsers for dozens of formats, which should not see files from
+strangers.
 """
 
 import os
@@ -16,8 +17,8 @@ SUFFIXES: tuple[str, ...] = (".aac", ".aif", ".aifc", ".aiff", ".flac", ".m4a", 
 SUFFIXES += (".oga", ".ogg", ".opus", ".rf64", ".w64", ".wav", ".wave")
 """The endings, in lower case, of the files that are taken for recordings.
 
-`.aac`, `.m4a` and `.mp4` are among them where PyAV is missing as well: the error that says what to install is better
-than music that nobody misses.
+`.aac`, `.m4a` and `.mp4` are included even without PyAV: an error that says what to install is better than music that
+is silently ignored.
 """
 
 _MAX_TAGS = 8

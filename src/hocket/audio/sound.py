@@ -18,7 +18,7 @@ MISSING_TOLERANCE = 0.01
 
 
 class Undecodable(Exception):  # noqa: N818
-    """A decoder gave up, whichever it was; `opened` makes a sentence of it."""
+    """Raised when any decoder fails; `opened` turns it into a sentence for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def cut_off(path: Path, *, share: float | None = None) -> AudioError:
 
 
 def unread_coding(path: Path, container: str, coding: str) -> AudioError:
-    """The error for a coding that nothing here reads."""
+    """The error for a coding that is not supported."""
     readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
     return AudioError(
         f"{path} is {container} with {coding} coding, which cannot be read: convert it to {readable}."

@@ -1,4 +1,4 @@
-"""From samples to files, whole or not at all, and to bytes that browsers play."""
+"""Writes samples to files, completely or not at all, and to bytes that browsers can play."""
 
 import io
 import math
@@ -141,7 +141,7 @@ def _container(path: Path, encoding: Encoding) -> str:
 
 
 def _check_place(path: Path) -> None:
-    """A pipe or a device would be replaced by the finished file, which nobody means."""
+    """A pipe or a device would be replaced by the finished file, which nobody wants."""
     try:
         mode = path.stat().st_mode
     except ValueError as error:

@@ -50,18 +50,8 @@ def _parser() -> VerbParser:
     add("--partition", metavar="P", help="partition, such as gpu on Levante")
     add("--constraint", metavar="C", help="node type, such as a100_80 on Levante")
     add("--mem", metavar="M", help="memory per node, such as 200G; 0 = all of it")
-    add(
-        "--job-name",
-        metavar="J",
-        help="jobs with the same name run one by one (default: from the run folder)",
-    )
-    add(
-        "--output-dir",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="folder for the log (default: this one)",
-    )
+    add("--job-name", metavar="J", help="jobs of the same name run one by one (default: from the run folder)")
+    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="folder of the log (default: .)")
     add("--venv", type=Path, metavar="DIR", help="virtual environment with Hocket (default: this one)")
     add("--submit", action="store_true", help="submit the script with sbatch instead of printing it")
     add("--template", action="store_true", help="print a script for `sbatch SCRIPT train MUSIC_DIR ...`")

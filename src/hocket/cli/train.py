@@ -58,7 +58,7 @@ def _unless_told(failure: threading.ExceptHookArgs) -> None:
 
 
 def _report(run: Path) -> None:
-    """Writes the page beside the run; a training that is done is not failed by its page."""
+    """Writes the page next to the run; a training that is done is not failed by its page."""
     from hocket.report.page import write_report
     from hocket.settings import RunConfig, flatten
 

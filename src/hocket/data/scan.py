@@ -84,7 +84,7 @@ def scan_file(path: Path, known: ScanResult | None = None) -> ScanResult | ScanE
     try:
         header = audio.info(
             path
-        )  # first, as it refuses pipes and devices, on which reading would wait for ever
+        )  # first, as it refuses pipes and devices, on which reading would wait forever
         status = path.stat()
         content = content_hash(path)
         size, mtime_ns = status.st_size, status.st_mtime_ns
@@ -163,9 +163,9 @@ def blocks(path: Path) -> Iterator[np.ndarray]:
 
 
 MAX_CACHE_BYTES, MAX_LINE_BYTES = 2**32, 2**24
-"""An hour of music takes 230 kB; what lies beyond is scanned anew."""
+"""An hour of music takes 230 kB; what lies beyond is scanned again."""
 VERSION = 3
-"""Of the measurements as well: another one scans everything anew."""
+"""Of the measurements as well: another one scans everything again."""
 
 
 class ScanCache:

@@ -1,4 +1,4 @@
-"""From what was scanned to what is used: duplicates, groups, and sides of the split. No file is opened here."""
+"""Decides which scanned recordings are used: duplicates, groups, and the split. No file is opened here."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The settings behind the figures, as they are written beside them."""
+"""The settings behind the figures, as they are written next to them."""
 
 from hocket.audio.sound import SILENCE_DB
 from hocket.evaluation import (

@@ -1,8 +1,8 @@
-"""The ladder from two files to their fusion, one function a step.
+"""The ladder from two files to their fusion, one function per step.
 
 Sources (`open_sources`) -> Aligned (`align`) -> Masks (`decide`) -> Mixed (`mix`) -> Levelled (`level`) -> File
 (`write`). All on the way are recordings that are read span by span, so that an hour takes no more memory than a minute.
-Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two steps.
+Files go through all steps, recordings of equal shape start at `fuse_aligned`, `FusionModel.inference` uses two steps.
 """
 
 import math

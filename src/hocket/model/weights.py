@@ -60,7 +60,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a checkpoint file.
 
     Raises:
-        CheckpointError: there is no such file, it is no checkpoint of this program, or it is damaged.
+        CheckpointError: there is no such file, it is not a checkpoint of this program, or it is damaged.
     """
     with _opened(path) as (archive, header):
         return _tensors(archive, header, path), _metadata(header, path)
@@ -108,7 +108,7 @@ def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
 
 
 def default_weights() -> Path:
-    """The weights that come with the program; beside them lie their provenance and their model card.
+    """The weights that come with the program; next to them lie their provenance and their model card.
 
     Raises:
         CheckpointError: this installation lacks them.
@@ -218,7 +218,7 @@ def model_config(values: Any, path: Path) -> ModelConfig:
 
 
 def _short(text: object) -> str:
-    """A stranger's words on one line."""
+    """An error's text on one line, as it may come from a stranger's file."""
     line = " ".join(str(text).split())
     return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
 

@@ -1,4 +1,4 @@
-"""A run folder as it is at this moment: half-written, of an older version, or without a single validation."""
+"""Reads a run folder as it is at this moment: half-written, of an older version, or without any validation."""
 
 import math
 import os
@@ -111,7 +111,7 @@ def read_run(path: str | Path) -> Run:
     """Reads a folder; what is missing or not yet whole is left out, and nothing in it is changed.
 
     Raises:
-        CheckpointError: it is no run's folder, or has not begun to write its log.
+        CheckpointError: it is not a run's folder, or has not begun to write its log.
     """
     path = Path(path)
     if not path.is_dir():

@@ -43,7 +43,7 @@ class FuseRequest:
     def as_json(self) -> dict[str, Any]:
         """All but the recordings, as it is told with the result and could be asked for again."""
         regions = {f"{role}_region": getattr(self, f"{role}_region") for role in ROLES}
-        chords = chords_told(self.target) if isinstance(self.target, Progression) else {}
+        chords = chords_json(self.target) if isinstance(self.target, Progression) else {}
         return (
             regions | chords | {option.name: getattr(self.options, option.name) for option in page_options()}
         )
@@ -133,7 +133,7 @@ def parse_chords(body: dict[str, Any]) -> Progression:
         ) from error
 
 
-def chords_told(chords: Progression) -> dict[str, Any]:
+def chords_json(chords: Progression) -> dict[str, Any]:
     """Typed chords as they could be asked for again."""
     return {CHORDS: chords.name, BARS: chords.bars_per_chord}
 
