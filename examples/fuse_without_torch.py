@@ -3,9 +3,8 @@
     hocket export -o model.onnx
     python fuse_without_torch.py model.onnx drums.wav chords.wav fused.wav
 
-Recordings that are not at the model's rate, 24 kHz, need soxr as well. Of longer ones it fuses the first 24 s, the
-longest that the model is meant to hear at once. The re-attack of `hocket fuse`, which the model
-has no part in, is left out.
+Recordings at other rates than the model's 24 kHz need soxr as well. It fuses the first 24 s, the most that the model is
+meant to process at once. It leaves out the re-attack of `hocket fuse`, which is not part of the model.
 """
 
 import os
@@ -26,7 +25,7 @@ MAX_PEAK = 0.98
 
 
 def main(model: str, input_path: str, target_path: str, output_path: str) -> None:
-    """Reads both recordings, asks the model who has which place of the spectrum, and writes the output."""
+    """Reads both recordings, lets the model assign each part of the spectrum to a source, and writes the output."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
     rate, fft_size, hop = (int(facts[name]) for name in ("sample_rate", "fft_size", "hop"))
@@ -37,7 +36,7 @@ def main(model: str, input_path: str, target_path: str, output_path: str) -> Non
         if not source[:, :length].any():
             sys.exit(f"{path} is silent: give a recording with sound in it.")
     if 1 != min(len(source) for source in sources) != max(len(source) for source in sources):
-        sys.exit("the recordings differ in their channels: give as many in both, or mono.")
+        sys.exit("the recordings differ in their channels: give the same number, or mono.")
     input, target = np.broadcast_arrays(*(source[:, :length] for source in sources))
     loudness = rms(input)
     scaled = [at_level(source, float(facts["target_rms"])) for source in (input, target)]
@@ -83,7 +82,7 @@ def at_level(waveform: np.ndarray, level: float) -> np.ndarray:
 def quieten_ends(output: np.ndarray, mixed: np.ndarray, reach: int) -> None:
     """Makes both ends of the output those of a plain mix, by a correction that dies away within `reach` samples.
 
-    A mask spreads a frame's energy over all of it, and the end of the recording would cut that off with a click.
+    A mask spreads a frame's energy over the whole frame, and the end of the recording would cut it off with a click.
     """
     falling = (1 - np.arange(reach) / reach) ** 3
     for edge, span, shape in ((0, slice(0, reach), falling), (-1, slice(-reach, None), falling[::-1])):
@@ -91,7 +90,7 @@ def quieten_ends(output: np.ndarray, mixed: np.ndarray, reach: int) -> None:
 
 
 def plane_of(input: np.ndarray, target: np.ndarray, first: int, second: int) -> np.ndarray:
-    """The inner product of two spectra `[channels, frames, bins]` at each place, as the model takes it."""
+    """The inner product of two spectra `[channels, frames, bins]` in each bin, as the model takes it."""
     both = (input, target)
     return np.mean((both[first] * both[second].conj()).real, axis=0, dtype=np.float32)[None]
 

@@ -69,9 +69,9 @@ ROWS: dict[str, Callable[[Scores], str]] = {
 }  # fmt: skip
 SHORT_ROWS = {
     "rhythm like the input's ↑": "rhythm_margin",
-    "notes struck like the input's ↑": "articulation_margin",
+    "notes played in the input's rhythm ↑": "articulation_margin",
     "harmony like the target's ↑": "harmony_margin",
-    "notes of the target that are heard ↑": "note_recall",
+    "notes of the target that remain ↑": "note_recall",
 }
 """All better where higher; the best of a row is bold."""
 

@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 </style>
 <h1>{title}</h1>
 <p>The rhythm of one recording, the harmony of another, one new piece. Press a voice to play it; press another to
-switch at the same place.</p>
+switch at the same position.</p>
 {sections}
 <p>{end}</p>
 <script>

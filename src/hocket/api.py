@@ -27,7 +27,7 @@ def fuse(
         input: the recording that gives the rhythm, of any rate, channels and length.
         target: the recording, MIDI file or `hocket.score.chords.Progression` that gives the harmony.
         output: a `.wav`, `.flac`, `.mp3` or `.m4a` file to write; replaced if it exists. None writes nothing.
-        checkpoint: a run folder or weights of your own; None takes those that come with Hocket.
+        checkpoint: a run folder or weights of your own; None uses those included in Hocket.
         device: `cpu`, `cuda` or another name of torch's.
         options: fields of `hocket.options.FuseOptions`, such as `blend=0.4` or `align="beats"`.
 
@@ -66,8 +66,8 @@ def fuse(
 def check(output: str | Path, *, input: str | Path, target: str | Path) -> "HeardFigures":
     """Tells whether an output mixes its two sources, copies one of them, or only lays one over the other.
 
-    It works for outputs of any program. All three are compared at 24 kHz, cut to the shortest; of more than five
-    minutes, five are listened to.
+    It works for outputs of any program. All three are compared at 24 kHz, cut to the shortest. Of longer recordings,
+    five minutes, sampled across the file, are analysed.
 
     Returns:
         Figures: `level` (copy, overlay, layering or fusion), correlations in [-1, 1], margins in [-2, 2], overlay R².
@@ -85,7 +85,7 @@ def load_model(checkpoint: str | Path | None = None) -> "FusionModel":
     """Loads a trained model, whose `inference(input, target)` fuses two waveforms `[channels, samples]` at its rate.
 
     Args:
-        checkpoint: a run folder or weights of your own; None takes those that come with Hocket.
+        checkpoint: a run folder or weights of your own; None uses those included in Hocket.
 
     Raises:
         CheckpointError: there is none, or it is damaged.

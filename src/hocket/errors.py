@@ -1,4 +1,4 @@
-"""The errors that are the user's to mend: each message is one sentence that names the thing and the cure."""
+"""Errors that the user can fix: each message is one sentence that names the problem and the cure."""
 
 
 class HocketError(Exception):

@@ -237,7 +237,7 @@ def open_regular(path: str | Path, *, failure: Failure = DataError) -> Iterator[
     """
     path = Path(path)
     try:
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise failure(f"{path} does not exist: check the name.") from error

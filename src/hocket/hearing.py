@@ -1,4 +1,4 @@
-"""The audible part of a recording: nothing below hearing, and all channels even if their mean cancels.
+"""The audible part of a recording: without what is too low to hear, and with all channels even if their mean cancels.
 
 NumPy alone, so that every layer judges by the same rules.
 """

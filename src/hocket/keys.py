@@ -50,7 +50,7 @@ def major_of(tonic: int, mode: str) -> int:
 
 
 def _nearest(plain: str, others: Sequence[str]) -> str:
-    """The key or other word that a mistyped one most likely means; the German H is B."""
+    """The key or word that a mistyped one most likely means; the German H is B."""
     word = re.sub("^[Hh]", "B", plain)
     if SPELLING.fullmatch(word) and word != plain:
         return key_name(*parse_key(word))

@@ -1,4 +1,4 @@
-"""Memory that is kept between operations, instead of being given back and asked for again thousands of times."""
+"""Keeps memory between operations, instead of returning it and requesting it again thousands of times."""
 
 import ctypes
 import sys

@@ -1,4 +1,4 @@
-"""onnxruntime, which must be told before it is imported to send no telemetry; nobody else imports it."""
+"""Imports onnxruntime with its telemetry switched off; no other module imports it."""
 
 import os
 

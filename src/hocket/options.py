@@ -1,4 +1,4 @@
-"""Everything that a fusion can be asked for: one table for the command line, the studio's server and its page.
+"""All options of a fusion: one table for the command line, the studio's server and its page.
 
 A new option is one field of `FuseOptions`, and the code that gives it its effect. Torch is not needed here.
 """
@@ -39,14 +39,14 @@ class Option:
         return f"{self.words} (default: {self.default})"
 
     def as_json(self) -> dict[str, Any]:
-        """All that a page needs to show the option."""
+        """Everything that a page needs to show the option."""
         told = {name: getattr(self, name) for name in ("name", "title", "words", "brief", "default")}
         return told | ({"live": True} if self.live else {})
 
 
 @dataclass(frozen=True)
 class Number(Option):
-    """A number between two others, both included; where the default is None, that of the input is taken."""
+    """A number from `minimum` to `maximum`; if the default is None, the input's value is used."""
 
     _: KW_ONLY
     minimum: float = 0.0
@@ -68,7 +68,7 @@ class Number(Option):
         return f"{self.words}, max {self.maximum:g} (default: {self.default:g})"
 
     def allows(self, value: Any) -> bool:
-        """Tells whether a value may be given; NaN lies between no two numbers."""
+        """Tells whether a value is allowed; NaN never is."""
         return value is self.default is None or bool(self.minimum <= value <= self.maximum)
 
     def as_json(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class KeyChoice(Choice):
 
 @dataclass(frozen=True, kw_only=True)
 class FuseOptions:
-    """The wishes for a fusion: how sources come together, are mixed and written; `table` describes each field.
+    """Options of a fusion: how its sources are aligned, mixed and written; `table` describes each field.
 
     Raises:
         ConfigError: a value is out of its range, or both amounts are 0.
@@ -240,7 +240,7 @@ class FuseOptions:
         return self.input_amount * 2.0 * self.blend, self.target_amount * min(1.0, 1.5 - self.blend)
 
     def strike(self, own: float) -> float:
-        """The re-attack of a model that has so much of its `own`: with `blend` 0 twice that, with 1 none."""
+        """The re-attack of a model whose default is `own`, which counts twice with `blend` 0 and not at all with 1."""
         return own * 2.0 * (1.0 - self.blend) + self.reattack
 
     def as_json(self) -> dict[str, Any]:
@@ -258,7 +258,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "Locked to the beat": {"align": "beats"},
     "Pads only": {"input_amount": 0.0},
 }
-"""Settings to begin with, by a name that a musician reads; what one does not name has its default."""
+"""Settings to start from, by names for musicians; fields that one does not name keep their defaults."""
 
 
 def table(options: type[FuseOptions] | None = None) -> list[Number | Choice]:

@@ -1,4 +1,4 @@
-"""Plans of what will be written, looked at before the first file is: nobody's file is taken from its owner."""
+"""Checks all planned outputs before the first one is written, so that no file of the user's is lost."""
 
 import errno
 import itertools

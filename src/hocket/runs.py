@@ -72,7 +72,7 @@ def find_checkpoint(path: Path) -> Path:
     candidates = [path, path / BEST]
     if path.name:
         candidates.append(path.with_name(path.name + ".safetensors"))
-    # Commands of the predecessor name PyTorch files; the run folder beside them holds ours.
+    # Commands of the predecessor name PyTorch files; the run folder next to them holds ours.
     if path.suffix == ".pt":
         candidates.append(path.with_name(path.stem.removesuffix("_model") + ".safetensors"))
     if path.name == "latest":
@@ -91,7 +91,7 @@ HOLDER = b"process "
 
 
 class RunLock:
-    """Held by the one job that trains in a folder; the system lets go of it however the process ends."""
+    """The lock of the one job that trains in a folder; the system releases it however the process ends."""
 
     def __init__(self) -> None:
         self._file: BinaryIO | None = None

@@ -25,7 +25,7 @@ MAX_CODEC_RATE_HZ = 768_000
 MAX_CODEC_FFT_SIZE, MAX_REACH = 2**22, 1001
 MAX_RATE_HZ, MAX_FFT_SIZE = 192_000, 2**15
 MAX_FRAME_RATE, MAX_OVERLAP = 750, 16
-"""Frames a second, and frames that one sample belongs to."""
+"""Frames per second, and frames that one sample belongs to."""
 MAX_AGENT_WEIGHTS = 2**24
 """About the most weights that an agent may have for each source: 300 times as many as usual."""
 MAX_GAIN = 100.0
@@ -130,8 +130,7 @@ class SpectralConfig:
             or len(set(self.features)) < len(self.features)
         ):
             raise ConfigError(
-                f"features are {', '.join(self.features) or 'none'}: choose from "
-                f"{', '.join(FEATURES)}, each at most once"
+                f"features are {', '.join(self.features) or 'none'}: choose from {', '.join(FEATURES)}, each once"
             )
 
 
@@ -147,7 +146,7 @@ class AgentConfig:
         num_attention_layers: layers in which each source attends to the other.
         attention_stride: frames of the other source that are averaged into one for attention.
         attention_reach: frames before and after that attention can see in the other source; 0 = all frames.
-        expansion: width of a block's inner layer, as a multiple of model_dim.
+        expansion: width of a block's inner layer relative to model_dim.
         max_gain: highest gain of a mask.
     """
 
@@ -166,7 +165,7 @@ class AgentConfig:
         check_range(self, 1, 4096, "model_dim")
         check_range(self, 1, 1024, "num_heads", "attention_stride")
         check_range(self, 0, MAX_REACH, "attention_reach")
-        # The eighth block of an analyser reaches over a minute.
+        # The eighth block of an analyser reaches over 60 s.
         check_range(self, 1, 8, "num_blocks", "num_attention_layers")
         check_range(self, 1, 16, "expansion")
         check_range(self, 2, 256, "num_bands")

@@ -282,7 +282,7 @@ def test_the_bar_counts_down_from_the_last_epochs_estimate(monkeypatch: pytest.M
     monkeypatch.setattr("hocket.cli.console.time.monotonic", lambda: now)
     console = Console()
     task = SimpleNamespace(remaining=100, speed=2.0)
-    assert console._eta(task) == "ETA more than 50 s"  # type: ignore[arg-type]
+    assert console._eta(task) == "ETA over 50 s"  # type: ignore[arg-type]
     monkeypatch.setattr("hocket.cli.console.epoch_lines", lambda report: [])
     console.on_epoch(SimpleNamespace(eta_seconds=600.0))  # type: ignore[arg-type]
     now += 120

@@ -91,7 +91,7 @@ def test_flags_take_hyphens_and_underscores(music: Path, tmp_path: Path) -> None
             ["--minimum-seconds", "60"],
             "contains no usable recording (8 too short, 1 ",
         ),
-        (lambda folder: folder.parent / "empty", [], "contains no recordings: give folders with music"),
+        (lambda folder: folder.parent / "empty", [], "contains no recordings: give folders with "),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(

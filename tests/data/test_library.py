@@ -234,7 +234,7 @@ def test_pairs_across_the_split_are_not_used_and_that_is_counted(tmp_path: Path)
     for pair in library.training_pairs:
         assert not held_out & set(names(pair))
     (note,) = library.notes
-    assert note.startswith(f"{56 - 30 - 2} of 56 pairs combine a training song with a validation song")
+    assert note.startswith(f"{56 - 30 - 2} of 56 pairs mix training and validation songs")
 
 
 def test_pairs_that_share_a_song_validate_on_other_excerpts(tmp_path: Path) -> None:

@@ -145,6 +145,4 @@ def test_a_file_that_may_not_be_read_is_named_as_such(
 
     monkeypatch.setattr(os, "open", refused)
     found = scan_file(path)
-    assert found == ScanError(
-        str(path), "not permitted", f"{path} cannot be read (no permission): change its permissions."
-    )
+    assert found == ScanError(str(path), "not permitted", f"{path} is not readable: change its permissions.")

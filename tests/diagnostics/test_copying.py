@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hocket.diagnostics import Figures, Level, Verdict, copying_ratio, judge, rung_of
+from hocket.diagnostics import Figures, Level, Verdict, copying_ratio, judge, level_of
 
 KEYS = {
     "output_input_correlation",
@@ -117,15 +117,15 @@ def test_the_rung_follows_from_verdict_and_margins(
     said: Verdict, margins: tuple[float, float, float], expected: Level
 ) -> None:
     rhythm, harmony, articulation = margins
-    found = rung_of(verdict=said, overlay_r2=0.7, rhythm=rhythm, harmony=harmony, articulation=articulation)
+    found = level_of(verdict=said, overlay_r2=0.7, rhythm=rhythm, harmony=harmony, articulation=articulation)
     assert found is expected
 
 
 @pytest.mark.parametrize("said", [Verdict.COPYING_INPUT, Verdict.COPYING_TARGET])
 def test_what_is_one_sided_but_not_explained_by_its_sources_is_left_to_the_margins(said: Verdict) -> None:
     margins = {"rhythm": 0.9, "harmony": 0.9, "articulation": 0.5}
-    assert rung_of(verdict=said, overlay_r2=0.69, **margins) is Level.FUSION
-    assert rung_of(verdict=said, overlay_r2=0.69, **(margins | {"rhythm": -0.5})) is Level.NONE
+    assert level_of(verdict=said, overlay_r2=0.69, **margins) is Level.FUSION
+    assert level_of(verdict=said, overlay_r2=0.69, **(margins | {"rhythm": -0.5})) is Level.NONE
 
 
 def test_figures_are_ready_for_json_under_the_promised_keys() -> None:

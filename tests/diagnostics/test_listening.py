@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from hocket.audio import Audio, load, resample
-from hocket.diagnostics import Figures, Level, Verdict, rung_of
+from hocket.diagnostics import Figures, Level, Verdict, level_of
 from hocket.diagnostics import listening as listening_module
 from hocket.diagnostics.delays import delayed
 from hocket.diagnostics.listening import RATE_HZ, HeardFigures, diagnose_audio, listen
@@ -151,7 +151,7 @@ def test_noise_is_unrelated(example: Example) -> None:
 
 def rung_by_margins(figures: Figures) -> Level:
     """The rung without regard to waveforms: a true fusion is played anew, so that its target's are not in it."""
-    return rung_of(
+    return level_of(
         verdict=Verdict.MIXING,
         overlay_r2=figures.overlay_r2,
         rhythm=figures.rhythm_margin,

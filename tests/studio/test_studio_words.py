@@ -7,7 +7,7 @@ import pytest
 from hocket.diagnostics import Figures
 from hocket.diagnostics.listening import HeardFigures
 from hocket.diagnostics.roles import Sources
-from hocket.studio.words import figures_told
+from hocket.studio.words import figures_json
 
 MARGINS = {"rhythm_margin": 0.6, "harmony_margin": 0.5, "articulation_margin": 0.4}
 
@@ -25,7 +25,7 @@ MARGINS = {"rhythm_margin": 0.6, "harmony_margin": 0.5, "articulation_margin": 0
 def test_headline_and_sentence_say_the_same(
     correlations: tuple[float, float], r2: float, level: str, headline: str, sentence: str
 ) -> None:
-    told = figures_told(Figures(*correlations, r2, **MARGINS))
+    told = figures_json(Figures(*correlations, r2, **MARGINS))
     assert told["level"] == told["rung"] == level
     assert told["verdict_words"] == headline and told["is_alarm"] == headline.startswith("⚠")
     assert told["sentences"][0].startswith(sentence)
@@ -33,8 +33,8 @@ def test_headline_and_sentence_say_the_same(
 
 def test_nobody_is_alarmed_by_the_amounts_that_he_asked_for() -> None:
     leaning = HeardFigures(0.2, 0.9, 0.85, **MARGINS)
-    assert figures_told(leaning)["is_alarm"]
-    told = figures_told(replace(leaning, sources=Sources(input_amount=0.3)))
+    assert figures_json(leaning)["is_alarm"]
+    told = figures_json(replace(leaning, sources=Sources(input_amount=0.3)))
     assert (told["verdict_words"], told["level"], told["is_alarm"]) == ("✓ Fusion", "fusion", False)
     assert told["sentences"][0] == "The output leans towards the target, as asked."
     assert [told["verdict"], told["rung"]] == ["copying target", "copy"]

@@ -138,10 +138,10 @@ def _aiff_header(body: bytes, path: Path) -> tuple[PcmLayout, int]:
         raise unread_coding(path, "aiff", ascii(coding.decode("latin-1")).strip("'"))
     kind, order = _AIFF_CODINGS[coding]
     is_float = kind == "f"
-    # Some programs state here the bits of what the floats were made of.
+    # Some programs write here the bits of the integers that the floats were made from.
     bits = 8 * (4 if coding.endswith(b"32") else 8) if is_float else bits
     sample_bytes = check_sizes(path, channels=channels, bits=bits, frame_bytes=None, is_float=is_float)
-    # An 80-bit float; what is not a rate by far comes out as 0 or as a number that is refused like one.
+    # An 80-bit float; values far from any rate become 0, or a number that is refused later.
     rate_hz = mantissa * 2.0 ** (min(exponent, 16_383 + 40) - 16_383 - 63) if exponent > 16_383 else 0
     return PcmLayout(round(rate_hz), channels, kind, sample_bytes, order), num_frames
 
@@ -162,9 +162,9 @@ def _held(
 
 
 def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
-    """Finds the chunks that reach exactly to the end of the file at `stop`, in the last 4 MiB; else the end.
+    """Finds the start of the chunks after the sound, which end exactly at `stop`, in the last 4 MiB; else `stop`.
 
-    They are found from the last one back. Of 250,000 files without one, the sound of one ends in what looks like it.
+    They are searched backwards. In one of 250,000 files without such chunks, the end of the sound looked like one.
     """
     start = max(first, stop - _MAX_TAIL_BYTES)
     data = bytes_at(handle, start, stop - start)
@@ -176,7 +176,7 @@ def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
         ends = places + 8 + lengths
         found = _NAME_BYTES[names].all(axis=1) & (ends <= len(data))
         for place, end in zip(places[found].tolist(), ends[found].tolist(), strict=True):
-            # What is odd has a byte behind it, which some programs leave out. Chunks within another do not count.
+            # A chunk of odd length is padded by a byte, which some programs leave out. Nested chunks do not count.
             for behind in {end, end + (end - place) % 2}:
                 starts[behind] = min(place, starts.get(behind, place))
     end = len(data)
@@ -186,10 +186,10 @@ def _chunks_behind(handle: BinaryIO, first: int, stop: int, order: str) -> int:
 
 
 def _refuse_more(path: Path, chunks: Iterator[Chunk]) -> None:
-    """Refuses a second chunk of sound, or a second recording, behind the first."""
+    """Refuses a second chunk of sound, or a second recording, after the first."""
     for name, _, length in chunks:
         if not name.isascii():
-            return  # No chunk, but anything that was appended.
+            return  # Not a chunk, but other data that was appended.
         if name in _SOUND_NAMES and length > 0:
             raise AudioError(
                 f"{path} contains a second {name.decode()!a} chunk after its sound, and only one of the two "

@@ -1,4 +1,4 @@
-"""Formats that libsndfile decodes (FLAC, Ogg, MP3), each from the parts of its file that are sound."""
+"""Formats that libsndfile decodes (FLAC, Ogg, MP3), each read only from the parts of its file that hold sound."""
 
 import ctypes
 import os
@@ -45,7 +45,7 @@ def joined(handle: BinaryIO, path: Path, container: str, *, start: int, num_byte
 
     Raises:
         AudioError: its coding is another, something of it is missing, or the recordings differ in rate or channels.
-        Undecodable: libsndfile makes nothing of it.
+        Undecodable: libsndfile cannot read it.
     """
     links: list[Link] = []
     if container == "mp3":
@@ -71,10 +71,10 @@ def _ogg_link(handle: BinaryIO, path: Path, link: OggLink) -> "FileLink":
 
 
 class SoundfileDecoder(soundfile.SoundFile):
-    """A sound file that is read straight on: soundfile's seek after every block spoils an MP3.
+    """A sound file that is read sequentially, because soundfile's seek after every block corrupts an MP3.
 
     Raises:
-        Undecodable: libsndfile makes nothing of it.
+        Undecodable: libsndfile cannot read it.
         AudioError: it holds another container or coding than `coding` says.
     """
 
@@ -110,7 +110,7 @@ class SoundfileDecoder(soundfile.SoundFile):
         return library.new("SF_VIRTUAL_IO*", self._calls)
 
     def _keep(self, _: object, failure: BaseException, __: object) -> None:
-        """Takes what was raised in a call from libsndfile, through which it cannot get; the read then ends."""
+        """Keeps an exception that a callback raised, since libsndfile cannot pass it on; the read then ends."""
         self._failure = failure
 
     @contextmanager
@@ -125,7 +125,7 @@ class SoundfileDecoder(soundfile.SoundFile):
             raise self._failure
 
     def seekable(self) -> bool:
-        """False keeps soundfile from seeking of its own accord; `seek` works all the same."""
+        """False keeps soundfile from seeking of its own accord; `seek` works anyway."""
         return False
 
     def seek(self, frames: int, whence: int = soundfile.SEEK_SET) -> int:
@@ -139,7 +139,7 @@ class SoundfileDecoder(soundfile.SoundFile):
             return self.read(num_frames, dtype="float32", always_2d=True)
 
     def drop(self, num_frames: int) -> None:
-        """Decodes frames for nothing."""
+        """Decodes frames and drops them."""
         while num_frames > 0 and (read := len(self.read_frames(min(num_frames, _BLOCK_FRAMES)))):
             num_frames -= read
 
@@ -157,10 +157,10 @@ class Link(ABC):
 
     @abstractmethod
     def _opened_at(self, frame: int) -> SoundfileDecoder:
-        """A decoder whose next frame is that."""
+        """Returns a decoder whose next frame is `frame`."""
 
     def seek(self, frame: int) -> None:
-        """Goes to a frame; what comes is what it is in the whole recording."""
+        """Goes to a frame; the samples that follow equal those of the whole recording."""
         self.close()
         self._sound, self._left = self._opened_at(frame), self.frames - frame
 
@@ -199,7 +199,7 @@ class Mp3Link(Link):
 
 
 class FileLink(Link):
-    """A file of its own to libsndfile: a FLAC, or a link of an Ogg chain."""
+    """One file as libsndfile sees it: a FLAC, or a link of an Ogg chain."""
 
     def __init__(
         self, handle: BinaryIO, path: Path, pieces: Sequence[Piece], coding: tuple[str, set[str]]
@@ -224,7 +224,7 @@ class FileLink(Link):
 
 
 class Joined:
-    """Recordings that stand in one file, one behind the other, as one.
+    """Several recordings in one file, one after the other, read as one.
 
     Raises:
         AudioError: their rates or channels differ.
@@ -272,7 +272,7 @@ class Joined:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Has C code that prints to `stderr` print nowhere while the block runs.
+    """Silences C code that prints to `stderr` while the block runs.
 
     libmpg123 prints a line for every damaged frame, and libsndfile has no switch for that. The C library's variable
     `stderr` is changed, which glibc allows by its manual, and not the descriptor 2: so Python's own `sys.stderr`, other

@@ -23,8 +23,8 @@ _BLOCK_FRAMES = 16_384
 # A header may state 65,535 channels: what is decoded at once is bounded in samples, too.
 _BLOCK_SAMPLES = 2**20
 
-# A decompression bomb is not told by its length, but by how little of a file makes how much sound: at 6 kbit/s, far
-# below what music is stored at, stereo Opus gives 128 samples a byte. Silence in FLAC gives 600, in Opus 4000.
+# A decompression bomb is recognised not by its length, but by how much sound it makes of how few bytes: at 6 kbit/s,
+# far below what music is stored at, stereo Opus gives 128 samples a byte. Silence in FLAC gives 600, in Opus 4000.
 _MAX_SAMPLES_PER_BYTE = 128
 _ALWAYS_ALLOWED_SAMPLES = 2**24
 _USUAL_RATE_HZ = 48_000
@@ -46,7 +46,7 @@ class Decoder(Protocol):
         """At least one."""
 
     def seek(self, frame: int) -> object:
-        """Goes to a frame; what comes is what it is in the whole recording."""
+        """Goes to a frame; the samples that follow equal those of the whole recording."""
 
     def read_frames(self, num_frames: int) -> np.ndarray:
         """The next frames, float32 `[frames, channels]`; fewer than asked for, and none at the end."""
@@ -91,17 +91,16 @@ def _decoder(
 
 
 def _check_header(sound: Decoder, path: Path, *, num_bytes: int) -> None:
-    """Headers lie: nothing is allocated for what one states before it is found possible."""
+    """Checks a header's claims before anything is allocated for them, because headers can lie."""
     if sound.frames <= 0:
         raise AudioError(f"{path} contains no sound (0 samples): give a recording.")
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError(
-            f"{path} has a sample rate of {sound.samplerate} Hz: use a recording at {MIN_RATE_HZ} to "
-            f"{MAX_RATE_HZ} Hz."
+            f"{path} has a sample rate of {sound.samplerate} Hz: use a recording at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz."
         )
     num_samples = sound.frames * sound.channels
     check_size(path, num_samples)
-    # At a low rate a file is small twice over: it grows again when it is brought to a usual one.
+    # A recording at a low rate grows again when it is resampled to a usual one.
     usual = num_samples * max(1.0, _USUAL_RATE_HZ / sound.samplerate)
     if usual > max(_ALWAYS_ALLOWED_SAMPLES, _MAX_SAMPLES_PER_BYTE * num_bytes):
         raise AudioError(

@@ -1,7 +1,7 @@
 """The end of a FLAC (RFC 9639) and the links of an Ogg (RFC 3533), found without decoding.
 
-What is written to a pipe states no length of a FLAC, or a wrong one: its last frame tells. The links of an Ogg are
-streams that stand in one file, one behind the other, and that players play in a row.
+A FLAC that was written to a pipe declares no length, or a wrong one, so its last frame is looked up. The links of an
+Ogg are several streams in one file, which players play in a row.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Recognition of recordings: by their names in a folder, and by their first bytes before any decoder sees them.
 
-Names and headers lie, and libsndfile and FFmpeg know dozens of formats whose parsers need not meet strangers' files.
+Names and headers can lie, and libsndfile and FFmpeg have parsers for dozens of formats, which should not see files from
+strangers.
 """
 
 import os
@@ -16,8 +17,8 @@ SUFFIXES: tuple[str, ...] = (".aac", ".aif", ".aifc", ".aiff", ".flac", ".m4a", 
 SUFFIXES += (".oga", ".ogg", ".opus", ".rf64", ".w64", ".wav", ".wave")
 """The endings, in lower case, of the files that are taken for recordings.
 
-`.aac`, `.m4a` and `.mp4` are among them where PyAV is missing as well: the error that says what to install is better
-than music that nobody misses.
+`.aac`, `.m4a` and `.mp4` are included even without PyAV: an error that says what to install is better than music that
+is silently ignored.
 """
 
 _MAX_TAGS = 8
@@ -58,9 +59,7 @@ def find_audio_files(folder: str | Path) -> list[Path]:
         reason = f"{error.filename} cannot be read ({error.strerror})"
         raise DataError(f"{reason}: change its permissions or give another folder.") from error
     if not found:
-        raise DataError(
-            f"{folder} contains no recordings: give a folder with files that end in {', '.join(SUFFIXES)}."
-        )
+        raise DataError(f"{folder} contains no recordings: give a folder with {', '.join(SUFFIXES)} files.")
     return found
 
 
@@ -104,9 +103,7 @@ def identify(handle: BinaryIO, path: Path) -> tuple[str, int]:
         found = find_frames(handle, start, num_bytes=num_bytes)
         start, container = (start, container) if found is None else (found, "mp3")
     if container is None:
-        raise AudioError(
-            f"{path} is not a recording in a supported format: use WAV, FLAC, OGG, MP3, AIFF or M4A."
-        )
+        raise AudioError(f"{path} is not a recording that can be read: use WAV, FLAC, OGG, MP3, AIFF or M4A.")
     return container, start
 
 

@@ -1,6 +1,6 @@
-"""MP3 and M4A: the rates that they can hold, how they are encoded, and the texts that any audio file carries.
+"""MP3 and M4A: the rates that they support, how they are encoded, and the tags of all audio files.
 
-AAC is encoded by FFmpeg by way of PyAV, which is the extra `hocket[formats]`; see `hocket.audio.mpeg4`.
+AAC is encoded by FFmpeg through PyAV, which is the extra `hocket[formats]`; see `hocket.audio.mpeg4`.
 """
 
 import re

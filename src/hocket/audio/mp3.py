@@ -1,4 +1,4 @@
-"""Headers of an MP3, and its frames as a file that decoders read as they should.
+"""Headers of an MP3, and its frames as a file that decoders read correctly.
 
 ISO 11172-3 and 13818-3, and MPEG 2.5. Xing, Info and LAME's tag: http://gabriel.mp3-tech.org/mp3infotag.html. VBRI is
 Fraunhofer's, 32 bytes behind a frame's header.
@@ -14,13 +14,13 @@ _KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_HALF = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 INDEX_STEP = 32
-"""The place of every so-manieth frame is kept, so that an excerpt need not begin at the first."""
+"""The position of one frame in so many is kept, so that an excerpt does not have to be decoded from the first."""
 
 DECODER_DELAY = 529
 """Samples that a decoder's output lags behind its input; what LAME states is the encoder's delay alone."""
 
 TAG_NAMES = {b"Xing", b"Info", b"VBRI"}
-"""Names in a frame that is no sound, but an encoder's header."""
+"""Names in a frame that contains an encoder's header instead of sound."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The frames of an MP3, found and counted without decoding.
 
-Decoders take the length of an MP3 from a header that many files lack or have wrong, and look for its first frame a
-kilobyte far. Here the frames are found by their chain: each header says where the next one is. Tags and junk in front,
-behind and in between are so left out, and what is counted is what is there.
+Decoders take the length of an MP3 from a header that is missing or wrong in many files, and search only a kilobyte for
+the first frame. Here the frames are found as a chain: each header says where the next one is. This skips tags and junk
+anywhere in the file, and counts the frames that are really there.
 """
 
 import re
@@ -201,7 +201,7 @@ class _Frames:
     def unfounded(self, draft: _Draft) -> list[tuple[int, bytes]]:
         """The first frames of a part whose sound begins in frames that are not there, each with a silent beginning.
 
-        A decoder makes noise of them. Such a beginning states no sound, and as much of the frames before it as there
+        A decoder makes noise of them. Such a beginning declares no sound, and as much of the frames before it as there
         is, for libmpg123 keeps no more of them than is asked for.
         """
         found: list[tuple[int, bytes]] = []

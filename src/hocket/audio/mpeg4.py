@@ -1,12 +1,12 @@
-"""AAC and ALAC (M4A, MP4 and raw AAC) by way of PyAV, where it is installed.
+"""AAC and ALAC (M4A, MP4 and raw AAC) through PyAV, if it is installed.
 
 PyAV is an extra, `hocket[formats]`, and no part of this program: its own licence is BSD, but its wheels carry a build
-of FFmpeg (LGPL 3 by its own word) together with x264 and x265, which are GPL. Whoever passes such an installation on
-minds these. Nothing of FFmpeg but its MP4 and ADTS readers and its AAC and ALAC decoders is let near a file.
+of FFmpeg (LGPL 3 by its own statement) together with x264 and x265, which are GPL. Anyone who redistributes such an
+installation has to follow these licences. Only FFmpeg's MP4 and ADTS readers and its AAC and ALAC decoders are used.
 
-What is told of time: the encoder's priming samples are left out where the file states them, as M4A does in its edit
-list and raw AAC and some fragmented files do not. An excerpt of a file with noise substitution (PNS, a habit of
-FFmpeg's own encoder) has the noise of other draws than the whole has; all else equals the slice of the whole.
+Timing: the encoder's priming samples are left out if the file declares them. M4A does so in its edit list; raw AAC and
+some fragmented files do not. An excerpt of a file with noise substitution (PNS, a habit of FFmpeg's own encoder) has
+different random noise than the whole; everything else equals the slice of the whole.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def opened_mpeg4(handle: BinaryIO, path: Path, container: str, *, num_bytes: int
 
     Raises:
         AudioError: PyAV is missing, there is no sound, the coding is another, or the file is cut off.
-        Undecodable: FFmpeg makes nothing of it.
+        Undecodable: FFmpeg cannot read it.
     """
     try:
         import av
@@ -103,7 +103,7 @@ class Mpeg4Reader:
         self._decoded: Iterator[Any] | None = None
 
     def seek(self, frame: int) -> None:
-        """Goes to a frame, by way of earlier ones that are decoded and dropped."""
+        """Goes to a frame, through earlier ones that are decoded and dropped."""
         near = max(0, frame - REACH_FRAMES)
         # Only where time stamps count frames, they tell exactly where a seek has led to.
         if near > 0 and not self._is_counted and self._ratio.denominator == 1:

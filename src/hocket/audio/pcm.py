@@ -1,4 +1,4 @@
-"""Uncompressed samples, read with nothing but NumPy: what is simple need not meet a decoder in C.
+"""Uncompressed samples, read with NumPy alone: simple formats do not need a decoder in C.
 
 libsndfile 1.2.2, the newest that soundfile brings along, lacks memory-safety fixes of 2026, and its WAV and AIFF
 parsers know dozens of chunks and codings that are of no use here. This reader cannot write out of bounds, and is

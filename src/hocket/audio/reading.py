@@ -1,4 +1,4 @@
-"""From a file to samples: whole, in excerpts, or span by span."""
+"""Reads samples from a file: all of it, an excerpt, or span by span."""
 
 import math
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ MISSING_TOLERANCE = 0.01
 
 
 class Undecodable(Exception):  # noqa: N818
-    """A decoder gave up, whichever it was; `opened` makes a sentence of it."""
+    """Raised when any decoder fails; `opened` turns it into a sentence for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +90,12 @@ def require_enough(
     """
     if duration_seconds < minimum_seconds:
         raise AudioError(
-            f"{path} is too short ({duration_seconds:.3g} s): "
-            f"give a recording of at least {minimum_seconds:g} s."
+            f"{path} is too short ({duration_seconds:.3g} s): give a recording of at least {minimum_seconds:g} s."
         )
     peak_db = 20 * math.log10(highest) if highest > 0 else -math.inf
     if peak_db < SILENCE_DB:
         raise AudioError(
-            f"{path} is silent (peak {peak_db:.0f} dBFS): "
-            f"give a recording with sound above {SILENCE_DB:.0f} dBFS."
+            f"{path} is silent (peak {peak_db:.0f} dBFS): give a recording with sound above {SILENCE_DB:.0f} dBFS."
         )
 
 
@@ -108,7 +106,7 @@ def cut_off(path: Path, *, share: float | None = None) -> AudioError:
 
 
 def unread_coding(path: Path, container: str, coding: str) -> AudioError:
-    """The error for a coding that nothing here reads."""
+    """The error for a coding that is not supported."""
     readable = "PCM or float WAV or AIFF, FLAC, OGG (Vorbis, Opus, FLAC), MP3 or M4A (AAC, ALAC)"
     return AudioError(
         f"{path} is {container} with {coding} coding, which cannot be read: convert it to {readable}."

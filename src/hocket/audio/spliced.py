@@ -1,6 +1,6 @@
-"""Parts of an open file in a row, as if they were a file of their own: what a decoder is given instead of the file.
+"""Parts of an open file, presented to a decoder as one file.
 
-So a decoder sees neither tags nor junk, and headers can be put right without a copy of the recording.
+So the decoder sees neither tags nor junk, and headers can be corrected without copying the recording.
 """
 
 import io
@@ -44,7 +44,7 @@ class Spliced(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Goes to a byte, which may lie behind the end."""
+        """Goes to a byte, which may lie after the end."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.num_bytes}[whence]
         self._position = max(0, start + offset)
         return self._position

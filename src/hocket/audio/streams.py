@@ -1,7 +1,7 @@
 """Recordings that are read span by span, so that an hour of music needs no more memory than a minute.
 
-Short ones lie in memory. Long ones lie in files without a name, which the system takes away when they are closed or the
-process ends, however it ends. They are read and written with offsets: mapped memory would count as the process's own.
+Short ones are kept in memory. Long ones are kept in unnamed files, which the system deletes when they are closed or the
+process ends in any way. These are read and written at offsets, because mapped memory would count as the process's own.
 """
 
 import os
@@ -27,12 +27,12 @@ MOST_IN_MEMORY = 2**23
 """Samples, over all channels, up to which a recording lies in memory: 95 s of stereo at 44.1 kHz, 32 MiB."""
 
 SAMPLE_BYTES = 4
-# What the system and other programs are left, beside what the work takes.
+# Disk space that is left for the system and other programs.
 SPARE_BYTES = 64 * 2**20
 
 
 class Recording(ABC):
-    """A recording, or what is made of others as it is read: any span of it, as float32 `[channels, samples]`."""
+    """A recording that is read, or computed from others, span by span: float32 `[channels, samples]`."""
 
     sample_rate: int
     num_channels: int
@@ -154,7 +154,7 @@ class Workspace:
         return OnDisk(self.file(), self.folder, shape=(num_channels, num_samples), sample_rate=sample_rate)
 
     def keep(self, source: Recording) -> Stored:
-        """A copy, for what is costly to make anew each time it is read."""
+        """A copy, for a recording that is costly to compute each time it is read."""
         copy = self.new(source.num_channels, source.num_samples, source.sample_rate)
         # At once where it is short: what is resampled is then what resampling the whole gives, to the bit.
         whole = [(0, source.num_samples)] if isinstance(copy, InMemory) else source.spans()
@@ -176,7 +176,7 @@ class Workspace:
         return self._files.enter_context(handle)
 
     def require(self, num_bytes: int, *, what: str) -> None:
-        """Looks before the work begins whether so many bytes fit beside what is there.
+        """Checks before the work begins that so many bytes fit on the disk.
 
         Raises:
             AudioError: they do not; `what` ("fusing these recordings") is in its sentence.
@@ -204,7 +204,7 @@ def work_folder(beside: Path) -> Path:
 
 
 def read_at(handle: BinaryIO, offset: int, into: np.ndarray) -> None:
-    """Fills an array, C-contiguous, with what stands at a byte of a file."""
+    """Fills a C-contiguous array from a byte offset of a file."""
     view = into.reshape(-1).view(np.uint8).data
     handle.seek(offset)
     while view:
@@ -216,7 +216,7 @@ def read_at(handle: BinaryIO, offset: int, into: np.ndarray) -> None:
 
 
 def write_at(handle: BinaryIO, offset: int, values: np.ndarray, *, folder: Path) -> None:
-    """Writes an array, C-contiguous, at a byte of a file.
+    """Writes a C-contiguous array at a byte offset of a file.
 
     Raises:
         AudioError: the disk is full or fails; the sentence names `folder`.

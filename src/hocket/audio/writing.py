@@ -1,4 +1,4 @@
-"""From samples to files, whole or not at all, and to bytes that browsers play."""
+"""Writes samples to files, completely or not at all, and to bytes that browsers can play."""
 
 import io
 import math
@@ -133,9 +133,7 @@ def _container(path: Path, encoding: Encoding) -> str:
             f"{path} does not end in {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}: choose one of these endings."
         )
     if container == "FLAC" and encoding == "float32":
-        raise AudioError(
-            f"{path} cannot store float32, because FLAC has integers only: use .wav, pcm24 or pcm16."
-        )
+        raise AudioError(f"{path} cannot store float32, as FLAC has integers only: use .wav, pcm24 or pcm16.")
     if container == "M4A":
         require_pyav(path)
     _check_place(path)
@@ -143,7 +141,7 @@ def _container(path: Path, encoding: Encoding) -> str:
 
 
 def _check_place(path: Path) -> None:
-    """A pipe or a device would be replaced by the finished file, which nobody means."""
+    """A pipe or a device would be replaced by the finished file, which nobody wants."""
     try:
         mode = path.stat().st_mode
     except ValueError as error:

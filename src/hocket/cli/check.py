@@ -29,7 +29,7 @@ def run(argv: list[str]) -> int:
     recordings = (open_recording(path) for path in (options.output, options.input, options.target))
     heard = listen(*recordings, most_minutes=MOST_MINUTES)
     figures, notes = diagnose_heard(heard), _notes(heard)
-    # Drawn first: who reads only the first line of the words wants the picture all the same.
+    # Drawn first: who reads only the first line of the words wants the picture anyway.
     if options.plot is not None:
         _draw(heard, figures, options)
     if options.json:

@@ -87,9 +87,7 @@ class Console(Listener):
         if self._end_seconds is not None:
             return f"ETA {duration(max(0.0, self._end_seconds - time.monotonic()))}"
         # Before the first validation only the steps are known.
-        return (
-            f"ETA more than {duration(task.remaining / task.speed)}" if task.remaining and task.speed else ""
-        )
+        return f"ETA over {duration(task.remaining / task.speed)}" if task.remaining and task.speed else ""
 
     def on_epoch(self, report: EpochReport) -> None:
         """The epoch's block."""

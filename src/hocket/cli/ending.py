@@ -1,6 +1,6 @@
-"""The end of every verb: in its own time, by a signal, or because the system has too little of something.
+"""Ends every verb cleanly: on its own, after a signal, or when the system runs out of something.
 
-The first signal asks a verb to end in order, another one ends it at once.
+The first signal asks a verb to stop in an orderly way, a second one stops it immediately.
 """
 
 import atexit
@@ -24,8 +24,7 @@ from hocket.errors import HocketError
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 138}
 """Distinct for each signal, and what a shell would report of a program that the signal ends."""
 
-# torchrun passes Ctrl-C on to processes that the terminal has told already, and srun does likewise: so soon, it is the
-# same request to a training.
+# torchrun and srun pass Ctrl-C on to processes that already got it from the terminal: so soon, it is the same request.
 SAME_REQUEST_SECONDS = 2.0
 # timeout(1) tells its child, and then the group that the child is in.
 SAME_MOMENT_SECONDS = 0.3
@@ -266,8 +265,7 @@ def ending_in_order(main: Main) -> Main:
             if not any(map(_is_memory, _causes(error))):
                 raise
             _say(
-                f"{name}: error: not enough memory: close other programs, or raise the limits (ulimit -v, "
-                "ulimit -u)."
+                f"{name}: error: not enough memory: close other programs, or raise the limits (ulimit -v, ulimit -u)."
             )
         return EXIT_USAGE
 

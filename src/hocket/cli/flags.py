@@ -1,4 +1,4 @@
-"""Common parts of the verbs' command lines: hyphens, plain help, and mistakes told in one sentence."""
+"""Common parts of the verbs' command lines: hyphens, plain help, and one-sentence errors."""
 
 import argparse
 import sys

@@ -140,18 +140,8 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         metavar="RUN/best",
         help=f"weights of your own training (default: {INCLUDED})",
     )
-    add(
-        "--pairs",
-        type=Path,
-        metavar="CSV",
-        help="fuse every pair in a CSV file with the columns input and target",
-    )
-    add(
-        "--num-samples",
-        type=int,
-        metavar="N",
-        help="fuse N pairs of excerpts from the validation songs of --checkpoint",
-    )
+    add("--pairs", type=Path, metavar="CSV", help="fuse all pairs of a CSV file (columns input and target)")
+    add("--num-samples", type=int, metavar="N", help="fuse N pairs of excerpts of the validation songs")
     add("--seed", type=int, default=0, metavar="N", help="random seed for --num-samples")
 
 

@@ -26,10 +26,9 @@ def run(argv: list[str]) -> int:
 def _parser() -> VerbParser:
     parser = VerbParser(
         "listen",
-        "Writes a blind listening test: one page that plays the outputs of Hocket and of baseline methods, "
-        "equally loud and without their names, and asks how well each one keeps the rhythm and the harmony. "
-        "Send index.html to your listeners and keep key.json to yourself. --results summarises the files "
-        "that they send back.",
+        "Writes a blind listening test: one page that plays the outputs of Hocket and of baseline methods, equally "
+        "loud and without their names, and asks how well each one keeps the rhythm and the harmony. Send index.html "
+        "to your listeners and keep key.json to yourself. --results summarises the files that they send back.",
         usage="hocket listen PAIRS -o FOLDER [flags], or hocket listen --results ANSWERS.json ... --key key.json",
     )
     add = parser.add_argument

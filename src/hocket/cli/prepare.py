@@ -1,4 +1,4 @@
-"""`hocket prepare`: looks through folders of music, divides them by song, and says what is used and what is not."""
+"""`hocket prepare`: scans folders of music, splits them by song, and says what is used and what is not."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ SIDES = ("training", "validation", "test")
 
 
 def run(argv: list[str]) -> int:
-    """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used all the same."""
+    """Prepares the folder and returns 0; whatever could not be read is named, and the rest is used anyway."""
     arguments = _parser().parse_args(argv)
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")

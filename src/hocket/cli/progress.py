@@ -19,7 +19,7 @@ LABEL = re.compile(r" *(?:\S+ )*\S+ {2,}(?=\S)| *")
 COMMAND = re.compile(r"(next: )?hocket [a-z]+ ")
 """Lines that are there to be copied stay whole."""
 
-# On a terminal a line is written anew this often; elsewhere, as in a batch job's log, a line is written this often.
+# On a terminal a line is written again this often; elsewhere, as in a batch job's log, a line is written this often.
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 30.0
 
 

@@ -29,7 +29,7 @@ ESCAPED = "backslashreplace"
 
 @dataclass(frozen=True)
 class Places:
-    """Paths of one fusion's files: its sound, and beside it what is told of it."""
+    """Paths of one fusion's files: its sound, and next to it what is told of it."""
 
     sound: Path
     with_pictures: bool = False
@@ -167,7 +167,7 @@ def _target_facts(target: "Path | Progression") -> dict[str, Any]:
 def judge(
     fusion: "Fusion", facts: dict[str, Any], places: Places, on_progress: "Progress"
 ) -> "tuple[Figures | None, list[str]]":
-    """Adds the diagnosis to the JSON beside a sound.
+    """Adds the diagnosis to the JSON next to a sound.
 
     Gives the diagnosis, None where it cannot be made, and what the user should know of how the output came about.
     """
@@ -182,7 +182,7 @@ def judge(
 
 
 def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", places: Places) -> None:
-    """Draws the check and the masks beside the output; of a long one three minutes from its middle."""
+    """Draws the check and the masks next to the output; of a long one three minutes from its middle."""
     from hocket.fusing.judging import excerpt
     from hocket.pictures import draw_check, draw_masks
 

@@ -50,33 +50,17 @@ def _parser() -> VerbParser:
     add("--partition", metavar="P", help="partition, such as gpu on Levante")
     add("--constraint", metavar="C", help="node type, such as a100_80 on Levante")
     add("--mem", metavar="M", help="memory per node, such as 200G; 0 = all of it")
-    add(
-        "--job-name",
-        metavar="J",
-        help="job name; jobs with the same name run one at a time (default: made from the run folder)",
-    )
-    add(
-        "--output-dir",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="folder for the log (default: this folder)",
-    )
+    add("--job-name", metavar="J", help="jobs of the same name run one by one (default: from the run folder)")
+    add("--output-dir", type=Path, default=Path(), metavar="DIR", help="folder of the log (default: .)")
     add("--venv", type=Path, metavar="DIR", help="virtual environment with Hocket (default: this one)")
     add("--submit", action="store_true", help="submit the script with sbatch instead of printing it")
-    add(
-        "--template",
-        action="store_true",
-        help="print a general script, for `sbatch SCRIPT train MUSIC_DIR ...`",
-    )
+    add("--template", action="store_true", help="print a script for `sbatch SCRIPT train MUSIC_DIR ...`")
     return parser
 
 
 def _job(options: argparse.Namespace, words: list[str]) -> Job:
     if options.template and (words or options.submit):
-        raise ConfigError(
-            "--template prints a script without a command: leave out --submit and everything after --."
-        )
+        raise ConfigError("--template takes no command: leave out --submit and everything after --.")
     tasks = _or(options.tasks, max(options.gpus, 1))
     command, run_dir = (None, None) if options.template else _command(words, options.nodes * tasks)
     return Job(
@@ -118,9 +102,7 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
         )
     data, run_dir = _absolute(Path(config.data.music)), _absolute(options.run)
     if not data.exists():
-        raise ConfigError(
-            f"{data} does not exist: give the folder of music, or the CSV of pairs, to train on."
-        )
+        raise ConfigError(f"{data} does not exist: give a folder of music, or a CSV of pairs.")
     if run_dir.exists() and not run_dir.is_dir():
         raise ConfigError(f"{run_dir} is a file: give a folder for the run.")
     if not run_dir.parent.is_dir():

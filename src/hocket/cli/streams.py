@@ -13,7 +13,7 @@ from hocket.errors import DataError
 
 @contextmanager
 def lasting_streams(*, is_product: bool) -> Iterator[None]:
-    """While the block runs, stdout and stderr drop what they cannot write, so that the work is done all the same.
+    """While the block runs, stdout and stderr drop what they cannot write, so that the work is done anyway.
 
     Where what is printed is the work itself (`is_product`), a failing stdout raises BrokenPipeError or DataError.
     Streams that somebody else has put into the place of the process's own are left alone.

@@ -58,7 +58,7 @@ def _unless_told(failure: threading.ExceptHookArgs) -> None:
 
 
 def _report(run: Path) -> None:
-    """Writes the page beside the run; a training that is done is not failed by its page."""
+    """Writes the page next to the run; a training that is done is not failed by its page."""
     from hocket.report.page import write_report
     from hocket.settings import RunConfig, flatten
 
@@ -160,11 +160,7 @@ def _parser(*, everything: bool = True) -> VerbParser:
     add("--preset", help=f"named settings: {', '.join(preset_names())} (default: {DEFAULT_PRESET})")
     add("--config", type=Path, metavar="FILE", help="TOML file of settings, such as RUN_DIR/config.toml")
     add("--fresh", action="store_true", help="delete the run in this folder and start over")
-    add(
-        "--strict",
-        action="store_true",
-        help=f"exit with code {EXIT_UNMET} if the success checklist is not met",
-    )
+    add("--strict", action="store_true", help=f"exit with {EXIT_UNMET} if the success checklist is not met")
     add("--no-report", dest="report", action="store_false", help="do not write RUN_DIR/report.html")
     add("--help-all", action="help", help="show every setting and exit")
     defaults = flatten(preset(DEFAULT_PRESET))

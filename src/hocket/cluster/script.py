@@ -114,10 +114,7 @@ def _resources(job: Job) -> Iterator[str]:
 def _life(job: Job) -> Iterator[str]:
     yield "# Levante's GPU partition ends every job after 12 hours, so continuing after a stop is normal."
     yield f"#SBATCH --time={format_time(job.time_seconds)}"
-    yield (
-        "# This long before the limit, the tasks are told to save and stop. SLURM may do so up to a "
-        "minute earlier."
-    )
+    yield "# This long before the limit, the tasks are told to save and stop; SLURM may be a minute early."
     yield f"#SBATCH --signal=USR1@{job.signal_seconds}"
     yield "# A preempted job, or one whose node fails, goes back into the queue."
     yield "#SBATCH --requeue"
@@ -139,9 +136,7 @@ def _prelude(job: Job) -> Iterator[str]:
 def _check(field: str, value: str | None, pattern: re.Pattern[str]) -> None:
     if value is not None and not pattern.fullmatch(value):
         flag = {"name": "job-name", "memory": "mem"}.get(field, field)
-        raise ConfigError(
-            f"--{flag} {value!r} cannot be used in a batch script: give letters, digits and -_."
-        )
+        raise ConfigError(f"--{flag} {value!r} cannot be used in a script: give letters, digits and -_.")
 
 
 # sbatch(1), --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, and all four.

@@ -1,4 +1,4 @@
-"""The seam between audio and latents."""
+"""The interface between audio and latents."""
 
 from abc import ABC, abstractmethod
 

@@ -48,7 +48,7 @@ class SpectralCodec(Codec):
 
     @property
     def grouping(self) -> Grouping:
-        """Bins in groups that are never wider than `place_width` of their frequency."""
+        """Groups of bins that are never wider than `place_width` times their frequency."""
         return self._grouping
 
     def describe(self, power: Tensor) -> tuple[Tensor, ...]:

@@ -1,11 +1,11 @@
-"""Fingerprints of recordings, and by them near-duplicates: the same music in another file, which a split never parts.
+"""Fingerprints of recordings, which find near-duplicates: the same music in another file, which a split keeps together.
 
 A fingerprint has 32 bits a moment. Each bit is the sign of a change over time of the difference of two neighbouring
 bands (Haitsma and Kalker 2002: "A highly robust audio fingerprinting system"); gain, encoders and resampling leave most
 of them as they are.
 
-Found are other encodings, rates, gains and channel counts, a trimmed beginning or end, and an excerpt beside its whole.
-Not found are another speed or pitch, another mix, and places of one piece that do not overlap.
+They find other encodings, rates, gains and channel counts, a trimmed beginning or end, and an excerpt of a recording.
+They do not find another speed or pitch, another mix, or parts of one piece that do not overlap.
 """
 
 import base64

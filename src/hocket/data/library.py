@@ -223,9 +223,7 @@ def _with_pairs(library: Library, source: Path, manifest: Manifest, songs: Mappi
         )
     notes = library.notes
     if lost := len(usable) - len(training) - len(validation):
-        notes += (
-            f"{lost} of {len(usable)} pairs combine a training song with a validation song and are not used",
-        )
+        notes += (f"{lost} of {len(usable)} pairs mix training and validation songs and are not used",)
     return replace(library, training_pairs=training, validation_pairs=validation, notes=notes)
 
 

@@ -147,9 +147,7 @@ def _manifest(path: Path, header: dict[str, Any], lines: Sequence[bytes]) -> Man
         roots = tuple(str((path.parent / root).resolve()) for root in header["roots"])
     except (DataError, ConfigError, OSError, ValueError, KeyError, TypeError) as error:
         names = ", ".join(field.name for field in fields(Recording))
-        raise DataError(
-            f"{path} has a line that is not a recording with the fields {names}: {CURE}."
-        ) from error
+        raise DataError(f"{path} has a line without the fields {names}: {CURE}.") from error
     if any(not 0 <= recording.root < len(roots) for recording in recordings):
         raise DataError(f"{path} names a recording in a folder that its first line does not list: {CURE}.")
     return Manifest(roots, settings, recordings)

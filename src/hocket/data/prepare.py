@@ -287,10 +287,7 @@ def _nothing(folders: Sequence[Path], manifest: Manifest | None, found: Found) -
     left_out = [recording for recording in recordings if recording.status == "left out"]
     if not left_out:
         others = f" ({sum(found.other_files.values())} files of other kinds)" if found.other_files else ""
-        return (
-            f"{where} contains no recordings{others}: give folders with music in files that end in .wav, "
-            ".flac, .mp3 …"
-        )
+        return f"{where} contains no recordings{others}: give folders with .wav, .flac, .mp3 … files."
     counts = Counter(recording.reason for recording in left_out)
     summary = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
     return (

@@ -84,7 +84,7 @@ def scan_file(path: Path, known: ScanResult | None = None) -> ScanResult | ScanE
     try:
         header = audio.info(
             path
-        )  # first, as it refuses pipes and devices, on which reading would wait for ever
+        )  # first, as it refuses pipes and devices, on which reading would wait forever
         status = path.stat()
         content = content_hash(path)
         size, mtime_ns = status.st_size, status.st_mtime_ns
@@ -114,9 +114,7 @@ def scan_file(path: Path, known: ScanResult | None = None) -> ScanResult | ScanE
 def _unread(path: Path, error: AudioError | OSError) -> ScanError:
     cause = error.__cause__ if isinstance(error, AudioError) else error
     if isinstance(cause, PermissionError):
-        return ScanError(
-            str(path), "not permitted", f"{path} cannot be read (no permission): change its permissions."
-        )
+        return ScanError(str(path), "not permitted", f"{path} is not readable: change its permissions.")
     if isinstance(cause, FileNotFoundError) or not path.exists():
         return ScanError(str(path), "gone", f"{path} disappeared while the folder was being scanned.")
     if isinstance(error, AudioError):
@@ -165,9 +163,9 @@ def blocks(path: Path) -> Iterator[np.ndarray]:
 
 
 MAX_CACHE_BYTES, MAX_LINE_BYTES = 2**32, 2**24
-"""An hour of music takes 230 kB; what lies beyond is scanned anew."""
+"""An hour of music takes 230 kB; what lies beyond is scanned again."""
 VERSION = 3
-"""Of the measurements as well: another one scans everything anew."""
+"""Of the measurements as well: another one scans everything again."""
 
 
 class ScanCache:

@@ -1,4 +1,4 @@
-"""From what was scanned to what is used: duplicates, groups, and sides of the split. No file is opened here."""
+"""Decides which scanned recordings are used: duplicates, groups, and the split. No file is opened here."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -132,19 +132,13 @@ def _gone(
             continue
         path, root = before.path_of(recording), before.roots[recording.root]
         if path in contents and not contents[path]:
-            reason, sentence = (
-                "not read",
-                f"{path} was used before but cannot be read now, so it is not used.",
-            )
+            reason, sentence = "not read", f"{path} can no longer be read, so it is not used."
         elif path in contents:
             reason, sentence = "changed", f"{path} has changed, so it is treated as a new file."
         elif root in roots:
             reason, sentence = "gone", f"{path} no longer exists, so it is not used."
         else:
-            reason, sentence = (
-                "not asked for",
-                f"{path} is not in any of the given folders, so it is not used.",
-            )
+            reason, sentence = "not asked for", f"{path} is in none of the given folders, so it is not used."
         kept = replace(recording, status="gone", reason=reason, sentence=sentence)
         gone.setdefault(recording.content, (kept, root))
     return list(gone.values())

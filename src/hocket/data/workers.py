@@ -1,7 +1,7 @@
-"""Child processes that take one task at a time, so that one that dies, hangs or eats memory costs that task only.
+"""Child processes that take one task at a time, so that a crash, a hang or a memory leak costs only that task.
 
-Decoders meet strangers' files here. What goes through the pipes is JSON, because unpickling what a child says would
-let a decoder's fault become the parent's.
+Decoders read files from strangers here. The pipes carry JSON, because unpickling a child's messages would let a
+decoder's fault reach the parent.
 """
 
 import importlib

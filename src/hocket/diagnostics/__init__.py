@@ -8,7 +8,7 @@ from hocket.diagnostics.copying import (
     copying_ratio,
     diagnose,
     judge,
-    rung_of,
+    level_of,
 )
 from hocket.diagnostics.milestones import (
     ChecklistItem,
@@ -37,9 +37,9 @@ __all__ = [
     "diagnose",
     "judge",
     "judge_swap",
+    "level_of",
     "mask_figures",
     "milestone_due",
     "next_example",
     "remedies_for",
-    "rung_of",
 ]

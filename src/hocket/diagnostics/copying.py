@@ -74,7 +74,7 @@ class Figures:
     @property
     def level(self) -> Level:
         """Copy, overlay, layering or fusion."""
-        return rung_of(
+        return level_of(
             verdict=self.verdict,
             overlay_r2=self.overlay_r2,
             rhythm=self.rhythm_margin,
@@ -186,10 +186,10 @@ def copying_ratio(*, output_input: float, output_target: float) -> float:
     return min(max(larger / max(smaller, 1e-6), 1.0), 1000.0)
 
 
-def rung_of(
+def level_of(
     *, verdict: Verdict, overlay_r2: float, rhythm: float, harmony: float, articulation: float
 ) -> Level:
-    """The rung that a verdict, R² and the three margins add up to.
+    """The level that follows from a verdict, R² and the three margins.
 
     The copying rule compares two correlations, however small; a copy is also explained by its sources. What is
     one-sided but new (R² under 0.7) is left to the margins.

@@ -1,6 +1,6 @@
-"""A constant delay between an output and its sources: encoders and sound cards add one, and no ear hears it.
+"""A constant delay between an output and its sources, which encoders and sound cards add and nobody hears.
 
-It is found, taken out of a comparison where it is clear enough, and left out where a recording is read.
+It is measured, and removed before a comparison if it is clear enough.
 """
 
 import math

@@ -39,7 +39,7 @@ ROLES = ("output", "input", "target")
 
 @dataclass(frozen=True)
 class HeardFigures(Figures):
-    """The figures of a recording, how much later than in its sources things happen in it, and what those are."""
+    """The figures of a recording, its delay against both sources, and facts about these."""
 
     input_lag_seconds: float = 0.0
     target_lag_seconds: float = 0.0
@@ -183,7 +183,7 @@ def diagnose_audio(
 
 
 def diagnose_heard(heard: Heard) -> HeardFigures:
-    """The figures of recordings that were brought together already."""
+    """The figures of recordings that `listen` has already aligned."""
     sources = heard.sources()
     rows = [diagnose(scene).mean() for scene in heard.parts()]
     if not rows:

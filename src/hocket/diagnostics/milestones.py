@@ -1,6 +1,6 @@
 """Milestones of a run, remedies when it misses one, and the checklist of success.
 
-The figures of the masks belong here: none of them can see a collapse, so they say nothing of an output by themselves.
+The mask figures are here as well: none of them can detect a collapse, so they never judge an output by themselves.
 """
 
 import math

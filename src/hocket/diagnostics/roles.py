@@ -40,7 +40,7 @@ class RoleWeakness:
 
 @dataclass(frozen=True)
 class Sources:
-    """Explanations of a verdict beside its figures: what the sources are, and how much of each was asked for."""
+    """Facts that explain a verdict besides its figures: how strong the sources are, and their amounts."""
 
     weaknesses: tuple[RoleWeakness, ...] = ()
     swap_helps: bool = False
@@ -50,7 +50,7 @@ class Sources:
 
     @property
     def favoured(self) -> Literal["input", "target"] | None:
-        """The source that more was asked of than of the other."""
+        """The source that was turned up more than the other."""
         if self.input_amount == self.target_amount:
             return None
         return "input" if self.input_amount > self.target_amount else "target"

@@ -23,7 +23,7 @@ WORDS = {
     "rhythm": ("the input's rhythm", "neither rhythm clearly", "the target's rhythm"),
     "harmony": ("the target's harmony", "neither harmony clearly", "the input's harmony"),
     "articulation": (
-        "chords struck with the input",
+        "chords in the input's timing",
         "chords between the two timings",
         "chords in the target's timing",
     ),
@@ -98,7 +98,7 @@ def worded(figures: Figures) -> Worded:
 
 
 def causes(figures: Figures) -> list[str]:
-    """Reasons for the verdict, a sentence each, which stand right beside it."""
+    """Reasons for the verdict, one sentence each, which are shown next to it."""
     sources, level = sources_of(figures), worded(figures).level
     if sources.is_one_recording:
         return ["input and target are the same recording: there is nothing to fuse."]
@@ -110,7 +110,7 @@ def causes(figures: Figures) -> list[str]:
     if figures.verdict is Verdict.UNRELATED or level in (Level.COPY, Level.OVERLAY):
         found.append(_waveforms(figures))
     elif level is Level.LAYERING:
-        found.append(f"chords are not struck with the input ({_short_of(figures, 'articulation')}).")
+        found.append(f"chords do not follow the input's timing ({_short_of(figures, 'articulation')}).")
     else:
         short = [name for name in _missing(figures) if _is_known(figures, name)]
         found += [f"{'; '.join(_short_of(figures, name) for name in short)}."] if short else []
@@ -122,7 +122,7 @@ def causes(figures: Figures) -> list[str]:
 
 
 def rule_words(figures: Figures) -> str:
-    """The answer of the 2x rule, which compares the two correlations and knows nothing else."""
+    """The answer of the 2x rule, which compares only the two correlations."""
     ratio = f"(ratio {figures.ratio:.1f}x)"
     if sources_of(figures).is_one_recording or figures.verdict is Verdict.UNRELATED:
         return "no answer: the output does not contain two sources to compare"
@@ -141,7 +141,7 @@ def is_met(figures: Figures, name: str) -> bool:
 
 
 def is_as_asked(figures: Figures) -> bool:
-    """True if an output leans towards the very source that the user asked more of."""
+    """True if an output leans towards the source that the user turned up."""
     return figures.verdict in COPYING and figures.nearer_source == sources_of(figures).favoured
 
 
@@ -178,7 +178,7 @@ def sentences(figures: Figures) -> list[str]:
 
 
 def margin_words(figures: Figures, name: str) -> str:
-    """Whose rhythm or harmony the output has, or in whose rhythm what rings in it is struck."""
+    """Says whose rhythm or harmony the output has, or whose timing its chords follow."""
     wanted, neither, other = WORDS[name]
     margin, least = figures.margins[name]
     if sources_of(figures).is_one_recording:
@@ -196,7 +196,7 @@ def overlay_words(figures: Figures) -> str:
 
 
 def gauges_of(figures: Figures) -> list[Gauge]:
-    """The six figures in the order in which one asks: how alike, whose rhythm, whose harmony, merely a sum."""
+    """The six figures in order: correlations, rhythm, harmony, articulation, and R² of a plain sum."""
     copied = figures.verdict in COPYING and not is_as_asked(figures)
     ratio, alike = (
         f"one is {figures.ratio:.{1 if figures.ratio < 10 else 0}f}x the other",

@@ -26,7 +26,7 @@ Baseline = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def overlay(input: np.ndarray, target: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Both recordings at once, at equal RMS: what a model that decides nothing gives.
+    """Both recordings at once, at equal RMS: the output of a model that has learned nothing.
 
     Shapes: `[samples]` each, equal lengths, like the output. The sample rate does not matter here.
     """

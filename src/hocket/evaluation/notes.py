@@ -1,6 +1,6 @@
 """The notes of a recording as a network hears them that nothing here was tuned to: basic-pitch (Bittner et al. 2022).
 
-The weights lie beside this file with their licence, 230 kB; running them needs onnxruntime.
+The weights lie next to this file with their licence, 230 kB; running them needs onnxruntime.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The settings behind the figures, as they are written beside them."""
+"""The settings behind the figures, as they are written next to them."""
 
 from hocket.audio.sound import SILENCE_DB
 from hocket.evaluation import (
@@ -34,9 +34,8 @@ RECIPE = {
         f"{rhythm.BEAT_WINDOW_SECONDS} s window, nothing trimmed"
     ),
     "harmony": (
-        f"cosine per frame of librosa chroma_cqt, hop {harmony.CHROMA_HOP_SAMPLES}, "
-        f"{harmony.SMOOTHING_FRAMES}-frame mean, centred; "
-        f"whole and on librosa harmonic(margin={harmony.HARMONY_MARGIN:g})"
+        f"cosine per frame of librosa chroma_cqt, hop {harmony.CHROMA_HOP_SAMPLES}, {harmony.SMOOTHING_FRAMES}-frame "
+        f"mean, centred; whole and on librosa harmonic(margin={harmony.HARMONY_MARGIN:g})"
     ),
     "harmony_margin": "mean of the margins of the harmonic part and of the whole signal",
     "chord_agreement": (
@@ -58,11 +57,11 @@ RECIPE = {
         f"FFT {quality.FFT_SAMPLES}, hop {quality.HOP_SAMPLES}, files at RMS {quality.LEVEL_RMS}"
     ),
     "isolated_peaks": (
-        f"a second, in dB of (power + {musical_noise.POWER_FLOOR:g}), FFT {musical_noise.FFT_SAMPLES}, "
-        f"hop {musical_noise.HOP_SAMPLES}, files at RMS {musical_noise.LEVEL_RMS}: maxima of "
-        f"{_by(musical_noise.CORE)} (bins x frames) within {musical_noise.RANGE_DB:g} dB of the file's maximum and "
-        f"{musical_noise.PROMINENCE_DB:g} dB above all else in {_by(musical_noise.SURROUNDINGS)}; "
-        "_sources: the mean of input and target"
+        f"per second, in dB of (power + {musical_noise.POWER_FLOOR:g}), FFT {musical_noise.FFT_SAMPLES}, hop "
+        f"{musical_noise.HOP_SAMPLES}, files at RMS {musical_noise.LEVEL_RMS}: maxima of "
+        f"{_by(musical_noise.CORE)} (bins x frames) within {musical_noise.RANGE_DB:g} dB of the file's "
+        f"maximum and {musical_noise.PROMINENCE_DB:g} dB above all else in "
+        f"{_by(musical_noise.SURROUNDINGS)}; _sources: the mean of input and target"
     ),
     "spectral_kurtosis": (
         f"mean of ln(E[p^2] / E[p]^2) over bins {musical_noise.KURTOSIS_BINS.start} to "
@@ -70,12 +69,13 @@ RECIPE = {
         "the output's minus the mean of input and target"
     ),
     "notes": (
-        f"basic-pitch's posteriors (icassp_2022/nmp.onnx), files at RMS {notes.LEVEL_RMS}; recall, precision: each of "
-        f"{notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding above {notes.SOUNDING}; margin: "
-        f"cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, weighted by the target's sum, the target's "
-        "minus the input's; foreign: share of sounding posteriors of pitch classes that the target does not sound "
-        f"within {notes.POOL_FRAMES} frames; struck: Pearson of the summed onset posteriors and the input's "
-        f"librosa onset_strength, {notes.ONSET_SMOOTHING_FRAMES}-frame means, minus that with the target's posteriors"
+        f"basic-pitch's posteriors (icassp_2022/nmp.onnx), files at RMS {notes.LEVEL_RMS}; recall, "
+        f"precision: each of {notes.NUM_PITCHES} pitches in pools of {notes.POOL_FRAMES} frames, sounding "
+        f"above {notes.SOUNDING}; margin: cosine per frame of the {notes.POOL_FRAMES}-frame mean, centred, "
+        "weighted by the target's sum, the target's minus the input's; foreign: share of sounding "
+        f"posteriors of pitch classes that the target does not sound within {notes.POOL_FRAMES} frames; "
+        "timing: Pearson of the summed onset posteriors and the input's librosa onset_strength, "
+        f"{notes.ONSET_SMOOTHING_FRAMES}-frame means, minus that with the target's posteriors"
     ),
     "mix_distance": (
         f"100 times the unbiased squared MMD of windows of {realism.WINDOW_FRAMES / realism.FRAME_RATE:g} s, Gaussian "
@@ -92,19 +92,17 @@ RECIPE = {
         "chroma cosine of the whole signals as in harmony (truth_harmony)"
     ),
     "verdict": (
-        f"silent: peak below {SILENCE_DB:g} dBFS; "
-        f"unrelated: correlations and R² all below {waveform.UNRELATED}; "
-        f"copying: one |correlation| more than {waveform.COPYING_RATIO:g} times the other; "
-        f"else overlay: R² of {waveform.OVERLAY_R2} or more; else mixing"
+        f"silent: peak below {SILENCE_DB:g} dBFS; unrelated: correlations and R² all below {waveform.UNRELATED}; "
+        f"copying: one |correlation| more than {waveform.COPYING_RATIO:g} times the other; else overlay: R² of "
+        f"{waveform.OVERLAY_R2} or more; else mixing"
     ),
     "baselines": (
         f"HPSS margin {baselines.MARGIN:g} (layering_margin_1: 1) on FFT {baselines.FFT_SAMPLES}, hop "
         f"{baselines.HOP_SAMPLES}, parts at equal RMS; gated_layering: held part times the input's envelope "
         f"(magnitudes smoothed by a Gaussian of {baselines.SMOOTHING_BINS} bins) over its "
-        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the "
-        "target times the input's envelope over its own; envelope_gating: the target times the input's mean "
-        f"magnitude, FFT {baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over the "
-        "same percentile of it"
+        f"{baselines.GATE_PERCENTILE}th percentile, at most {baselines.GATE_CEILING}; cross_synthesis: the target "
+        "times the input's envelope over its own; envelope_gating: the target times the input's mean magnitude, FFT "
+        f"{baselines.LOUDNESS_FFT_SAMPLES}, hop {baselines.LOUDNESS_HOP_SAMPLES}, over the same percentile of it"
     ),
     "retiming": (
         f"Hockman et al. 2008, simplified: FFT {retiming.FFT_SAMPLES}, hop {retiming.HOP_SAMPLES}; librosa beats and "

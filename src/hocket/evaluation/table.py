@@ -27,7 +27,7 @@ BLOCKS: dict[str, dict[str, str]] = {
         "precision": "note_precision",
         "margin": "note_margin",
         "foreign": "foreign_notes",
-        "struck": "struck_margin",
+        "timing": "struck_margin",
     },
     "true fusion": {"rhythm": "truth_rhythm", "harmony": "truth_harmony"},
     "waveform": {
@@ -71,7 +71,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 NOTE = """\
 {num_pairs}. Higher is better, except for R², foreign notes, distances, isolated peaks, kurtosis, attack.
 Margins: agreement with the right source minus agreement with the other; "worst" is the worst pair.
-Onsets, beats, struck: compared with the input. Chords, key, notes: compared with the target.
+Onsets, beats, timing: compared with the input. Chords, key, notes: compared with the target.
 Peaks: per second. Kurtosis: relative to the sources. Intervals over pairs: --json."""
 
 Row = tuple[str, ...]

@@ -109,7 +109,7 @@ def _no_beat(sources: dict[str, Audio | Recording], beatless: set[str]) -> str:
 
 
 def _no_bars(input: Bars | None, target: Bars | None) -> str:
-    """Explains why bars cannot be put on bars; empty if they can."""
+    """Explains why bars cannot be aligned; empty if they can."""
     named = {"input": input, "target": target}
     unclear = [role for role, bars in named.items() if bars is None or not bars.is_clear]
     if unclear:

@@ -83,7 +83,7 @@ def _batch(waveform: Waveform, name: str) -> Tensor:
 def _channels(batch: Tensor, channels: int) -> Tensor:
     if batch.shape[1] not in (1, channels):
         raise AudioError(
-            f"the sources have {batch.shape[1]} and {channels} channels: give the same number, or mono."
+            f"the sources have {batch.shape[1]} and {channels} channels: give equally many, or mono."
         )
     return batch.expand(-1, channels, -1)
 

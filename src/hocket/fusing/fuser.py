@@ -279,10 +279,7 @@ def _start(path: Path, random: np.random.Generator) -> float:
         excerpt = audio.load(path, mono=True, start_seconds=start, duration_seconds=SAMPLE_SECONDS)
         if np.sqrt(np.mean(excerpt.samples**2)) >= SILENCE_RMS:
             return start
-    raise AudioError(
-        f"{path} is silent in all {MAX_DRAWS} places that were tried: fuse it with --pairs or by name "
-        "instead."
-    )
+    raise AudioError(f"{path} is silent in {MAX_DRAWS} random places: name the pairs with --pairs.")
 
 
 def _excerpt(path: Path, start_seconds: float, sample_rate: int) -> Audio:

@@ -1,8 +1,8 @@
-"""The ladder from two files to their fusion, one function a step.
+"""The ladder from two files to their fusion, one function per step.
 
 Sources (`open_sources`) -> Aligned (`align`) -> Masks (`decide`) -> Mixed (`mix`) -> Levelled (`level`) -> File
 (`write`). All on the way are recordings that are read span by span, so that an hour takes no more memory than a minute.
-Files climb all of it, recordings of one shape enter at `fuse_aligned`, `FusionModel.inference` takes two steps.
+Files go through all steps, recordings of equal shape start at `fuse_aligned`, `FusionModel.inference` uses two steps.
 """
 
 import math
@@ -34,10 +34,7 @@ SHARE_OF_LISTENING, SHARE_OF_MIXING = 0.75, 0.2
 # Samples, over all channels, that are mixed at once: 10 s of 8 channels at 48 kHz.
 MOST_AT_ONCE = 2**22
 
-TYPED = (
-    "typed chords are not aligned or transposed: they are already on the input's beats, in the key that "
-    "you wrote."
-)
+TYPED = "typed chords are not aligned or transposed: they are already on the input's beats, in the key that you wrote."
 
 Progress = Callable[[float], None]
 

@@ -1,4 +1,4 @@
-"""The masks of a recording of any length: decided chunk by chunk, kept as they come, read span by span."""
+"""The masks of a recording of any length: computed chunk by chunk, stored, and read span by span."""
 
 import math
 from collections.abc import Callable
@@ -145,7 +145,7 @@ def decide_masks(
     chunk_seconds: float = CHUNK_SECONDS,
     on_progress: Callable[[float], None] | None = None,
 ) -> MaskTrack:
-    """Listens chunk by chunk to `length` samples at the model's rate; `excerpts` gives them equally loud.
+    """Computes masks chunk by chunk for `length` samples at the model's rate; `excerpts` gives them equally loud.
 
     Chunks overlap, by as much as the model hears before and after a frame, and their masks are cross-faded in the
     middle of that. The levels and the tone are those of the whole. `on_progress` is given the share of the whole that

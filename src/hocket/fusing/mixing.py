@@ -1,4 +1,4 @@
-"""Masks laid over recordings of any rate and any number of channels: only the masks travel, never the audio.
+"""Applies masks to recordings of any rate and any number of channels: only the masks are resampled, never the audio.
 
 The model listens at its own rate; its masks are filters that change from frame to frame of the recordings as they are.
 All channels of a recording share one mask, so that the stereo image stays where it is. The arithmetic is that of

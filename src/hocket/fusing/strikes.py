@@ -1,7 +1,7 @@
-"""Strikes: onsets of the input to a few milliseconds, and a gain that strikes the target there.
+"""Onset emphasis: the input's onsets to within a few milliseconds, and a gain that emphasises the target there.
 
-A mask rises and falls with the window of the transform, which takes tens of milliseconds. This gain is laid over the
-target's voice as a waveform and rises in four.
+A mask rises and falls with the window of the transform, which takes tens of milliseconds. This gain is applied to the
+target's waveform and rises in four.
 """
 
 from dataclasses import dataclass

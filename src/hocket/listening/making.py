@@ -1,4 +1,4 @@
-"""From pairs of recordings to one page that plays every system's output blind, and the key that says whose is whose."""
+"""Makes one page that plays every system's output blind, and the key that says which system made which sound."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""From saved answers and the key to each system's mean ratings, with intervals, and who is preferred to whom."""
+"""Computes each system's mean ratings, with intervals, and the preferences, from saved answers and the key."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

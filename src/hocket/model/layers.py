@@ -53,11 +53,11 @@ class FrameAnalyser(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """One source listens to another: queries from `x`, keys and values from `other`, both `[b, t, dim]`.
+    """Cross-attention from one source to another: queries from `x`, keys and values from `other`, both `[b, t, dim]`.
 
     Positions enter by rotating queries and keys (Su et al. 2021), so that only distances in time count and any length
-    works. With a `stride` above 1 the other source is heard as means of so many frames: context is slow, and what is
-    quick reaches each frame by other ways. With a `reach` above 0 no frame hears what is more frames away than that.
+    works. With a `stride` above 1 the other source is averaged over so many frames: context is slow, and fast details
+    reach each frame in other ways. With a `reach` above 0, no frame sees further than that many frames.
     """
 
     def __init__(self, dim: int, num_heads: int, expansion: int, stride: int = 1, reach: int = 0) -> None:
@@ -74,7 +74,7 @@ class CrossAttention(nn.Module):
         self.feed_forward = FeedForward(dim, expansion)
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
-        """`x` with what it heard in `other`."""
+        """Returns `x` plus what it attends to in `other`."""
         query = self._heads(self.query(self.norm_own(x)))
         other = _thinned(other, self.stride)
         key, value = map(self._heads, self.key_value(self.norm_other(other)).chunk(2, dim=-1))

@@ -60,7 +60,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a checkpoint file.
 
     Raises:
-        CheckpointError: there is no such file, it is no checkpoint of this program, or it is damaged.
+        CheckpointError: there is no such file, it is not a checkpoint of this program, or it is damaged.
     """
     with _opened(path) as (archive, header):
         return _tensors(archive, header, path), _metadata(header, path)
@@ -94,9 +94,7 @@ def _tensors(archive: safe_open, header: Mapping[str, str], path: Path) -> dict[
     tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     rest = {key: text for key, text in header.items() if key != "digest"}
     if header.get("digest") != _digest(tensors, rest):
-        raise CheckpointError(
-            f"{path} is damaged (its checksum does not match its content): give another one."
-        )
+        raise CheckpointError(f"{path} is damaged (its checksum is wrong): give another one.")
     return tensors
 
 
@@ -110,7 +108,7 @@ def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Any]:
 
 
 def default_weights() -> Path:
-    """The weights that come with the program; beside them lie their provenance and their model card.
+    """The weights that come with the program; next to them lie their provenance and their model card.
 
     Raises:
         CheckpointError: this installation lacks them.
@@ -220,7 +218,7 @@ def model_config(values: Any, path: Path) -> ModelConfig:
 
 
 def _short(text: object) -> str:
-    """A stranger's words on one line."""
+    """An error's text on one line, as it may come from a stranger's file."""
     line = " ".join(str(text).split())
     return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
 

@@ -128,7 +128,9 @@ class Objective:
     def _adversarial(self, produced: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The adversary's terms that have a weight; each must be there, and nothing else."""
         if unknown := produced.keys() - set(ADVERSARIAL_TERMS):
-            raise KeyError(f"{unknown.pop()} is no adversarial term; known: {', '.join(ADVERSARIAL_TERMS)}")
+            raise KeyError(
+                f"{unknown.pop()} is not an adversarial term; known: {', '.join(ADVERSARIAL_TERMS)}"
+            )
         active = [name for name in ADVERSARIAL_TERMS if self.weights[name] > 0]
         if missing := set(active) - produced.keys():
             raise KeyError(f"the adversary did not produce {missing.pop()}, which has a weight")

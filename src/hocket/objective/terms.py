@@ -1,4 +1,4 @@
-"""The terms that judge one example: the musical goal, masks and waveforms. Each is `[b]`, and 0 where its wish is met.
+"""The terms that judge one example: the musical goal, masks and waveforms. Each is `[b]`, and 0 where its goal is met.
 
 The leak terms are hinges: an output may resemble the wrong source as much as the two sources resemble each other, and
 no more.

@@ -1,4 +1,4 @@
-"""Pictures of fusions: what an output is beside its sources, and which source each place of it came from.
+"""Pictures of fusions: an output next to its sources, and which source each part of it came from.
 
 matplotlib is an optional extra, loaded when the first picture is drawn; everything is drawn without a display.
 """

@@ -55,7 +55,7 @@ def mask_in_colour(
 
 
 def mask_rows(mask: np.ndarray, bin_hz: np.ndarray, rows_hz: np.ndarray, *, sample_rate: int) -> np.ndarray:
-    """A mask `[d, t]` at some frequencies `[rows, t]`, as it is laid over a sound of that rate."""
+    """A mask `[d, t]` at some frequencies `[rows, t]`, as it is applied to a sound of that rate."""
     own, wanted = (torch.from_numpy(np.array(hz, dtype=np.float64)) for hz in (bin_hz, rows_hz))
     reader = FrequencyReader(own, wanted, holds=sample_rate != round(2 * float(bin_hz[-1])))
     rows: np.ndarray = reader.read(torch.from_numpy(np.array(mask.T, dtype=np.float32, order="C"))).numpy().T
@@ -79,7 +79,7 @@ def shown_share(
 
 
 def source_share(input_mask: np.ndarray, target_mask: np.ndarray) -> np.ndarray:
-    """1 where only the input is let through, -1 where only the target is, 0 where both or none are; `[d, t]`."""
+    """1 where only the input passes, -1 where only the target does, 0 where both or none do; `[d, t]`."""
     return (input_mask - target_mask) / np.maximum(np.maximum(input_mask, target_mask), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""The sheet that pictures are drawn on: its colours, its places in pixels, and how it becomes a file."""
+"""The canvas of all pictures: colours, positions in pixels, and saving to a file."""
 
 import io
 import warnings

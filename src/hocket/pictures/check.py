@@ -186,7 +186,7 @@ def _draw_spectra(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rat
 
 
 def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate: int) -> None:
-    """Three lanes in one panel; the sources' attacks are drawn on into the output's lane."""
+    """Three tracks in one panel; the sources' attacks are also drawn into the output's track."""
     axes = place(figure, left=LEFT, top=ONSET_TOP, width=PANEL_WIDTH, height=ONSET_HEIGHT)
     guided = False
     for row, (role, voice) in enumerate(voices.items()):
@@ -217,7 +217,7 @@ def _draw_onsets(figure: "Figure", voices: Mapping[str, np.ndarray], sample_rate
 
 
 def _draw_guides(axes: "Axes", seconds: np.ndarray, strength: np.ndarray, role: str) -> bool:
-    """The input's attacks come into the output's lane from above, the target's from below; False for too many."""
+    """Draws the input's attacks into the output's track from above, the target's from below; False for too many."""
     peaks = find_attacks(seconds, strength)
     if len(peaks) > MOST_GUIDES:
         return False

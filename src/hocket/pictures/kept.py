@@ -62,9 +62,7 @@ def read_masks(path: Path) -> KeptMasks:
     masks = (input_mask, target_mask)
     is_pair = input_mask.shape == target_mask.shape and input_mask.size > 0
     if not is_pair or not all(map(_is_mask, masks)) or not 0 < frame_rate <= MAX_FRAME_RATE:
-        raise DataError(
-            f"{path} does not contain two masks of the same shape and a frame rate: leave it out."
-        )
+        raise DataError(f"{path} lacks two masks of one shape or their frame rate: leave it out.")
     if bin_hz is not None and not _are_frequencies(bin_hz, len(input_mask)):
         bin_hz = None
     return KeptMasks(input_mask, target_mask, frame_rate, bin_hz)

@@ -1,4 +1,4 @@
-"""The picture of the masks: which source each place of the output came from, and how loud it is there."""
+"""The picture of the masks: which source each part of the output came from, and how loud it is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

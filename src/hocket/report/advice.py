@@ -30,8 +30,8 @@ def advice(run: Run) -> list[Advice]:
     row = headline(run)
     if row is None:
         return _unjudged(run)
-    verdict, rung = row.figures.verdict, row.figures.level
-    if rung is Level.FUSION:
+    verdict = row.figures.verdict
+    if row.figures.level is Level.FUSION:
         found = _fusion(run)
     elif _is_early(run):
         found = _early(run)
@@ -43,7 +43,7 @@ def advice(run: Run) -> list[Advice]:
 
 
 def train_again(run: Run, name: str, *flags: str) -> str:
-    """A command that trains the same configuration anew in a folder beside the run, with these flags changed."""
+    """A command that trains the same configuration again, next to this run, with these flags changed."""
     config = shlex.quote(str(run.path / "config.toml"))
     named = (flag.partition(" ") for flag in flags)
     shown = ["".join((field.replace("_", "-"), *value)) for field, *value in named]
@@ -51,7 +51,7 @@ def train_again(run: Run, name: str, *flags: str) -> str:
 
 
 def _copying(run: Run, row: Judged) -> list[Advice]:
-    """By the loss: first what says the wish itself, then what the milestones call for."""
+    """Advice against copying: first the weights that state the goal, then the remedies of the milestones."""
     config = run.weights_at(row.step)
     if row.figures.verdict is Verdict.COPYING_TARGET:
         asked, found = list(MUSICAL[:3]), _from_target(run, config)
@@ -116,13 +116,13 @@ def _remedies(run: Run, row: Judged, config: Mapping[str, Any]) -> list[Advice]:
 
 
 def _short_of(run: Run, row: Judged) -> list[Advice]:
-    """By what is missing of a fusion; by the preset where the objective does not ask for it."""
+    """Advice on what a fusion lacks: raise its weights, or use the default preset if they are 0."""
     config, figures = run.weights_at(row.step), row.figures
     wanted = _missing(figures)
     if not wanted and (names := figures.unmeasured):
         return [
             Advice(
-                f"Listen to the examples: {' and '.join(names)} could not be measured, because a source has "
+                f"Listen to the examples: {' and '.join(names)} could not be measured, perhaps because a source has "
                 "no onsets or no pitch. Use validation songs that have both."
             )
         ]
@@ -138,10 +138,7 @@ def _short_of(run: Run, row: Judged) -> list[Advice]:
         )
     ]
     if undecided(row.masks):
-        more.insert(
-            0,
-            Advice("Train longer: the masks have hardly begun to choose between the sources.", _longer(run)),
-        )
+        more.insert(0, Advice("Train longer: the masks hardly choose between the sources yet.", _longer(run)))
     return more
 
 
@@ -158,7 +155,7 @@ def _preset(run: Run) -> Advice:
     music = shlex.quote(str(run.config.get("music") or "MUSIC_DIR"))
     return Advice(
         "Train with an objective that states the goal: the preset default asks for both sources in the "
-        "output, the input's rhythm, the target's harmony, and chords struck with the input. In the "
+        "output, the input's rhythm, the target's harmony, and chords in the input's timing. In the "
         "project's own comparison it reached a fusion where the collapsed preset copied.",
         f"hocket train {music} --run {_beside(run, 'default')} --preset default",
     )
@@ -183,7 +180,7 @@ def _is_early(run: Run) -> bool:
 
 
 def _early(run: Run) -> list[Advice]:
-    """To wait; a run that stopped has to be continued instead."""
+    """Advice to wait; a run that stopped has to be continued instead."""
     if run.state != "training":
         return []
     due = MILESTONES[0].epoch(run.num_epochs)

@@ -1,4 +1,4 @@
-"""Explanation of a run: how far it is, why, and what happened on the way, computed from its log."""
+"""Explains a run from its log: how far it is, why, and what happened during training."""
 
 import math
 import os
@@ -26,7 +26,7 @@ FLAT_VARIANCE = 0.02
 """Below this both masks are nearly the same everywhere: an agent that has learned reaches 0.15 to 0.25."""
 
 NEAR_HALF = 0.15
-"""Masks that have decided nothing lie this near to 0.5; flat ones elsewhere have decided for one source."""
+"""Masks that have learned nothing are this close to 0.5; flat masks elsewhere prefer one source."""
 
 MUCH_WORSE = 5.0
 MUCH_WAITING = 0.1
@@ -76,9 +76,8 @@ def _masks(row: Judged) -> list[str]:
     means = (masks.input_mask_mean, masks.target_mask_mean)
     if undecided(masks):
         return [
-            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass equally "
-            "everywhere, so nothing has been learned yet. Flat masks of 0.5 already have a complementarity "
-            "of 75 %."
+            f"The masks are nearly flat (variance {masks.mask_variance:.3f}): both sources pass equally everywhere, "
+            "so nothing has been learned yet. Flat masks of 0.5 already have a complementarity of 75 %."
         ]
     if masks.mask_variance < FLAT_VARIANCE and all(map(math.isfinite, means)):
         return [
@@ -92,9 +91,8 @@ def _masks(row: Judged) -> list[str]:
     source = figures.nearer_source
     other = "input" if source == "target" else "target"
     found = [
-        f"The masks are balanced ({both}), but the output is the {source}. A balanced mask is not a balanced "
-        f"output: the {other} can get half of the bins where it is silent, and the {source} everything "
-        "audible."
+        f"The masks are balanced ({both}), but the output is the {source}. A balanced mask is not a balanced output: "
+        f"the {other} can get half of the bins where it is silent, and the {source} everything audible."
     ]
     if masks.complementarity >= COMPLEMENTARITY:
         found.append(
@@ -117,7 +115,7 @@ def _where(mean: float) -> str:
 
 
 def _objective(run: Run, row: Judged) -> list[str]:
-    """Explains why the loss is content with a copy, read off the weights that it had."""
+    """Explains from the weights why the loss accepts a copy."""
     config = run.weights_at(row.step - 1)
     if not config or row.figures.level is not Level.COPY:
         return []
@@ -240,7 +238,7 @@ def waiting_share(run: Run) -> float:
 
 
 def waiting(run: Run) -> list[str]:
-    """That steps wait for music, where they do."""
+    """Says so if steps wait for music."""
     share = waiting_share(run)
     if share <= MUCH_WAITING:
         return []

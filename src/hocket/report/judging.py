@@ -1,4 +1,4 @@
-"""A run's validations judged by the rules that training and `hocket check` follow, and what its loss is made of."""
+"""Judges a run's validations by the rules of training and `hocket check`, and splits its loss into terms."""
 
 import math
 from collections.abc import Mapping, Sequence

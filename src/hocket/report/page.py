@@ -58,7 +58,7 @@ def write_report(
     The file appears whole or not at all. Works while a run trains.
 
     Raises:
-        CheckpointError: one of the folders is no run's, or its log is empty.
+        CheckpointError: one of the folders is not a run's, or its log is empty.
         HocketError: the file cannot be written, or has not the ending of a page.
     """
     out = Path(out)

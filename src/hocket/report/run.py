@@ -1,4 +1,4 @@
-"""A run folder as it is at this moment: half-written, of an older version, or without a single validation."""
+"""Reads a run folder as it is at this moment: half-written, of an older version, or without any validation."""
 
 import math
 import os
@@ -111,13 +111,11 @@ def read_run(path: str | Path) -> Run:
     """Reads a folder; what is missing or not yet whole is left out, and nothing in it is changed.
 
     Raises:
-        CheckpointError: it is no run's folder, or has not begun to write its log.
+        CheckpointError: it is not a run's folder, or has not begun to write its log.
     """
     path = Path(path)
     if not path.is_dir():
-        raise CheckpointError(
-            f"{path} is not a folder: give the folder of a run, as in 'hocket train --run'."
-        )
+        raise CheckpointError(f"{path} is not a folder: give a run folder, as in 'hocket train --run'.")
 
     def no_run(reason: str) -> CheckpointError:
         return CheckpointError(
@@ -129,9 +127,7 @@ def read_run(path: str | Path) -> Run:
         num_bytes = os.fstat(handle.fileno()).st_size
         lines, num_unread = read_log(handle, most_steps=MOST_TRAIN_LINES)
     if not lines and num_bytes == 0:
-        raise CheckpointError(
-            f"{path} has an empty {LOG}: the run has just begun, so wait for its first step."
-        )
+        raise CheckpointError(f"{path} has an empty {LOG}: the run has just begun; wait for its first step.")
     if not lines:
         raise CheckpointError(
             f"{path / LOG} contains no readable line: give the folder of a run, or wait if it has just begun."
@@ -140,7 +136,7 @@ def read_run(path: str | Path) -> Run:
     faults = []
     if num_bytes > MAX_LOG_BYTES:
         faults.append(
-            f"{LOG} is larger than {MAX_LOG_BYTES / 2**30:.3g} GiB: only its beginning and end are read."
+            f"{LOG} is larger than {MAX_LOG_BYTES / 2**30:.3g} GiB: only its start and end are read."
         )
     config = facts.get("config")
     if not isinstance(config, dict) or not config:

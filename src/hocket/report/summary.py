@@ -27,7 +27,7 @@ def summarise(path: str | Path) -> dict[str, Any]:
     All that follows from a verdict is None before the first validation, and so is each figure that is not finite.
 
     Raises:
-        CheckpointError: it is no run's folder, or its log is empty.
+        CheckpointError: it is not a run's folder, or its log is empty.
     """
     run = read_run(path)
     row = headline(run)

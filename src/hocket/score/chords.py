@@ -93,7 +93,7 @@ def _parsed(name: str, previous: tuple[int, ...] | None) -> Chord | None:
 
 
 def _unknown(name: str, number: int) -> str:
-    """The sentence for a name that is no chord, with the nearest that is one."""
+    """The sentence for a name that is not a chord, with the nearest that is one."""
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, "th")
     shown = name if len(name) <= 20 else f"{name[:20]}…"
     known = [

@@ -18,7 +18,7 @@ NOTE_LEVEL = 0.06
 CHORD_VELOCITY = 0.8
 # Softer, or the overtones of the bass of C/E make it an Em: 5 dB.
 BASS_VELOCITY = 0.5
-# The piano says where a note begins, the pad holds it: the target has to sound wherever the input strikes.
+# The piano says where a note begins, the pad holds it: the target has to sound at every onset of the input.
 LAYERS = (
     Timbre("electric_piano", 0.55, 0.004, 4.0, RELEASE_SECONDS, 0.2, 0.0, seed=1),
     Timbre("pad", 0.75, 0.04, np.inf, RELEASE_SECONDS, 0.4, 0.0, seed=2),

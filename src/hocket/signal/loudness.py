@@ -1,4 +1,4 @@
-"""Level: what "equally loud" means everywhere in the program."""
+"""Level: the definition of "equally loud" for the whole program."""
 
 from torch import Tensor
 

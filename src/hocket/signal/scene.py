@@ -1,4 +1,4 @@
-"""A fusion as a listener meets it: the output beside its sources, each described once however often it is asked."""
+"""A fusion as a listener hears it: the output next to its sources, with features that are computed only once."""
 
 from dataclasses import dataclass
 from functools import cached_property

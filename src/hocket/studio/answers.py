@@ -1,4 +1,4 @@
-"""Answers to visitors, and what they and the terminal are told of faults that nobody foresaw."""
+"""Responses to visitors, and the messages to them and the terminal about unexpected faults."""
 
 import errno
 import functools

@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> Starlette:
         },
         lifespan=_lifespan,
     )
-    # An address with one slash too many is no address.
+    # An address with one slash too many is not an address.
     app.router.redirect_slashes = False
     app.state.settings = settings
     app.state.files = {
@@ -91,7 +91,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 async def _keep_house(studio: Studio) -> None:
-    """Has the model loaded when there is a quiet moment, and takes away what has expired."""
+    """Loads the model at a quiet moment, and removes what has expired."""
     begin = time.monotonic()
     while not studio.is_prepared:
         await asyncio.sleep(0.2)
@@ -105,7 +105,7 @@ async def _keep_house(studio: Studio) -> None:
 
 
 def _page_files(folder: Path) -> dict[str, Path]:
-    """All that is served of the page, by the name that it is asked for: nothing else can be had."""
+    """All files of the page by their public names; nothing else is served."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in MEDIA_TYPES)
     return {path.relative_to(folder).as_posix(): path for path in paths}
 
@@ -128,10 +128,7 @@ def _file(request: Request, name: str) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = {
-        404: "There is nothing at this address.",
-        405: "This address does not accept this kind of request.",
-    }
+    known = {404: "There is nothing at this address.", 405: "This address takes no such request."}
     # Starlette's own words are no sentences.
     sentence = (
         error.detail if " " in error.detail and error.detail.endswith(".") else known.get(error.status_code)

@@ -1,4 +1,4 @@
-"""A job's work: cut the parts, fuse them, judge and draw what came out, and keep it."""
+"""The work of a job: cuts the parts, fuses them, checks and draws the result, and stores it."""
 
 import math
 import time
@@ -21,7 +21,7 @@ from hocket.studio.pictures import LEVEL_RANGE_DB, LOWEST_HZ, RANGES, voice_leve
 from hocket.studio.requests import BARS, CHORDS, ROLES
 from hocket.studio.settings import Settings
 from hocket.studio.store import GONE, GoneError, Kept
-from hocket.studio.words import figures_told
+from hocket.studio.words import figures_json
 
 if TYPE_CHECKING:
     from hocket.fusing import Fuser, Fusion
@@ -38,7 +38,7 @@ BYTES_A_SAMPLE = 2 * 4 + 3 + 2 * 2 + 2 * 4
 
 
 def load_fuser(settings: Settings) -> "Fuser":
-    """The model with its weights; this is where torch comes in.
+    """The model with its weights; torch is first imported here.
 
     Raises:
         CheckpointError: there are none, or they are damaged.
@@ -147,7 +147,7 @@ def _write_voices(folder: Path, fusion: "Fusion") -> dict[str, Any]:
 
 
 def _judge(job: Job, kept: Kept, fusion: "Fusion", watched: "Fusion") -> None:
-    """Adds all that is not needed to hear it: the sources, the verdict, the picture."""
+    """Adds what is not needed for playback: the sources, the verdict, the picture."""
     job.report(FUSED, "judging")
     facts = kept.facts | _write_sounds(kept, watched, job.names)
     facts |= _judged(watched, lambda share: job.report(FUSED + (JUDGED - FUSED) * share))
@@ -228,4 +228,4 @@ def _judged(fusion: "Fusion", on_progress: Callable[[float], None]) -> dict[str,
     figures, notes = judge(fusion, on_progress)
     # Typed chords have no rhythm to give.
     swap_helps = figures is not None and figures.sources.swap_helps and fusion.timeline is None
-    return {"notes": notes, "roles_weak": swap_helps, **figures_told(figures)}
+    return {"notes": notes, "roles_weak": swap_helps, **figures_json(figures)}

@@ -54,7 +54,7 @@ UNKNOWN = (
 
 
 class Guard:
-    """The outermost layer: a request that is refused here reaches nothing else.
+    """The outermost layer: a request that is refused here goes no further.
 
     Host is checked against DNS rebinding, Origin and Sec-Fetch-Site against pages of others that post here; a shared
     studio asks for its token once and knows its visitors by a cookie afterwards.
@@ -75,7 +75,7 @@ class Guard:
             self._names |= {own, f"{own}.local"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request pass or answers it."""
+        """Passes a request on, or refuses it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)

@@ -1,6 +1,6 @@
-"""Taking in a stranger's file: decoded once, by what is in it, in a process of its own that can be lost.
+"""Takes in a stranger's file: it is decoded once, by its content, in a separate process that may crash.
 
-What the decoder makes of it is written down in our own plain WAV; the file itself is never opened again.
+The result is written as a plain WAV of our own; the original file is never opened again.
 """
 
 import math
@@ -44,7 +44,7 @@ def take_in(
     A MIDI file is played, unless it `is_rhythm`.
 
     Raises:
-        AudioError: it is no recording, or too long, too large or silent; the sentence says `name` for the file.
+        AudioError: it is not a recording, or too long, too large or silent; the sentence says `name` for the file.
         DataError: no process can be started for it.
     """
     task = {

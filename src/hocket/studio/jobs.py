@@ -23,7 +23,7 @@ logger = logging.getLogger("hocket.studio")
 
 
 class CancelledError(Exception):
-    """The job that meets it is no longer wanted."""
+    """Raised in a job that has been cancelled."""
 
 
 @dataclass(eq=False)
@@ -46,19 +46,19 @@ class Job:
     ended_seconds: float = 0.0
 
     def check(self) -> None:
-        """Raises CancelledError once nobody wants it any more."""
+        """Raises CancelledError if the job has been cancelled."""
         if self.is_cancelled:
             raise CancelledError
 
     def report(self, progress: float, step: str = "") -> None:
-        """Says how far it is, in [0, 1], and what is being done; stops here if it was cancelled."""
+        """Reports the progress in [0, 1] and the current step; stops here if the job was cancelled."""
         self.check()
         self.progress = max(self.progress, min(progress, 1.0))
         self.step = step or self.step
 
 
 class Jobs:
-    """The queue and its worker: `load` makes the tool once, `work` does a job with it and gives the result."""
+    """The queue and its worker: `load` creates the tool once, `work` runs a job with it and returns the result."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Jobs:
             return self._jobs.get(id)
 
     def cancel(self, job: Job) -> None:
-        """Ends a waiting job at once and a running one at its next word; an ended one stays as it is."""
+        """Cancels a waiting job at once and a running one at its next report; a finished one stays as it is."""
         with self._changed:
             job.is_cancelled = True
             if job in self._waiting:
@@ -114,7 +114,7 @@ class Jobs:
                 self._end(job, "cancelled")
 
     def view(self, job: Job) -> dict[str, Any]:
-        """Tells of a job as JSON."""
+        """The state of a job as JSON."""
         with self._changed:
             position = self._waiting.index(job) + 1 if job in self._waiting else 0
             return {

@@ -1,6 +1,6 @@
-"""The heavy libraries, brought in by one thread at a time.
+"""Imports the heavy libraries in one thread at a time.
 
-Two threads that import torch and scipy for the first time at the same moment can meet half-made modules.
+Two threads that import torch and scipy for the first time at the same moment can see half-initialised modules.
 """
 
 import threading

@@ -43,7 +43,7 @@ class FuseRequest:
     def as_json(self) -> dict[str, Any]:
         """All but the recordings, as it is told with the result and could be asked for again."""
         regions = {f"{role}_region": getattr(self, f"{role}_region") for role in ROLES}
-        chords = chords_told(self.target) if isinstance(self.target, Progression) else {}
+        chords = chords_json(self.target) if isinstance(self.target, Progression) else {}
         return (
             regions | chords | {option.name: getattr(self.options, option.name) for option in page_options()}
         )
@@ -123,9 +123,7 @@ def parse_chords(body: dict[str, Any]) -> Progression:
     """
     text, bars = body.get(CHORDS), body.get(BARS, 1)
     if not isinstance(text, str) or not _is_number(bars):
-        raise RequestError(
-            f"{CHORDS} is not text, or {BARS} is not a number: give both, such as 'Am F C G' and 1."
-        )
+        raise RequestError(f"{CHORDS} is not text, or {BARS} not a number: give 'Am F C G' and 1, say.")
     try:
         return Progression(text, float(bars))
     except ConfigError as error:
@@ -135,7 +133,7 @@ def parse_chords(body: dict[str, Any]) -> Progression:
         ) from error
 
 
-def chords_told(chords: Progression) -> dict[str, Any]:
+def chords_json(chords: Progression) -> dict[str, Any]:
     """Typed chords as they could be asked for again."""
     return {CHORDS: chords.name, BARS: chords.bars_per_chord}
 
@@ -160,7 +158,7 @@ def _value(body: dict[str, Any], option: Number | Choice) -> Any:
             raise RequestError(f"{option.name} is not a number from {option.values}: give one.")
         return option.type(value)
     if not option.allows(value):
-        raise RequestError(f"{option.name} is none of {option.values}: give one of these.")
+        raise RequestError(f"{option.name} is not one of {option.values}: give one of these.")
     return value
 
 

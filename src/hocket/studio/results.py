@@ -1,4 +1,4 @@
-"""Jobs and what came of them."""
+"""Requests about jobs and their results."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from hocket.studio.bodies import read_json
 from hocket.studio.fusing import PICTURE, SOUNDS, VOICES, named, sound_name
 from hocket.studio.intake import EXACT, MIDI, NO_SOUND
 from hocket.studio.jobs import Job
-from hocket.studio.requests import ROLES, RequestError, chords_told, page_options, parse_chords, parse_request
+from hocket.studio.requests import ROLES, RequestError, chords_json, page_options, parse_chords, parse_request
 from hocket.studio.sources import OpenFileResponse, served
 from hocket.studio.state import Studio
 from hocket.studio.store import GONE, Draft, GoneError, Kept, Store
@@ -94,7 +94,7 @@ async def check_chords(request: Request) -> Response:
     studio: Studio = request.app.state.studio
     body = await read_json(request, idle_seconds=studio.settings.idle_seconds)
     chords = await anyio.to_thread.run_sync(parse_chords, body if isinstance(body, dict) else {})
-    return JSONResponse(chords_told(chords))
+    return JSONResponse(chords_json(chords))
 
 
 async def follow(request: Request) -> Response:
@@ -104,7 +104,7 @@ async def follow(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """Stops a job: a waiting one at once, a running one at its next word."""
+    """Stops a job: a waiting one at once, a running one at its next report."""
     studio: Studio = request.app.state.studio
     job = _job(studio, request)
     studio.jobs.cancel(job)
@@ -118,8 +118,8 @@ def _job(studio: Studio, request: Request) -> Job:
     return job
 
 
-async def tell(request: Request) -> Response:
-    """Answers with all that is known of a result."""
+async def get_result(request: Request) -> Response:
+    """Answers with everything that is known about a result."""
     kept = _result(request)
     return JSONResponse({"id": kept.id, **kept.facts})
 
@@ -138,7 +138,7 @@ async def picture(request: Request) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """The output, or another mix of its voices, under a name that says what it is."""
+    """The output, or another mix of its voices, under a descriptive name."""
     format = request.query_params.get("format", "wav")
     if format not in DOWNLOADS:
         raise HTTPException(422, f"There is no such format: choose from {', '.join(DOWNLOADS)}.")
@@ -332,7 +332,7 @@ ROUTES = [
     Route("/api/jobs", submit, methods=["POST"]),
     Route("/api/jobs/{id}", follow),
     Route("/api/jobs/{id}", cancel, methods=["DELETE"]),
-    Route("/api/results/{id}", tell),
+    Route("/api/results/{id}", get_result),
     Route("/api/results/{id}", remove, methods=["DELETE"]),
     Route("/api/results/{id}/audio/{sound}", play),
     Route("/api/results/{id}/voices.png", picture),

@@ -1,4 +1,4 @@
-"""Training runs below one folder: found, told of, and their kept examples."""
+"""Training runs in a folder: finds and describes them, and serves their examples."""
 
 import contextlib
 import logging

@@ -106,8 +106,7 @@ def max_connections() -> int:
         return MAX_CONNECTIONS
     if limit < LEAST_DESCRIPTORS:
         raise ConfigError(
-            f"the studio may open only {limit} files and connections: allow at least "
-            f"{LEAST_DESCRIPTORS} (ulimit -n)."
+            f"the studio may open only {limit} files and connections: allow at least {LEAST_DESCRIPTORS} (ulimit -n)."
         )
     return min(MAX_CONNECTIONS, limit // 3)
 

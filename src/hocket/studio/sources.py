@@ -1,4 +1,4 @@
-"""Recordings: taken in, told of, played, given back."""
+"""Requests about recordings: upload, describe, play and remove."""
 
 import logging
 import os
@@ -94,11 +94,11 @@ async def receive(request: Request) -> Response:
             kept = draft.keep("source", {"name": name, **facts})
     finally:
         studio.num_uploads -= 1
-    return JSONResponse(told(kept.id, kept.facts), 201)
+    return JSONResponse(facts_json(kept.id, kept.facts), 201)
 
 
-def told(id: str, facts: dict[str, object]) -> dict[str, object]:
-    """Tells of a recording as JSON."""
+def facts_json(id: str, facts: dict[str, object]) -> dict[str, object]:
+    """The facts of a recording as JSON."""
     return {"id": id, **{name: value for name, value in facts.items() if name != "num_samples"}}
 
 

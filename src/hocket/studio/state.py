@@ -1,6 +1,6 @@
-"""All that lives while the studio runs: its private folder, what it keeps, its queue.
+"""Everything that exists while the studio runs: its private folder, stored files and queue.
 
-The folder is nobody else's to read, and gone when the studio ends, however it ended the last time.
+Only this user can read the folder. It is deleted when the studio ends, or by the next studio if this one was killed.
 """
 
 import os
@@ -58,7 +58,7 @@ class Studio:
         self.is_prepared = False
 
     def prepare(self) -> None:
-        """Has the model loaded in the background."""
+        """Loads the model in the background."""
         self.is_prepared = True
         self.jobs.prepare()
 

@@ -26,20 +26,20 @@ FRESH_SECONDS = 300.0
 
 
 class GoneError(Exception):
-    """Raised if what was asked for is not there, or no longer; the message is a sentence."""
+    """Raised if something does not exist any more; the message is a sentence for the user."""
 
 
 class FullError(Exception):
-    """There is no room for more; the message is a sentence."""
+    """Raised if there is no room for more; the message is a sentence for the user."""
 
 
 class TooLargeError(FullError):
-    """One thing alone would be more than the studio may hold: no waiting helps."""
+    """Raised if one item alone is larger than the studio's limit, so that waiting does not help."""
 
 
 @dataclass(eq=False)
 class Kept:
-    """A recording or a result; `facts` are told to whoever holds the id, and `mixes` say what its downloads hold.
+    """A recording or a result; `facts` are given to anyone who knows the id, and `mixes` describe its downloads.
 
     `timeline` is where the typed chords of a result are.
     """
@@ -56,7 +56,7 @@ class Kept:
 
 
 class Store:
-    """All that is kept, by unguessable ids. Safe to use from several threads."""
+    """All stored recordings and results, by unguessable ids. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Store:
         self._claimed_bytes = 0
 
     def draft(self) -> "Draft":
-        """A new folder for something that is being made.
+        """A new folder for a recording or result in the making.
 
         Raises:
             FullError: the disk has no room for it.
@@ -88,7 +88,7 @@ class Store:
         return Draft(self, folder)
 
     def get(self, kind: Kind, id: str) -> Kept:
-        """Finds what is kept under an id, which counts as use.
+        """Finds an item by its id, which counts as use.
 
         Raises:
             GoneError: there is no such thing, or no longer.
@@ -114,14 +114,14 @@ class Store:
         shutil.rmtree(kept.folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Takes away what was not used for too long."""
+        """Removes items that were not used for too long."""
         with self._lock:
             oldest = self._clock() - self._expire_seconds
             for kept in [kept for kept in self._kept.values() if kept.used_seconds < oldest]:
                 self.remove(kept.kind, kept.id)
 
     def claim(self, num_bytes: int, *, held: int = 0) -> None:
-        """Sets bytes aside; what was not used for a while goes, the oldest first, where there are too few.
+        """Reserves bytes; if there are too few, removes items that were not used for a while, the oldest first.
 
         Args:
             num_bytes: how many more.
@@ -129,7 +129,7 @@ class Store:
 
         Raises:
             TooLargeError: together they are more than all that may be stored.
-            FullError: there are too few all the same; then nothing goes.
+            FullError: there are still too few; then nothing is removed.
         """
         if held + num_bytes > self.max_bytes:
             raise TooLargeError(
@@ -149,7 +149,7 @@ class Store:
             self._claimed_bytes += num_bytes
 
     def release(self, num_bytes: int) -> None:
-        """Gives claimed bytes back."""
+        """Releases reserved bytes."""
         with self._lock:
             self._claimed_bytes -= num_bytes
 
@@ -174,7 +174,7 @@ class Store:
             return (kept.kind, kept.id) in self._kept
 
     def recount(self, kept: Kept) -> None:
-        """Counts anew what is in the folder of something kept, after files came or went."""
+        """Counts again what is in the folder of something kept, after files came or went."""
         with self._lock:
             if self.holds(kept):
                 kept.num_bytes = _bytes_in(kept.folder)
@@ -183,7 +183,7 @@ class Store:
         return self._claimed_bytes + sum(kept.num_bytes for kept in self._kept.values())
 
     def _stale(self) -> list[Kept]:
-        """All that may go for something new."""
+        """Items that may be removed for something new."""
         latest = self._clock() - FRESH_SECONDS
         return [kept for kept in self._kept.values() if kept.used_seconds <= latest]
 

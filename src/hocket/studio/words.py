@@ -17,8 +17,8 @@ KEYS = (
 )
 
 
-def figures_told(figures: "Figures | None") -> dict[str, Any]:
-    """Verdict, rung, sentences and figures, ready for JSON; None is a fusion that could not be judged."""
+def figures_json(figures: "Figures | None") -> dict[str, Any]:
+    """Verdict, level, sentences and figures, ready for JSON; None is a fusion that could not be judged."""
     if figures is None:
         told: dict[str, Any] = {"verdict": None, "verdict_words": "Not checked", "is_alarm": False}
         return told | {"rung": None, "level": None, "sentences": [], "figures": []}

@@ -45,7 +45,7 @@ class Outcome:
 
 
 class Listener:
-    """Is told of a run's progress while it goes on; this one, in all processes but the first, says nothing."""
+    """Receives the progress of a run; this one, used in all processes but the first, does nothing."""
 
     def on_step(self, epoch: int, step_in_epoch: int, steps_per_epoch: int, scalars: Scalars) -> None:
         """After each step."""

@@ -1,4 +1,4 @@
-"""A few validation pairs to be looked at and listened to: what went in, and what came out after which step."""
+"""A few validation pairs to look at and listen to: their sources, and the outputs at several steps."""
 
 import io
 import json
@@ -68,7 +68,7 @@ class ExampleShelf:
                     self._fault = f"validation examples could not be written ({error})"
 
     def thin(self, epoch: int, *, best_epoch: int) -> None:
-        """Lets go of older outputs, so that a long run keeps a dozen: the newest and the best ones always stay."""
+        """Removes older outputs, so that a long run keeps about a dozen; the newest and the best always stay."""
         for figures in self._all_figures():
             kept = parse_json(read_bytes(figures, max_bytes=MAX_FACTS_BYTES), figures)["epoch"]
             if kept not in (epoch, best_epoch) and not is_kept(kept, epoch):
@@ -95,7 +95,7 @@ class ExampleShelf:
                 yield figures.parent.name, figures.with_suffix("")
 
     def take_fault(self) -> str | None:
-        """Gives what went wrong since the last call."""
+        """Returns the errors since the last call."""
         fault, self._fault = self._fault, None
         return fault
 

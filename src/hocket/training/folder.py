@@ -90,7 +90,7 @@ class RunFolder:
                 old.unlink(missing_ok=True)
 
     def suspect_newest(self) -> None:
-        """Puts the newest checkpoint aside, where there is an older one; all processes have to call it."""
+        """Renames the newest checkpoint if there is an older one; all processes have to call it."""
 
         def put_aside() -> None:
             newest, *older = newest_first(self.path)
@@ -100,7 +100,7 @@ class RunFolder:
         self.runtime.processes.on_rank_zero(put_aside)
 
     def require_best(self, state: TrainingState) -> str | None:
-        """Sees to it that there are best weights that can be read; what the user should know of that."""
+        """Makes sure that there are readable best weights; returns notes for the user."""
         if not self.best.is_file():
             self.save_best(state)
             return None
@@ -157,9 +157,8 @@ class RunFolder:
         notes = []
         if (before := facts.num_processes) != self.runtime.processes.size:
             notes.append(
-                f"{before} process{'es' * (before > 1)} wrote the checkpoint and "
-                f"{self.runtime.processes.size} continue: the batches are the same, but sums are rounded "
-                "differently"
+                f"{before} process{'es' * (before > 1)} wrote the checkpoint and {self.runtime.processes.size} "
+                "continue: the batches are the same, but sums are rounded differently"
             )
         old, new = facts.versions, self.facts["versions"]
         changed = [

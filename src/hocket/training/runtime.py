@@ -43,7 +43,7 @@ class Rank:
 def find_rank(environment: Mapping[str, str]) -> Rank:
     """The rank that torchrun or srun gave this process; without either it is alone.
 
-    A batch script's own Python is no task of srun's: it has SLURM's variables without a step, and is alone as well.
+    A batch script's own Python is not a task of srun's: it has SLURM's variables without a step, and is alone as well.
 
     Raises:
         ConfigError: the variables of torchrun are there in part.
@@ -78,7 +78,7 @@ class Processes:
 
     @classmethod
     def join(cls, rank: Rank, *, on_gpu: bool) -> "Processes":
-        """Meets the other processes, NCCL between GPUs and gloo between CPUs.
+        """Connects to the other processes, with NCCL between GPUs and gloo between CPUs.
 
         Raises:
             ConfigError: nobody said where they meet.
@@ -138,7 +138,7 @@ class Processes:
         return int(shared)
 
     def all_gather(self, values: Tensor) -> list[Tensor]:
-        """Everybody's tensor of the same shape, in order of rank, on the CPU."""
+        """The tensors of all processes, of one shape, in order of rank, on the CPU."""
         values = values.detach().cpu()
         if self.size == 1:
             return [values]
@@ -148,7 +148,7 @@ class Processes:
         return gathered
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """Everybody's value, in order of rank; values are what JSON can hold, and come back the same."""
+        """The values of all processes, in order of rank; anything that JSON can hold."""
         if self.size == 1:
             return [value]
         content = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
@@ -193,12 +193,11 @@ class Processes:
         for rank, other in enumerate(everyone):
             if other != everyone[0]:
                 raise HocketError(
-                    f"process {rank} has different {what} than process 0: make sure that all of them "
-                    "see the same files."
+                    f"process {rank} has different {what} than process 0: let all of them see the same files."
                 )
 
     def wait(self) -> None:
-        """Until everybody is here."""
+        """Waits until all processes are here."""
         if self.size > 1:
             with _contact():
                 dist.barrier()
@@ -242,7 +241,7 @@ def _set_meeting_point(environment: Any) -> None:
 
 @contextmanager
 def _contact(what: str = "this process lost contact with the others of this run") -> Iterator[None]:
-    """Turns the failures of torch.distributed into a sentence: it is another process that knows the cause."""
+    """Turns failures of torch.distributed into a sentence, because another process knows the cause."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Everything that changes while training, and its way to disk and back without pickle."""
+"""Everything that changes during training, saved and loaded without pickle."""
 
 import random
 from collections.abc import Mapping

@@ -90,7 +90,7 @@ class Tracker:
             yield
         except OSError as error:
             raise CheckpointError(
-                f"{self.path} cannot be written ({error.strerror}): free some space, then run the "
+                f"{self.path} cannot be written ({error.strerror}): free some space and run the "
                 "same command again to continue."
             ) from error
 

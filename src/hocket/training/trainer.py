@@ -1,4 +1,4 @@
-"""The loop: batches in, weights and a truthful log out."""
+"""The training loop: reads batches, and writes weights and the log."""
 
 import copy
 import math
@@ -140,7 +140,7 @@ class Trainer:
             self._save()
 
     def _next_step(self, *, next_batch: Iterator[list[Batch]]) -> bool:
-        """One step and what has to be told and kept of it; False where the run went back instead."""
+        """Runs one step, logs it and saves when due; False if the run went back instead."""
         progress, plan = self.state.progress, self.config.training
         begin = time.monotonic()
         with self._timed("data"):
@@ -222,9 +222,8 @@ class Trainer:
         if plan.on_nonfinite == "stop" or progress.num_rollbacks >= MAX_ROLLBACKS:
             raise HocketError(
                 f"the loss or its gradient was not finite {MAX_SKIPPED_IN_A_ROW} times in a row, at step "
-                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last "
-                "good checkpoint with --on-nonfinite rollback (checkpoints are in "
-                f"{self.folder.checkpoints})."
+                f"{progress.step} ({fault.sentence()}): lower --learning-rate, or continue from the last good "
+                f"checkpoint with --on-nonfinite rollback (checkpoints are in {self.folder.checkpoints})."
             )
         counted = {name: getattr(progress, name) for name in ("num_rollbacks", "num_skipped", "num_spikes")}
         if progress.num_rollbacks and not self._stepped_since_rollback:
@@ -323,7 +322,7 @@ class Trainer:
             self.listener.on_note(fault)
 
     def _apply(self, remedies: tuple[Remedy, ...], epoch: int) -> None:
-        """Changes the objective; what was best or usual by other weights is no measure any more."""
+        """Changes the objective; what was best or usual by other weights is not a measure any more."""
         progress = self.state.progress
         for remedy in remedies:
             change = {"epoch": epoch, "field": remedy.field, "value": remedy.value, "reason": remedy.reason}

@@ -87,7 +87,7 @@ def render_corpus(
 ) -> Path:
     """Renders a corpus into a folder and returns its path.
 
-    Everything is written beside the folder under another name and moved there when it is complete.
+    Everything is written next to the folder under another name and moved there when it is complete.
 
     Args:
         folder: where to; it must not exist, or be empty.

@@ -297,7 +297,7 @@ def _one_of(patterns: tuple[str, ...], rng: np.random.Generator) -> str:
 
 
 def _drum_loops(style: Style, rng: np.random.Generator) -> DrumLoops:
-    """Two bars of each voice: one of its patterns, the second time with `?` decided anew and at times another."""
+    """Two bars of each voice: one of its patterns, the second time with `?` decided again and at times another."""
     voices = dict(style.drums)
     if voices and "shaker" not in voices and rng.random() < SHAKER_PROBABILITY:
         num_steps = style.beats_per_bar * style.steps_per_beat

@@ -16,7 +16,7 @@ Kind = Literal["drums", "chords", "band"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # Parts that may be missing, by kind: (probability of a bass, of a melody).
 BASS_AND_LEAD = {"drums": (0.0, 0.0), "chords": (0.6, 0.5), "band": (0.9, 0.35)}
-FUSED_DRUMS_DB = -1.0  # the most that a fusion's drums have, so that the target's share is heard beside them
+FUSED_DRUMS_DB = -1.0  # the most that a fusion's drums have, so that the target is heard over them
 FOLLOWING_BANDS = 0.35  # share of the bands whose chords are struck with the drums
 
 
