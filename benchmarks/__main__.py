@@ -73,6 +73,7 @@ def _measure(names: list[str], arguments: argparse.Namespace) -> "dict[str, Sect
             long=arguments.long,
             music=arguments.music,
             pairs=arguments.pairs,
+            device=arguments.device,
             time_limit=arguments.time_limit,
             say=_say,
         )
@@ -95,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--long", action="store_true", help="recordings of ten minutes and an hour as well")
     parser.add_argument("--music", type=Path, metavar="DIR", help="train on these recordings (rendered ones)")
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="compare on these pairs (rendered ones)")
+    parser.add_argument(
+        "--device", default="cuda", metavar="D", help="what the section gpu measures; cpu: a dry run (cuda)"
+    )
     parser.add_argument(
         "--time-limit",
         type=float,

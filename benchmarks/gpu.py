@@ -1,6 +1,9 @@
-"""The GPU: precision and compilation, the pace against the memory's bandwidth, and the same sound as the CPU's."""
+"""The GPU: precision and compilation, pace against the memory's bandwidth, the CPU's sound, two processes on one."""
 
+import json
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 
@@ -17,6 +20,8 @@ from hocket.fusing import Fuser
 from hocket.settings import RunConfig
 
 COPY_BYTES = 2**28
+COMPILED_BATCH = 16
+"""Compiled once: it takes a minute for each size."""
 TOLERANCE_DB = -60.0
 NOTHING_DB = -200.0
 VARIANTS = {"32": ("32", False), "bf16": ("bf16", False), "bf16, compiled": ("bf16", True)}
@@ -27,13 +32,13 @@ written once and read once, and the weights with their gradients and moments."""
 
 def measure(plan: Plan) -> Section:
     """Measures a GPU; says so if there is none."""
-    if not torch.cuda.is_available():
+    if plan.device.startswith("cuda") and not torch.cuda.is_available():
         return Section("GPU", ("Not measured: no CUDA device was at hand.",), {"measured": False})
-    return measure_on("cuda", plan)
+    return measure_on(plan.device, plan)
 
 
 def measure_on(device: str, plan: Plan) -> Section:
-    """Measures a device of any name: training in several precisions, the bandwidth's floor, fusing."""
+    """Measures a device of any name: training in several precisions, the bandwidth's floor, fusing, two processes."""
     name = torch.cuda.get_device_name() if device == "cuda" else device
     bandwidth = copy_bandwidth(device)
     rows: list[tuple[str, ...]] = []
@@ -44,14 +49,20 @@ def measure_on(device: str, plan: Plan) -> Section:
         figures[str(size)] = {"bytes": needed, "seconds": {k: list(t.seconds) for k, t in timings.items()}}
         rows += _rows(size, timings, needed / bandwidth)
     plan.say("  fusing")
-    faster, difference_db = compare_fusing(device, plan)
+    faster, fused, difference_db = compare_fusing(device, plan)
+    share = fusing_bytes(plan.pair_seconds) / bandwidth / fused.median
+    plan.say("  two processes")
+    together = two_processes(device, plan)
     agrees = "within" if difference_db < TOLERANCE_DB else "NOT within"
     columns = ("batch", "precision", "a step", "examples/s", "as fast as 32", "of the floor's pace")
     content = (
         f"{name}; a copy moves {bandwidth / 1e9:.0f} GB/s, read and written. {EXPLANATION}",
         Table(columns, tuple(rows)),
         f"`inference` of {plan.pair_seconds:g} s: {faster.words} as fast as on the CPU; the outputs differ by "
-        f"{difference_db:.0f} dB, {agrees} {TOLERANCE_DB:g} dB.",
+        f"{difference_db:.0f} dB, {agrees} {TOLERANCE_DB:g} dB. It takes {fused.words}, "
+        f"{plan.pair_seconds / fused.median:.0f} times real time; the floor, what memory takes "
+        f"for sources, spectra and output, is {share:.1%} of that.",
+        together,
     )
     told = {"device": name, "copy_bytes_per_second": bandwidth, "difference_db": difference_db}
     return Section("GPU", content, {"measured": True, **told, "training": figures})
@@ -62,7 +73,7 @@ def _train(device: str, plan: Plan, batch_size: int) -> tuple[dict[str, Timing],
     works: dict[str, Work] = {}
     needed = 0.0
     for name, (precision, compiled) in VARIANTS.items():
-        if compiled and device == "cpu":
+        if compiled and (device == "cpu" or batch_size != COMPILED_BATCH):
             continue
         config = configuration(plan, batch_size=batch_size, precision=precision)
         trainee, batch = _trainee(config, device, compiled=compiled), draw(plan, config, 1)[0]
@@ -119,8 +130,42 @@ def copy_bandwidth(device: str) -> float:
     return 2 * source.nbytes / best
 
 
-def compare_fusing(device: str, plan: Plan) -> tuple[Ratio, float]:
-    """Compares a device with the CPU at fusing in memory: times as fast, and the outputs' difference in dB."""
+def fusing_bytes(seconds: float) -> float:
+    """Bytes that a fusion in memory moves at least: three waveforms, and their spectra, written and read once."""
+    codec = Fuser.from_checkpoint().model.codec
+    samples = seconds * codec.sample_rate
+    spectrum = 8 * (1 + samples / codec.hop) * (codec.config.fft_size // 2 + 1)
+    return 3 * (4 * samples + 2 * spectrum)
+
+
+def two_processes(device: str, plan: Plan) -> str:
+    """Trains in one process and in two that share a device, by gloo, and compares their losses."""
+    shared = "cuda:0" if device == "cuda" else device
+    steps = 2 if plan.quick else 20
+    losses = []
+    for count in (1, 2):
+        run = plan.folder / f"processes-{count}"
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        flags = [
+            f"--device={shared}",
+            "--batch-size=4",
+            "--num-epochs=1",
+            f"--steps-per-epoch={steps}",
+            "--no-report",
+        ]
+        flags += ["--excerpt-seconds=2", "--num-validation-examples=2", "--num-examples=0"]
+        words = [*launch, "-m", "hocket", "train", plan.corpus / "music", "--run-dir", run, *flags]
+        done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"Two processes on {shared}: NOT measured ({done.stderr.strip().splitlines()[-1]})."
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        losses.append([line["loss/total"] for line in lines if line["kind"] == "train"])
+    apart = max(abs(one - two) / abs(one) for one, two in zip(*losses, strict=True))
+    return f"Two processes on {shared} with gloo: the losses of {steps} steps differ by at most {apart:.1e} from one's."
+
+
+def compare_fusing(device: str, plan: Plan) -> tuple[Ratio, Timing, float]:
+    """Compares a device with the CPU at fusing in memory: times as fast, its time, the outputs' difference in dB."""
     on_cpu, on_device = Fuser.from_checkpoint().model, Fuser.from_checkpoint(device=device).model
     first, second = (loop(index, plan.pair_seconds, on_cpu.sample_rate) for index in range(2))
     outputs: dict[str, np.ndarray] = {}
@@ -134,7 +179,8 @@ def compare_fusing(device: str, plan: Plan) -> tuple[Ratio, float]:
         return run
 
     timings = side_by_side({name: work(name) for name in ("cpu", "device")}, rounds=2 if plan.quick else 5)
-    return ratio(timings["cpu"], timings["device"]), difference_db(outputs["device"], outputs["cpu"])
+    difference = difference_db(outputs["device"], outputs["cpu"])
+    return ratio(timings["cpu"], timings["device"]), timings["device"], difference
 
 
 def difference_db(output: np.ndarray, reference: np.ndarray) -> float:

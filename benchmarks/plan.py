@@ -25,6 +25,7 @@ class Plan:
         long: the lengths and the training that take minutes as well.
         music: recordings to train on; None renders some.
         pairs: a CSV of recordings to compare with peers on; None renders some.
+        device: what the section on GPUs measures; a dry run takes the CPU.
         time_limit: seconds that reaching the criterion may take.
         say: is told where the work is.
     """
@@ -34,6 +35,7 @@ class Plan:
     long: bool = False
     music: Path | None = None
     pairs: Path | None = None
+    device: str = "cuda"
     time_limit: float = 600.0
     say: Callable[[str], None] = field(default=lambda _: None)
 

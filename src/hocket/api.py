@@ -28,7 +28,7 @@ def fuse(
         target: the recording, MIDI file or `hocket.score.chords.Progression` that gives the harmony.
         output: a `.wav`, `.flac`, `.mp3` or `.m4a` file to write; replaced if it exists. None writes nothing.
         checkpoint: a run folder or weights of your own; None uses those included in Hocket.
-        device: `cpu`, `cuda` or another name of torch's.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         options: fields of `hocket.options.FuseOptions`, such as `blend=0.4` or `align="beats"`.
 
     Returns:

@@ -88,7 +88,8 @@ def require_place(path: str | Path, *, failure: Failure = DataError) -> None:
 
 def probe(folder: Path) -> None:
     """Raises OSError where no file can be made in a folder; leaves nothing behind."""
-    tempfile.TemporaryFile(dir=folder).close()
+    # Where the file system knows no nameless files, other processes may see it for a moment.
+    tempfile.TemporaryFile(dir=folder, prefix=TEMPORARY_PREFIX).close()
 
 
 def make_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from hocket import files, outputs
 from hocket.errors import CheckpointError, HocketError
+from hocket.hub import PREFIX, fetch_weights
 
 CONFIG = "config.toml"
 LOG = "log.jsonl"
@@ -66,9 +67,13 @@ def newest_first(run: Path) -> list[Path]:
 def find_checkpoint(path: Path) -> Path:
     """The file meant by a checkpoint's path: the file, the same without suffix, or a run folder's best or latest.
 
+    `hub:OWNER/NAME` is fetched from a hub of models.
+
     Raises:
         CheckpointError: none of these exists.
     """
+    if str(path).startswith(PREFIX):
+        return fetch_weights(str(path))
     candidates = [path, path / BEST]
     if path.name:
         candidates.append(path.with_name(path.name + ".safetensors"))

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import tomli_w
 
+from hocket.devices import parse_device
 from hocket.errors import ConfigError
 from hocket.files import read_settings
 from hocket.runs import RENAMED, current_names
@@ -347,7 +348,7 @@ class TrainingConfig:
         checkpoint_every_steps: steps between checkpoints; 0 = only at the end of each epoch.
         keep_checkpoints: number of latest checkpoints to keep, besides the best weights.
         num_examples: validation pairs whose sound and masks are saved in RUN/examples; 0 = none.
-        device: where to train; auto uses a GPU if there is one.
+        device: where to train: auto (CUDA if there is one, else cpu), cpu, cuda, cuda:N or mps (Apple).
         precision: number format of the model's forward pass; losses always use 32 bits.
         compile: speed up long runs on a GPU with torch.compile, which takes minutes at the start.
         num_threads: threads per process; 0 = one, or the value of OMP_NUM_THREADS.
@@ -369,13 +370,14 @@ class TrainingConfig:
     checkpoint_every_steps: int = 0
     keep_checkpoints: int = 3
     num_examples: int = 3
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: str = "auto"
     precision: Literal["32", "bf16"] = "32"
     compile: bool = False
     num_threads: int = 0
 
     def __post_init__(self) -> None:
         check_types(self)
+        parse_device(self.device)
         check_range(self, 1, MAX_COUNT, "num_epochs", "steps_per_epoch", "keep_checkpoints")
         check_range(self, 1, MAX_BATCH, "accumulation_steps")
         for name in ("learning_rate", "gradient_clip"):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hocket.cli.ending import EXIT_USAGE, ending_in_order
 from hocket.cli.progress import say
 from hocket.cli.streams import lasting_streams
+from hocket.devices import allow_fallback, is_out_of_memory
 from hocket.errors import HocketError, ToldElsewhereError
 from hocket.memory import keep_freed_memory
 from hocket.typed import nearest
@@ -44,6 +45,7 @@ PRINTING = ("check", "doctor", "evaluate", "slurm")
 """Verbs whose work is what they print; all others go on where nobody reads it."""
 
 EXIT_UNREAD = 141
+MEMORY_CURE = "end other programs that use it, or try --device cpu."
 GARBAGE_THRESHOLD = 100_000
 
 
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns its exit code; a user's mistake is one line on stderr and exit code 2."""
     # Threads that spin while they wait make a step beside a busy core several times slower; set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    allow_fallback()
     arguments = list(sys.argv[1:] if argv is None else argv)
     with lasting_streams(is_product=bool(arguments) and arguments[0] in PRINTING):
         return _run(arguments)
@@ -86,6 +89,11 @@ def _run(arguments: list[str]) -> int:
         return EXIT_USAGE
     except HocketError as error:
         say(f"hocket {verb}: error: {error}", sys.stderr)
+        return EXIT_USAGE
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        say(f"hocket {verb}: error: there is too little memory for this: {MEMORY_CURE}", sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:
         # Whoever read the output has had enough of it, as in `hocket evaluate ... | head`; nothing more can be told.

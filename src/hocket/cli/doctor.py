@@ -27,6 +27,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "onnx": ("onnx", "onnxruntime"),
     "formats": ("av",),
+    "hub": ("huggingface_hub",),
 }
 """Extras of the package, and the modules by which one knows that they are installed."""
 
@@ -83,7 +84,7 @@ def _accelerators() -> dict[str, str]:
     import torch
 
     cuda = {f"cuda:{index}": torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
-    return cuda | ({"mps": "available, not used yet"} if torch.backends.mps.is_available() else {})
+    return cuda | ({"mps": "available, not measured yet"} if torch.backends.mps.is_available() else {})
 
 
 def _self_test() -> dict[str, Any]:

@@ -13,14 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser, add_device, with_note
 from hocket.errors import ConfigError, DataError
+from hocket.shards import HELP, parse_shard
 from hocket.version import __version__
 
 if TYPE_CHECKING:
     from hocket.data.pairs import Pair
     from hocket.evaluation.evaluate import GivenOutput
-    from hocket.evaluation.summary import SystemScores
+    from hocket.evaluation.summary import ScoredRow, SystemScores
     from hocket.fusing import Fuser
 
 SUFFIXES = (".wav", ".flac")
@@ -36,32 +37,63 @@ def run(argv: list[str]) -> int:
     if not notes.is_available():
         print(notes.MISSING, file=sys.stderr)
     pairs = read_pairs(arguments.pairs)
-    paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, pairs)
-    from hocket.evaluation.baselines import BASELINES
-    from hocket.evaluation.evaluate import evaluate_set
+    share = pairs if arguments.shard is None else arguments.shard.of(pairs)
+    paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, share)
+    if arguments.shard is not None:
+        return _score_shard(arguments, pairs, share, paths)
+    from hocket.evaluation.parts import read_parts
     from hocket.evaluation.realism import Mixes
+    from hocket.evaluation.summary import summarise
     from hocket.evaluation.table import as_table
+
+    mixes = None if arguments.mixes is None else Mixes.read(arguments.mixes)
+    if arguments.parts is not None:
+        rows = read_parts(arguments.parts, pairs, _versions())
+    else:
+        rows = _score(arguments, pairs, pairs, paths)
+    systems = {name: summarise(scored, mixes) for name, scored in rows.items()}
+    print(_as_json(systems, len(pairs)) if arguments.json else as_table(systems, num_pairs=len(pairs)))
+    return 0
+
+
+def _score_shard(
+    arguments: argparse.Namespace, pairs: "list[Pair]", share: "list[Pair]", paths: list[Path] | None
+) -> int:
+    """Scores a share of the pairs and writes what it scored; the table is printed by a call without `--shard`."""
+    from hocket.evaluation.parts import claim_part, write_part
+
+    path = claim_part(arguments.parts, arguments.shard)
+    write_part(path, _score(arguments, pairs, share, paths), _versions())
+    print(f"{len(share)} of {len(pairs)} pairs scored: {path}")
+    return 0
+
+
+def _score(
+    arguments: argparse.Namespace, pairs: "list[Pair]", share: "list[Pair]", paths: list[Path] | None
+) -> "dict[str, list[ScoredRow]]":
+    """Scores those of the pairs that are in the share: given outputs, or what the model makes of them."""
+    from hocket.evaluation.baselines import BASELINES
+    from hocket.evaluation.evaluate import score_set
     from hocket.evaluation.truth import read_truths
 
     outputs: dict[str, Iterator[GivenOutput]] = {}
     if paths is not None:
         outputs["outputs"] = _read_outputs(paths)
     else:
-        outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, pairs)
-    truths = read_truths(arguments.pairs, pairs) if arguments.truths else None
-    mixes = None if arguments.mixes is None else Mixes.read(arguments.mixes)
-    with _progress(len(pairs)) as on_pair:
-        systems = evaluate_set(
-            pairs=pairs,
+        outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, with_note(arguments.device), share)
+    truths = None
+    if arguments.truths:
+        known = dict(zip(pairs, read_truths(arguments.pairs, pairs), strict=True))
+        truths = [known[pair] for pair in share]
+    with _progress(len(share)) as on_pair:
+        return score_set(
+            pairs=share,
             outputs=outputs,
             baselines=tuple(BASELINES) if arguments.baselines else (),
             truths=truths,
-            mixes=mixes,
             jobs=arguments.jobs,
             on_pair=on_pair,
         )
-    print(_as_json(systems, len(pairs)) if arguments.json else as_table(systems, num_pairs=len(pairs)))
-    return 0
 
 
 def _parser() -> VerbParser:
@@ -73,18 +105,35 @@ def _parser() -> VerbParser:
     add = parser.add_argument
     add("--pairs", type=Path, required=True, metavar="CSV", help="CSV file with the columns input and target")
     add("--outputs", type=Path, metavar="DIR", help="score these outputs: 000.wav (or .flac), 001.wav, …")
-    add("--checkpoint", type=Path, metavar="RUN/best", help=f"score this model (default: {INCLUDED})")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="RUN/best",
+        help=f"score this model, or hub:OWNER/NAME (default: {INCLUDED})",
+    )
     add("--baselines", action="store_true", help="also score baseline methods: overlay, layering, …")
     add("--truths", action="store_true", help="also compare with the true fusions in the CSV's column truth")
     add("--mixes", type=Path, metavar="DIR", help="folder of recorded music to compare the outputs with")
+    add("--shard", type=parse_shard, metavar="3/16", help=f"of the pairs, {HELP}; needs --parts")
+    add(
+        "--parts",
+        type=Path,
+        metavar="DIR",
+        help="folder of what the shards scored; without --shard, the result of all shards is printed",
+    )
     add("--json", action="store_true", help="print one JSON object instead of a table")
     add("--jobs", type=int, default=1, metavar="N", help="processes that score pairs at the same time")
+    add_device(parser)
     return parser
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.outputs is not None and arguments.checkpoint is not None:
         raise ConfigError("--outputs and --checkpoint were both given: choose one of them.")
+    if arguments.shard is not None and arguments.parts is None:
+        raise ConfigError(
+            "--shard needs a folder for what it scores: give the same --parts DIR to all shards."
+        )
     if arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}: give a number of processes from 1 up.")
 
@@ -121,7 +170,9 @@ def _read_outputs(paths: Sequence[Path]) -> Iterator["GivenOutput"]:
         yield GivenOutput(str(path), read_channels(path))
 
 
-def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> Iterator["GivenOutput"]:
+def _fuse_with_checkpoint(
+    checkpoint: Path | None, device: str, pairs: Sequence["Pair"]
+) -> Iterator["GivenOutput"]:
     """Fuses each pair when its turn comes; timed is reading and fusing, not loading the model.
 
     What is scored is what both sources have: nothing is looped.
@@ -130,7 +181,7 @@ def _fuse_with_checkpoint(checkpoint: Path | None, pairs: Sequence["Pair"]) -> I
     from hocket.evaluation.evaluate import GivenOutput
     from hocket.fusing import FuseOptions, Fuser
 
-    fuser = Fuser.from_checkpoint(checkpoint)
+    fuser = Fuser.from_checkpoint(checkpoint, device=device)
     options = FuseOptions(length="shortest")
     attack = _attack(fuser)
     for pair in pairs:

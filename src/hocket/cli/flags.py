@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from hocket.devices import HELP, MPS_NOTE, parse_device
 from hocket.errors import ConfigError
 from hocket.typed import KINDS, nearest, one_of
 
@@ -80,6 +81,18 @@ class VerbParser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             raise ConfigError(f"{_name(action)} is {value!r}: {one_of(value, action.choices)}.")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds `--device` to a verb that computes."""
+    parser.add_argument("--device", type=parse_device, default="auto", metavar="D", help=HELP)
+
+
+def with_note(device: str) -> str:
+    """The device's name, after a note on stderr where it is one that lacks operators."""
+    if device == "mps":
+        print(MPS_NOTE, file=sys.stderr)
+    return device
 
 
 class _Help(argparse.HelpFormatter):

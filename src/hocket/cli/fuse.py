@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hocket import outputs
-from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser, add_device, with_note
 from hocket.cli.progress import audio_progress, clock, say
-from hocket.cli.results import Places, claim, draw, judge, save, table_paths, write_tables
+from hocket.cli.results import Places, claim, draw, judge, merge_tables, save, table_paths, write_tables
 from hocket.errors import ConfigError, HocketError
 from hocket.files import WRITABLE
 from hocket.options import Choice, FuseOptions, KeyChoice, make_options, table
+from hocket.shards import HELP, parse_shard
 
 if TYPE_CHECKING:
     from hocket.diagnostics import Figures
@@ -50,7 +51,7 @@ def run(argv: list[str]) -> int:
 
     from hocket.fusing import Fuser
 
-    fuser = Fuser.from_checkpoint(options.checkpoint, device=_device(options.device))
+    fuser = Fuser.from_checkpoint(options.checkpoint, device=with_note(options.device))
     if pairs is None:
         from hocket.fusing import validation_samples
 
@@ -79,7 +80,7 @@ def _parser() -> VerbParser:
         default="pcm24",
         help="sample format of WAV and FLAC",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="compute device")
+    add_device(parser)
     return parser
 
 
@@ -138,9 +139,10 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         type=Path,
         metavar="RUN/best",
-        help=f"weights of your own training (default: {INCLUDED})",
+        help=f"weights of your own training, or hub:OWNER/NAME (default: {INCLUDED})",
     )
     add("--pairs", type=Path, metavar="CSV", help="fuse all pairs of a CSV file (columns input and target)")
+    add("--shard", type=parse_shard, metavar="3/16", help=f"of the pairs, {HELP}")
     add("--num-samples", type=int, metavar="N", help="fuse N pairs of excerpts of the validation songs")
     add("--seed", type=int, default=0, metavar="N", help="random seed for --num-samples")
 
@@ -164,6 +166,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError("give either INPUT and TARGET, or --pairs CSV, or --num-samples N.")
     if options.input is None and options.output is None:
         raise ConfigError("several fusions need an output folder: give it with -o FOLDER.")
+    if options.input is not None and options.shard is not None:
+        raise ConfigError("--shard is for lists of pairs: give them with --pairs CSV.")
     if options.chords is not None and (options.input is None or options.target is not None):
         raise ConfigError("--chords replaces TARGET: give INPUT, and either TARGET or --chords.")
     if options.bars_per_chord is not None and options.chords is None:
@@ -215,6 +219,10 @@ def _places(pair: "SourcePair", options: argparse.Namespace) -> Places:
     )
 
 
+def _share(pairs: "list[SourcePair]", options: argparse.Namespace) -> "list[SourcePair]":
+    return options.shard.of(pairs) if options.shard is not None else pairs
+
+
 def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
     """Makes sure that no file of the user's will be lost, whatever pair it belongs to."""
     from hocket.model.weights import default_weights
@@ -224,19 +232,11 @@ def _claim(pairs: "list[SourcePair]", options: argparse.Namespace) -> None:
     read = (source for pair in pairs for source in (pair.input, pair.target) if isinstance(source, Path))
     sources = [checkpoint, *read]
     claim(
-        [_places(pair, options) for pair in pairs],
-        tables=table_paths(options.output) if options.input is None else (),
+        [_places(pair, options) for pair in _share(pairs, options)],
+        tables=table_paths(options.output, options.shard) if options.input is None else (),
         sources=sources if options.pairs is None else [options.pairs, *sources],
         overwrite=options.overwrite,
     )
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is cuda, but no CUDA device is visible here: use --device auto or cpu.")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _fuse_several(
@@ -247,11 +247,12 @@ def _fuse_several(
 ) -> int:
     """One file a row and a table of what became of each; a bad row does not stop the others."""
     rows: list[dict[str, Any]] = []
+    share = _share(pairs, options)
     try:
-        for pair in pairs:
+        for pair in share:
             row: dict[str, Any] = {"name": pair.name, "input": str(pair.input), "target": str(pair.target)}
             try:
-                place = f"   ({len(rows) + 1}/{len(pairs)})"
+                place = f"   ({len(rows) + 1}/{len(share)})"
                 rows.append(row | _fuse_pair(fuser, pair, wanted, options, place))
             except HocketError as error:
                 rows.append(row | {"output": "", "error": str(error)})
@@ -259,9 +260,12 @@ def _fuse_several(
     finally:
         # Of a list that is stopped, the rows that were done.
         if rows:
-            write_tables(options.output, rows)
+            write_tables(options.output, rows, options.shard)
+    missing = 0 if options.shard is None else merge_tables(options.output, options.shard, pairs)
     failed = sum(bool(row["error"]) for row in rows)
-    print(f"{len(rows) - failed} fused, {failed} failed: {options.output / 'results.csv'}")
+    table = options.output / "results.csv"
+    waits = f", which is written when other shards have fused the {missing} pairs left" if missing else ""
+    print(f"{len(rows) - failed} fused, {failed} failed: {table}{waits}")
     return EXIT_SOME_FAILED if failed else 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hocket import outputs
-from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser, add_device, with_note
 from hocket.cli.progress import say
 from hocket.errors import ConfigError
 from hocket.typed import one_of
@@ -47,6 +47,7 @@ def _parser() -> VerbParser:
     add("--overwrite", action="store_true", help="replace an existing test")
     add("--results", type=Path, nargs="+", metavar="ANSWERS.json", help="files that your listeners sent back")
     add("--key", type=Path, metavar="key.json", help="the key that was written next to the page")
+    add_device(parser)
     add("--json", action="store_true", help="print the results as one JSON object instead of a table")
     return parser
 
@@ -73,7 +74,7 @@ def _make(options: argparse.Namespace) -> int:
     planned = [options.output / making.PAGE, options.output / making.KEY]
     sources = [options.pairs, *(path for pair in pairs for path in (pair.input, pair.target))]
     outputs.check_outputs(planned, sources=sources, sound=planned, overwrite=options.overwrite)
-    fuser = Fuser.from_checkpoint(options.checkpoint)
+    fuser = Fuser.from_checkpoint(options.checkpoint, device=with_note(options.device))
     excerpts = making.read_excerpts(pairs, seconds=options.seconds)
     outputs.make_folder(options.output)
     trials: list[making.Trial] = []

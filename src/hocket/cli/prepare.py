@@ -1,5 +1,6 @@
 """`hocket prepare`: scans folders of music, splits them by song, and says what is used and what is not."""
 
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from hocket.cli.flags import VerbParser
 from hocket.cli.progress import FileProgress, duration, say
 from hocket.data.workers import num_cores
 from hocket.errors import ConfigError
+from hocket.shards import HELP, parse_shard
 
 if TYPE_CHECKING:
     from hocket.data.manifest import Manifest, Recording
@@ -26,6 +28,8 @@ def run(argv: list[str]) -> int:
         raise ConfigError(f"--jobs is {arguments.jobs}: give at least 1")
     from hocket.data.prepare import prepare
 
+    if arguments.shard is not None:
+        return _scan_shard(arguments)
     start = time.perf_counter()
     with FileProgress() as progress:
         prepared = prepare(
@@ -41,6 +45,23 @@ def run(argv: list[str]) -> int:
         )
     lines = _report(prepared, arguments.output, time.perf_counter() - start)
     say("\n".join(shown(line) for line in lines))
+    return 0
+
+
+def _scan_shard(arguments: argparse.Namespace) -> int:
+    """Measures a share of the recordings; the manifest is written by a call without `--shard`."""
+    from hocket.data.prepare import prepare_shard
+
+    with FileProgress() as progress:
+        found, kept = prepare_shard(
+            arguments.folders,
+            arguments.output,
+            arguments.shard,
+            jobs=arguments.jobs,
+            progress=progress.advance,
+        )
+    say(f"shard {arguments.shard}: looked at {found - kept} of {found} recordings, {kept} known from before")
+    say("next, when all shards are done: the same command without --shard, which writes the manifest")
     return 0
 
 
@@ -63,6 +84,7 @@ def _parser() -> VerbParser:
     add("folders", type=Path, nargs="+", metavar="MUSIC_DIR", help="one or more folders of music")
     add("-o", "--output", type=Path, required=True, metavar="DATA", help="folder for the prepared data")
     add("--jobs", type=int, default=num_cores(), metavar="N", help="processes that read files")
+    add("--shard", type=parse_shard, metavar="3/16", help=f"of the recordings, {HELP}; then once without it")
     add("--validation-fraction", type=float, metavar="X", help="share of songs to validate on (default: 0.1)")
     add("--test-fraction", type=float, metavar="X", help="share of songs kept for a test (default: 0)")
     add("--seed", type=int, metavar="N", help="random seed of the split (default: 0)")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hocket import files, outputs
 from hocket.errors import AudioError
+from hocket.shards import Shard, parts
 from hocket.version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hocket.score.timeline import Timeline
 
 MOST_HZ = 24_000
+MAX_PART_BYTES = 2**27
+RESULTS = "results.json"
 NOT_JUDGED = "not checked yet"
 # A name that is not UTF-8 comes as lone surrogates: escaped, as JSON writes them.
 ESCAPED = "backslashreplace"
@@ -218,22 +221,45 @@ def draw(fuser: "Fuser", fusion: "Fusion", figures: "Figures | None", places: Pl
     )
 
 
-def write_tables(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Writes `results.csv` and `results.json`: a row for each pair, failed ones with their error."""
+def write_tables(folder: Path, rows: list[dict[str, Any]], shard: Shard | None = None) -> None:
+    """Writes `results.csv` and `results.json`: a row for each pair, failed ones with their error.
+
+    Of a shard only its part is written, as JSON.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = io.StringIO()
     writer = csv.DictWriter(table, columns, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
     contents = (table.getvalue().encode(errors=ESCAPED), _as_json(rows))
+    planned = zip(table_paths(folder), contents, strict=True)
+    if shard is not None:
+        planned = zip([shard.part(folder / RESULTS)], contents[1:], strict=True)
     with files.FileGroup(failure=AudioError) as group:
-        for path, content in zip(table_paths(folder), contents, strict=True):
+        for path, content in planned:
             files.write_all(group.open(path), content)
 
 
-def table_paths(folder: Path) -> list[Path]:
-    """Paths that `write_tables` writes."""
-    return [folder / "results.csv", folder / "results.json"]
+def merge_tables(folder: Path, shard: Shard, pairs: "Sequence[SourcePair]") -> int:
+    """Writes the tables of all shards once every pair has its row; returns how many pairs have none yet.
+
+    Each shard calls it when its own part is written, so that the last one finds all parts.
+    """
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for part in filter(outputs.is_ours, parts(folder / RESULTS, shard.count)):
+        for row in files.parse_json(files.read_bytes(part, max_bytes=MAX_PART_BYTES), part):
+            found[row["name"], row["input"], row["target"]] = row
+    rows = [found.get((pair.name, str(pair.input), str(pair.target))) for pair in pairs]
+    whole = [row for row in rows if row is not None]
+    if len(whole) == len(rows):
+        write_tables(folder, whole)
+    return len(rows) - len(whole)
+
+
+def table_paths(folder: Path, shard: Shard | None = None) -> list[Path]:
+    """Paths that `write_tables` writes, and where there are shards also this one's part."""
+    tables = [folder / "results.csv", folder / RESULTS]
+    return tables if shard is None else [*tables, shard.part(tables[1])]
 
 
 def _as_json(values: Any) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from hocket.cli.flags import INCLUDED, VerbParser
+from hocket.cli.flags import INCLUDED, VerbParser, add_device, with_note
 from hocket.errors import ConfigError, HocketError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def run(argv: list[str]) -> int:
     settings = Settings(
         runs=options.runs,
         checkpoint=options.checkpoint,
+        device=with_note(options.device),
         host=options.host or ("0.0.0.0" if options.share else "127.0.0.1"),
         port=options.port,
         share=options.share,
@@ -147,6 +148,7 @@ def _parser() -> VerbParser:
     add("--no-browser", action="store_true", help="only print the address")
     add("--max-upload-mb", type=float, default=200.0, metavar="MB", help="largest upload in megabytes")
     add("--max-minutes", type=float, default=10.0, metavar="MIN", help="longest recording in minutes")
+    add_device(parser)
     add("--num-threads", type=int, metavar="N", help="threads that compute a fusion (default: 1)")
     return parser
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from hocket import files, outputs
 from hocket.cli.ending import EXIT_CODES, Interrupted, Stopping
-from hocket.cli.flags import VerbParser, with_hyphens
+from hocket.cli.flags import VerbParser, with_hyphens, with_note
 from hocket.cli.progress import say
 from hocket.errors import ConfigError
 from hocket.runs import CONFIG, RENAMED, REPORT, RunLock
@@ -83,6 +83,7 @@ def _train(options: argparse.Namespace, config: "RunConfig", stopping: Stopping)
     from hocket.training.trainer import Trainer
 
     threading.excepthook = _unless_told
+    with_note(config.training.device)
     started, lock = runtime.start(config.training), RunLock()
     try:
         speaks = started.processes.is_first

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from hocket.data.splits import Scanned, assign_splits
 from hocket.data.walk import Found, Place, find_recordings
 from hocket.data.workers import Failure, run_in_children
 from hocket.errors import ConfigError, DataError
+from hocket.shards import Shard, parts
 
 CACHE, REPORT = "looks.jsonl", "report.csv"
-OWN = {NAME, CACHE, REPORT}
+OWN = re.compile(r"manifest\.jsonl|report\.csv|looks(\.shard-\d+-of-\d+)?\.jsonl")
 HALF_WRITTEN = re.compile(r"\.hocket-\w+\.tmp|\.(?:manifest\.jsonl|looks\.jsonl|report\.csv)\.\w+\.partial")
 """Files that a killed run leaves; the second kind is that of version 0.1.0."""
 SECONDS_AT_LEAST, SECONDS_A_MEGABYTE = 300.0, 2.0
@@ -96,7 +97,8 @@ def prepare(
         data, before, {name: value for name, value in wanted.items() if value is not None}, resplit
     )
     found = found or find_recordings(folders, passed_over=data)
-    with ScanCache(data / CACHE) as cache:
+    of_shards = parts(data / CACHE)
+    with ScanCache(data / CACHE, of_shards) as cache:
         scanned, num_kept = _scan(found, cache, jobs, progress or (lambda done, total, path: None), function)
     roots = [str(folder) for folder in folders]
     manifest, notes = assign_splits(
@@ -107,6 +109,8 @@ def prepare(
     elif not manifest.used():
         raise DataError(_nothing(folders, manifest, found))
     _keep(data, manifest, cache, found)
+    for path in of_shards:
+        path.unlink(missing_ok=True)
     return Prepared(
         manifest,
         len(found.recordings) - num_kept,
@@ -114,6 +118,26 @@ def prepare(
         found.other_files,
         (*found.closed_folders, *notes),
     )
+
+
+def prepare_shard(
+    folders: Sequence[Path], data: Path, shard: Shard, *, jobs: int = 1, progress: Progress | None = None
+) -> tuple[int, int]:
+    """Scans a shard of the recordings, for a `prepare` that comes when all shards are done and writes the manifest.
+
+    Processes of different shards may work in one folder at the same time. Returns how many recordings the shard has,
+    and how many of them had been scanned before.
+
+    Raises:
+        DataError: a folder cannot be read, or `data` not be written.
+    """
+    folders, data = [folder.resolve() for folder in folders], data.resolve()
+    _claim(data)
+    found = find_recordings(folders, passed_over=data)
+    share = Found(shard.of(found.recordings))
+    with ScanCache(shard.part(data / CACHE), [data / CACHE, *parts(data / CACHE)]) as cache:
+        _, num_kept = _scan(share, cache, jobs, progress or (lambda done, total, path: None), scan_in_child)
+    return len(share.recordings), num_kept
 
 
 def _keep(data: Path, manifest: Manifest, cache: ScanCache, found: Found) -> None:
@@ -189,23 +213,28 @@ def _claim(data: Path) -> None:
         names = {path.name for path in data.iterdir()}
         for name in names:
             if HALF_WRITTEN.fullmatch(name):
-                (data / name).unlink()
+                (data / name).unlink(missing_ok=True)
         outputs.probe(data)
     except OSError as error:
         raise DataError(f"{data} cannot be written to ({error.strerror}): give another folder.") from error
-    strangers = {name for name in names if not name.startswith(".")} - OWN
+    strangers = _strangers(names)
     if strangers and NAME not in names:
         raise DataError(f"{data} contains something else ('{min(strangers)}'): give a new or empty folder.")
     planned = [data / REPORT]
     # Beside a manifest they are ours, whatever became of them.
-    if CACHE in names and NAME not in names and not is_torn(data / CACHE):
-        planned.append(data / CACHE)
+    if NAME not in names:
+        looks = [data / name for name in names if OWN.fullmatch(name) and name != REPORT]
+        planned += [path for path in looks if not is_torn(path)]
     outputs.check_outputs(planned, sources=[], overwrite=False)
+
+
+def _strangers(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not (name.startswith(".") or OWN.fullmatch(name))]
 
 
 def holds_only_own(data: Path) -> bool:
     """Tells whether a folder holds nothing but prepared data, whole or begun."""
-    return data.is_dir() and {path.name for path in data.iterdir() if path.name[0] != "."} <= OWN
+    return data.is_dir() and not _strangers(path.name for path in data.iterdir())
 
 
 def _settings(data: Path, before: Manifest | None, wanted: dict[str, Any], resplit: bool) -> Settings:

@@ -172,15 +172,18 @@ class ScanCache:
     """The file of results, a line for each, written as soon as it is known, so that a kill costs little.
 
     The last line for a path is the latest. `latest` has the results by path, `by_content` those of files that have
-    changed or gone since as well. A context manager that is open for adding.
+    changed or gone since as well. Results of the files `others`, which are written by shards, are known as well. A
+    context manager that is open for adding.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, others: Iterable[Path] = ()) -> None:
         self.path = path
         self.latest: dict[str, ScanResult] = {}
         self.by_content: dict[str, ScanResult] = {}
-        for result in _read(path):
-            self._keep(result)
+        # Those of shards are the newer ones.
+        for file in (path, *others):
+            for result in _read(file):
+                self._keep(result)
         self._handle: FileIO | None = None
 
     def __enter__(self) -> "ScanCache":

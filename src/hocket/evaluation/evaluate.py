@@ -94,22 +94,25 @@ class Sources:
         return described
 
 
-def evaluate_set(
+def evaluate_set(*, mixes: Mixes | None = None, **what: Any) -> dict[str, SystemScores]:
+    """Scores systems on pairs, see `score_set`; with `mixes`, also by their distance from real music."""
+    return {name: summarise(rows, mixes) for name, rows in score_set(**what).items()}
+
+
+def score_set(
     *,
     pairs: Sequence[Pair],
     outputs: Mapping[str, Iterable[GivenOutput]],
     baselines: Sequence[str] = (),
     truths: Sequence[Path] | None = None,
-    mixes: Mixes | None = None,
     jobs: int = 1,
     on_pair: Callable[[Pair], None] = lambda pair: None,
-) -> dict[str, SystemScores]:
-    """Scores systems on pairs: `outputs` holds, per system, one output for each pair in the pairs' order.
+) -> dict[str, list[ScoredRow]]:
+    """Scores each pair: `outputs` holds, per system, one output for each pair in the pairs' order.
 
     The outputs are drawn one by one, so they may be made on the way. `baselines` are names of `BASELINES`;
     they come first in the result. `truths` are the pairs' true fusions, against which every output is scored
-    as well, `mixes` are real music that all outputs of a system are compared with. With `jobs` above 1 the
-    pairs are shared among that many processes, with the same figures.
+    as well. With `jobs` above 1 the pairs are shared among that many processes, with the same figures.
     `on_pair` is called when a pair is done. Raises AudioError for a source that cannot be scored.
     """
     fusions = [None] * len(pairs) if truths is None else truths
@@ -127,7 +130,7 @@ def evaluate_set(
         for name, row in scored.items():
             rows[name].append(row)
         on_pair(pair)
-    return {name: summarise(system, mixes) for name, system in rows.items()}
+    return rows
 
 
 def evaluate_pair(task: PairTask) -> dict[str, ScoredRow]:

@@ -13,6 +13,7 @@ from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Workspace, recording, work_folder
 from hocket.audio.views import audible
 from hocket.data.pairs import Pair
+from hocket.devices import choose
 from hocket.errors import AudioError, CheckpointError
 from hocket.fusing.ladder import Aligned, FusedFacts, Fusion, Progress, fuse_aligned, fuse_files, write
 from hocket.fusing.sources import Sources
@@ -89,10 +90,12 @@ class Fuser:
 
         Raises:
             CheckpointError: there is none, or it is damaged.
+            ConfigError: this machine has no such device, see `hocket.devices.choose`.
         """
+        where = choose(device)
         found = default_weights() if path is None else find_checkpoint(Path(path))
         model, metadata = load_model(found)
-        return cls(model.to(device), checkpoint=found, metadata=metadata)
+        return cls(model.to(where), checkpoint=found, metadata=metadata)
 
     def fuse_files(
         self,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hocket.signal.loudness import TARGET_RMS, rms
 from hocket.signal.scene import Scene
+from hocket.signal.similarity import in_double
 from hocket.signal.spectrum import frame_spectra, power, window_length
 
 SMALLEST_VARIANCE = 1e-6
@@ -100,7 +101,7 @@ def grain(scene: Scene) -> Tensor:
 
 def _moments(frames: Tensor, add_up: AddUp) -> Moments:
     """Mean `[n]` and covariance `[n, n]` over the batch and time of `[b, frames, n]`."""
-    values = frames.double().flatten(0, 1)
+    values = in_double(frames).flatten(0, 1)
     count = add_up(values.new_tensor(float(len(values))))
     mean = add_up(values.sum(dim=0)) / count
     centred = values - mean

@@ -126,7 +126,7 @@ class FrequencyReader:
         top = len(from_hz) - 1
         self._band = slice(*(int(share * top) for share in HELD_BAND)) if holds else None
         self._top = self._band.stop if self._band else top
-        places = to_hz.double() * (top / float(from_hz[-1]))
+        places = to_hz.cpu().double() * (top / float(from_hz[-1]))
         self._num_bins, places = len(places), places[places < self._top]
         self._lower = places.long()
         self._upper_weights = (places - places.floor()).float()

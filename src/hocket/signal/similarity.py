@@ -18,6 +18,11 @@ def pearson(*, output: Tensor, reference: Tensor) -> Tensor:
     return covariance / (norm + EPSILON**2).sqrt()
 
 
+def in_double(values: Tensor) -> Tensor:
+    """The same values in double precision, but on Apple's GPUs, which have none."""
+    return values if values.device.type == "mps" else values.double()
+
+
 def overlay_fit(*, output: Tensor, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Least squares of `output ~ a * input + b * target` over the last axis.
 
@@ -26,7 +31,7 @@ def overlay_fit(*, output: Tensor, input: Tensor, target: Tensor) -> tuple[Tenso
     """
     # Double: the determinant is a small difference of large numbers where the sources are alike.
     kind = output.dtype
-    three = torch.stack([output, input, target], dim=-2).double()
+    three = in_double(torch.stack([output, input, target], dim=-2))
     products = three @ three.transpose(-1, -2)
     energy, oi, ot = products[..., 0, :].unbind(-1)
     ii, it, tt = products[..., 1, 1], products[..., 1, 2], products[..., 2, 2]

@@ -50,7 +50,7 @@ def load_fuser(settings: Settings) -> "Fuser":
 
     if settings.num_threads is not None:
         torch.set_num_threads(settings.num_threads)
-    return Fuser.from_checkpoint(settings.checkpoint)
+    return Fuser.from_checkpoint(settings.checkpoint, device=settings.device)
 
 
 def fuse(fuser: "Fuser", job: Job) -> Kept:

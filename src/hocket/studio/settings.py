@@ -79,6 +79,7 @@ class Settings:
     Args:
         runs: folder below which runs may be read; None: none may.
         checkpoint: weights to fuse with; None: those that come with the program.
+        device: where to fuse, see `hocket.devices`.
         host: address to listen on; one beyond this machine needs `share`.
         port: 0 is any free one.
         share: whether other machines may come in, which needs a `token`.
@@ -101,6 +102,7 @@ class Settings:
 
     runs: Path | None = None
     checkpoint: Path | None = None
+    device: str = "auto"
     host: str = "127.0.0.1"
     port: int = 7870
     share: bool = False

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from hocket.devices import choose
 from hocket.errors import ConfigError, HocketError, ToldElsewhereError
 from hocket.settings import TrainingConfig
 
@@ -78,7 +79,7 @@ class Processes:
 
     @classmethod
     def join(cls, rank: Rank, *, on_gpu: bool) -> "Processes":
-        """Connects to the other processes, with NCCL between GPUs and gloo between CPUs.
+        """Connects to the other processes, with NCCL between GPUs, and gloo between CPUs or on one GPU.
 
         Raises:
             ConfigError: nobody said where they meet.
@@ -282,26 +283,30 @@ def start(config: TrainingConfig) -> Runtime:
     """The runtime for this machine and configuration; meets the other processes where torchrun or srun started some.
 
     Raises:
-        ConfigError: CUDA is asked for where there is none.
+        ConfigError: this machine has no such device.
         HocketError: the other processes did not come.
     """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is cuda, but no CUDA device is visible here: use --device auto or cpu")
-    rank = find_rank(os.environ)
-    on_gpu = config.device != "cpu" and torch.cuda.is_available()
+    rank, device = find_rank(os.environ), choose(config.device)
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     elif "OMP_NUM_THREADS" not in os.environ:
         # A second thread made a step slower, also on a core of its own; cores are better given to more processes.
         torch.set_num_threads(1)
-    device = torch.device("cpu")
-    if on_gpu:
-        if 1 < torch.cuda.device_count() < rank.local_size:
-            raise ConfigError(
-                f"{rank.local_size} processes on this machine cannot share {torch.cuda.device_count()} GPUs: "
-                "start one for each."
-            )
-        # SLURM may show each task its own GPU only, or all of them.
-        device = torch.device("cuda", rank.local_rank % torch.cuda.device_count())
+    # Several processes share a GPU that is named by its number: NCCL refuses that, gloo does it.
+    is_shared = device.index is not None and rank.local_size > 1
+    if device.type == "cuda":
+        device = _own_gpu(rank) if device.index is None else device
         torch.cuda.set_device(device)
+    on_gpu = device.type == "cuda" and not is_shared
     return Runtime(device, config.precision == "bf16", Processes.join(rank, on_gpu=on_gpu))
+
+
+def _own_gpu(rank: Rank) -> torch.device:
+    """A GPU for each process of this machine; one alone is shared by all."""
+    count = torch.cuda.device_count()
+    if 1 < count < rank.local_size:
+        raise ConfigError(
+            f"{rank.local_size} processes on this machine cannot share {count} GPUs: start one for each."
+        )
+    # SLURM may show each task its own GPU only, or all of them.
+    return torch.device("cuda", rank.local_rank % count)

@@ -1,13 +1,16 @@
 """One step of training, the same view of a batch for validation, and when a step must not count."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from hocket.devices import is_out_of_memory
 from hocket.diagnostics import Diagnosis, diagnose, mask_figures
+from hocket.errors import HocketError
 from hocket.model import FusionModel, FusionResult
 from hocket.objective import Adversary, Objective
 from hocket.settings import TrainingConfig
@@ -132,6 +135,48 @@ def _learn(runtime: Runtime, learner: Learner, batch: dict[str, Tensor], *, shar
     means |= {"loss/total": losses.total} | {f"loss/{name}": value for name, value in losses.terms.items()}
     figures = {name: torch.tensor(value) for name, value in vars(mask_figures(result.masks)).items()}
     return _Part(means | figures, diagnose(scene))
+
+
+@contextmanager
+def enough_memory(
+    runtime: Runtime, learner: Learner, part: dict[str, Tensor], batch_size: int
+) -> Iterator[None]:
+    """Turns want of memory into a sentence that says which batch fits, tried with this process's part of a batch.
+
+    Raises:
+        HocketError: there was too little memory; the learner's gradients are lost.
+    """
+    try:
+        yield
+        return
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    # Here, where no error holds any more what filled the memory.
+    fits = batch_size * _size_that_fits(runtime, learner, part) // len(part["input"])
+    cure = f"about {fits} fit, so give --batch-size {fits}" if fits else "not one fits, so give --device cpu"
+    raise HocketError(
+        f"{runtime.name} has too little memory for steps of {batch_size} examples: {cure}, or the same batch in parts "
+        "by --accumulation-steps."
+    )
+
+
+def _size_that_fits(runtime: Runtime, learner: Learner, part: dict[str, Tensor]) -> int:
+    """Halves a part until it fits; processes that wait for each other cannot try, and half is their guess."""
+    size = len(part["input"]) // 2
+    while size and runtime.processes.size == 1 and not _fits(runtime, learner, part, size):
+        size //= 2
+    return size
+
+
+def _fits(runtime: Runtime, learner: Learner, batch: dict[str, Tensor], size: int) -> bool:
+    try:
+        _learn(runtime, learner, {name: waveform[:size] for name, waveform in batch.items()}, share=1.0)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def _together(parts: Sequence[_Part], processes: Processes) -> Scalars:

@@ -32,6 +32,7 @@ from hocket.training.steps import (
     MAX_SKIPPED_IN_A_ROW,
     Learner,
     Scalars,
+    enough_memory,
     find_fault,
     highest_usual_loss,
     learning_rate_factor,
@@ -145,7 +146,8 @@ class Trainer:
         begin = time.monotonic()
         with self._timed("data"):
             batch = next(next_batch)
-        with self._timed("step"):
+        size = self.config.data.batch_size
+        with self._timed("step"), enough_memory(self.runtime, self._learner(), batch[0], size):
             scalars = self._step(batch)
         progress.seconds += time.monotonic() - begin
         self.tracker.write("train", progress.step, scalars)
