@@ -18,6 +18,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -81,10 +82,9 @@ class _Child:
     """A process and what it is doing."""
 
     def __init__(self, function: Callable[[Task], Any]) -> None:
-        # Spawned, not forked: a fork of a process with threads can hang.
-        context = multiprocessing.get_context("spawn")
+        context = child_context(function.__module__)
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(
+        self._process = context.Process(  # type: ignore[attr-defined]  # Every context has it.
             target=_serve, args=(theirs, function.__module__, function.__qualname__), daemon=True
         )
         try:
@@ -153,6 +153,19 @@ class _Child:
             self._process.kill()
         self._process.join()
         self._process.close()
+
+
+def child_context(module: str) -> BaseContext:
+    """Returns how to start children: as copies of one fresh process that has loaded `module` for all of them.
+
+    Never as forks of this process, whose threads may hold locks. Elsewhere than on Linux, system libraries do not
+    survive a fork, so each child loads everything itself.
+    """
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
 
 
 def start_undisturbed(start: Callable[[], Started]) -> Started:
