@@ -9,7 +9,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup lock licences demo studio study weights ablations bench corpus listen test test-slow lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench corpus listen test test-slow dist lint clean
 
 setup: .venv/.ready
 
@@ -76,5 +76,9 @@ test-slow: lint
 	bash scripts/install_test_tools.sh
 	$(TEST_ENV) $(BIN)/python -m pytest
 
+# sdist and wheel in dist/, and what a user does with the wheel, in an environment that holds nothing else.
+dist: setup
+	BIN=$(BIN) bash scripts/check_package.sh dist
+
 clean:
-	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank listen-corpus listen-corpus-bank
+	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank listen-corpus listen-corpus-bank dist

@@ -1,5 +1,8 @@
 """Shared fixtures: small rendered music, and the development recordings where they are there."""
 
+import fcntl
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,12 +34,42 @@ def music() -> Path:
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of pytest-xdist, whose own temporary folders are in it."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """The folder that `make` makes, which the first worker calls while the others wait; it is read only."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            half = path.with_suffix(".half")
+            make(half)
+            half.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus(shared_folder: Path) -> Path:
     """A small rendered corpus: `music/`, `truth/` and `pairs.csv`; eight songs of six seconds."""
     from hocket.data.synthetic import render_corpus
 
-    return render_corpus(
-        tmp_path_factory.mktemp("rendered") / "corpus", num_songs=8, num_pairs=3, duration_seconds=6.0, seed=3
+    return made_once(
+        shared_folder / "corpus",
+        lambda path: render_corpus(path, num_songs=8, num_pairs=3, duration_seconds=6.0, seed=3),
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus: Path, shared_folder: Path) -> Path:
+    """The corpus's music, prepared: a run on it begins at once, where one on the folder first scans it in children."""
+    from hocket.data.prepare import prepare
+
+    return made_once(
+        shared_folder / "prepared",
+        lambda path: prepare([corpus / "music"], path, validation_fraction=0.2, minimum_seconds=1.1, jobs=0),
     )
 
 

@@ -76,11 +76,11 @@ def short_flags() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, corpus) -> Path:
+def desk(tmp_path_factory, corpus, prepared) -> Path:
     """A folder in which the page's commands work as they stand: scripts, music, and two recordings."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "scripts").symlink_to(ROOT / "scripts")
-    (folder / "MUSIC_DIR").symlink_to(corpus / "music")
+    (folder / "MUSIC_DIR").symlink_to(prepared)
     songs = sorted((corpus / "music").iterdir())
     for name, song in zip(("input", "target"), songs, strict=False):
         audio.save(folder / f"{name}.wav", audio.load(song))
@@ -228,7 +228,7 @@ def test_options_by_variables(desk, checkout, trained, monkeypatch) -> None:
     for line, changes in zip(SCRIPT_OPTIONS, wanted, strict=True):
         words = shell(line, checkout).stdout.splitlines()
         assert words[0] == "hocket"
-        assert main([*words[1:], f"--run={desk / 'options'}", *short_flags()]) == 0
+        assert main([*words[1:], f"--run={desk / 'options'}", *short_flags(), "--no-report"]) == 0
         found = objective_of(desk / "options")
         changed = {names[name]: value for name, value in changes.items()}
         expected = {name: value for name, value in (fixed | changed).items() if name in found}
@@ -239,13 +239,13 @@ def test_options_by_variables(desk, checkout, trained, monkeypatch) -> None:
 def test_options_by_flags_with_underscores_and_hyphens(desk, monkeypatch, capsys, line) -> None:
     monkeypatch.chdir(desk)
     words = shlex.split(line)[1:]
-    assert main([*words, *short_flags(), "--fresh"]) == 0
+    assert main([*words, *short_flags(), "--fresh", "--no-report"]) == 0
     found = objective_of(desk / words[words.index("--run") + 1])
     changed = {name: float(value) for name, value in pairwise(words) if "_weight" in name}
     assert changed
     assert all(found[RENAMED.get(name[2:], name[2:])] == value for name, value in changed.items())
     hyphens = [word.replace("_", "-") if word.startswith("--") else word for word in words]
-    assert main([*hyphens, *short_flags()]) == 0
+    assert main([*hyphens, *short_flags(), "--no-report"]) == 0
     assert "continuing after step 2 of 2" in capsys.readouterr().out
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from forked import hocket
 from hocket import audio
 from hocket.audio import Audio
 
@@ -183,20 +184,10 @@ def long_beat(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
     """A folder with a run that was really trained, for seconds: `runs/small`."""
     folder = tmp_path_factory.mktemp("runs")
-    command = [
-        sys.executable,
-        "-m",
-        "hocket",
-        "train",
-        str(corpus / "music"),
-        "--run",
-        str(folder / "small"),
-        *RUN_FLAGS,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    done = hocket("train", prepared, "--run", folder / "small", *RUN_FLAGS)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from forked import hocket
 from hocket.audio import Audio, load, save
 from hocket.cli import main
 
@@ -109,15 +109,8 @@ def test_words_say_the_same(files: dict[str, Path], capsys: pytest.CaptureFixtur
 
 def test_the_command_draws_and_leaves_nothing_else(files: dict[str, Path], tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
-    command = [sys.executable, "-m", "hocket", "check", files["overlay"], "--input", files["input"]]
-    result = subprocess.run(
-        [*command, "--target", files["target"], "--plot", picture],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    sources = ["--input", files["input"], "--target", files["target"]]
+    result = hocket("check", files["overlay"], *sources, "--plot", picture)
     assert (result.returncode, result.stderr) == (0, "")
     assert str(picture) in result.stdout
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

@@ -119,7 +119,7 @@ def test_a_working_directory_that_is_gone_is_a_sentence(verb: str, tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("megabytes", [300, 600, 860])
+@pytest.mark.parametrize("megabytes", [300, pytest.param(600, marks=pytest.mark.slow), 860])
 @pytest.mark.parametrize("verb", ["export -o model.onnx", "studio --checkpoint nowhere"])
 def test_too_little_memory_is_a_sentence(verb: str, megabytes: int, tmp_path: Path) -> None:
     size = megabytes * 1_000_000

@@ -249,7 +249,7 @@ def test_the_time_left_counts_validations_and_checkpoints() -> None:
 
 
 def test_a_run_tells_a_time_left_with_its_validations_and_checkpoints(
-    corpus: Path, tmp_path: Path, small_flags: list[str], say: Say, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, tmp_path: Path, small_flags: list[str], say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(now=0.0)
     clock.monotonic = lambda: clock.now
@@ -269,7 +269,7 @@ def test_a_run_tells_a_time_left_with_its_validations_and_checkpoints(
         (trainer.RunFolder, "save_best", 1),
     ):
         monkeypatch.setattr(owner, name, taking(seconds, getattr(owner, name)))
-    words = ("train", str(corpus / "music"), "--run", str(tmp_path / "run"), *small_flags, "--no-report")
+    words = ("train", str(prepared), "--run", str(tmp_path / "run"), *small_flags, "--no-report")
     code, out, err = say(*words, "--num-epochs=3", "--steps-per-epoch=3")
     assert code == 0, err
     # Six steps, and three pauses: two epochs, and the best weights at the end. The first epoch is the best so far.

@@ -136,7 +136,9 @@ def test_a_recording_is_replaced_only_when_asked(folder: Path, capsys: pytest.Ca
     assert contents(folder / "out").keys() == before.keys()
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2)])
+@pytest.mark.parametrize(
+    ("answer", "code"), [("y", 0), ("n", 2), pytest.param("", 2, marks=pytest.mark.slow)]
+)
 def test_in_a_terminal_the_user_is_asked(folder: Path, answer: str, code: int) -> None:
     (folder / "new.wav").write_bytes(b"mine")
     ours, theirs = pty.openpty()

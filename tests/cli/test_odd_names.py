@@ -3,21 +3,11 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-
-def hocket(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hocket", *words],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=300,
-    )
+from forked import hocket
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes names in UTF-8 only")

@@ -20,8 +20,8 @@ def heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def start(corpus: Path, run: Path, flags: list[str]) -> subprocess.Popen[str]:
-    words = ["train", corpus / "music", "--run", run, *flags, "--steps_per_epoch=5000"]
+def start(data: Path, run: Path, flags: list[str]) -> subprocess.Popen[str]:
+    words = ["train", data, "--run", run, *flags, "--steps_per_epoch=5000"]
     return subprocess.Popen(
         [sys.executable, "-m", "hocket", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -39,11 +39,19 @@ def wait_for(process: subprocess.Popen[str], begin: str) -> None:
     raise AssertionError(f"no line begins with {begin!r}: {process.stderr.read() if process.stderr else ''}")
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGUSR1,
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_each_signal_saves_after_the_step_and_has_its_own_exit_code(
-    corpus, tmp_path, small_flags, number
+    prepared, tmp_path, small_flags, number
 ) -> None:
-    process = start(corpus, tmp_path / "run", small_flags)
+    process = start(prepared, tmp_path / "run", small_flags)
     wait_for(process, "run ")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -56,8 +64,8 @@ def test_each_signal_saves_after_the_step_and_has_its_own_exit_code(
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
-def test_a_signal_while_things_are_loaded_ends_at_once(corpus, tmp_path, small_flags, seconds) -> None:
-    process = start(corpus, tmp_path / "run", small_flags)
+def test_a_signal_while_things_are_loaded_ends_at_once(prepared, tmp_path, small_flags, seconds) -> None:
+    process = start(prepared, tmp_path / "run", small_flags)
     time.sleep(seconds)
     process.send_signal(signal.SIGUSR1)
     out, err = process.communicate(timeout=60)

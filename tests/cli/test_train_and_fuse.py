@@ -9,14 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forked import hocket
 from hocket import audio
 from hocket.audio import Audio
-
-
-def hocket(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hocket", *map(str, words)], capture_output=True, text=True, timeout=300
-    )
 
 
 def assert_one_sentence(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -92,9 +87,9 @@ def test_the_config_file_repeats_the_run(run, corpus, tmp_path) -> None:
     )
 
 
-def test_strict_exits_with_3_when_the_checklist_is_not_met(corpus, tmp_path, small_flags) -> None:
+def test_strict_exits_with_3_when_the_checklist_is_not_met(prepared, tmp_path, small_flags) -> None:
     flags = [*small_flags, "--num-epochs=1", "--steps-per-epoch=1"]
-    assert hocket("train", corpus / "music", "--run", tmp_path / "r", "--strict", *flags).returncode == 3
+    assert hocket("train", prepared, "--run", tmp_path / "r", "--strict", *flags).returncode == 3
 
 
 def test_fuse_one_pair(run, corpus, tmp_path) -> None:
@@ -224,8 +219,8 @@ def test_wrong_settings_are_one_sentence(corpus, tmp_path, flags, parts) -> None
     assert not (tmp_path / "r").exists()
 
 
-def test_flags_may_stand_before_the_music(corpus, tmp_path, small_flags) -> None:
-    words = ["--loss-weight-input", "0.5", corpus / "music", "--run", tmp_path / "r", *small_flags]
+def test_flags_may_stand_before_the_music(prepared, tmp_path, small_flags) -> None:
+    words = ["--loss-weight-input", "0.5", prepared, "--run", tmp_path / "r", *small_flags]
     assert hocket("train", *words).returncode == 0
     assert "reconstruction_input_weight = 0.5" in (tmp_path / "r" / "config.toml").read_text()
 
@@ -257,8 +252,9 @@ def test_wrong_checkpoints_are_one_sentence(run, corpus, tmp_path) -> None:
     assert not out.exists()
 
 
-def test_sigterm_leaves_a_checkpoint_and_a_distinct_exit_code(corpus, tmp_path, small_flags) -> None:
-    words = ["train", corpus / "music", "--run", tmp_path / "r", *small_flags, "--steps_per_epoch=500"]
+@pytest.mark.slow
+def test_sigterm_leaves_a_checkpoint_and_a_distinct_exit_code(prepared, tmp_path, small_flags) -> None:
+    words = ["train", prepared, "--run", tmp_path / "r", *small_flags, "--steps_per_epoch=500"]
     process = subprocess.Popen(
         [sys.executable, "-m", "hocket", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -273,5 +269,5 @@ def test_sigterm_leaves_a_checkpoint_and_a_distinct_exit_code(corpus, tmp_path, 
     out, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert "run the same command again to continue" in out
-    again = hocket("train", corpus / "music", "--run", tmp_path / "r", *small_flags, "--steps_per_epoch=501")
+    again = hocket("train", prepared, "--run", tmp_path / "r", *small_flags, "--steps_per_epoch=501")
     assert_one_sentence(again, "steps_per_epoch = 500, not 501")

@@ -1,14 +1,10 @@
-"""What children are made to do in tests; a module of its own, because they import it."""
+"""What children are made to do in tests; a module of its own, because they import it. Torch only where it is used."""
 
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any
-
-import torch
-
-from hocket.data.scan import scan_in_child
 
 
 def square(task: dict[str, Any]) -> Any:
@@ -29,6 +25,10 @@ def square(task: dict[str, Any]) -> Any:
         case "environment":
             return {"pid": os.getpid()}
         case "scan":
+            import torch
+
+            from hocket.data.scan import scan_in_child
+
             found = scan_in_child({"path": task["path"], "known": None})
             return {"name": Path(found["result"]["path"]).name, "threads": torch.get_num_threads()}
     return task["x"] ** 2
@@ -36,6 +36,8 @@ def square(task: dict[str, Any]) -> Any:
 
 def look_or_die(task: dict[str, Any]) -> dict[str, Any]:
     """Looks at a recording, and dies of one with `deadly` in its name."""
+    from hocket.data.scan import scan_in_child
+
     name = Path(task["path"]).name
     if "deadly" in name:
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -46,6 +48,8 @@ def look_or_die(task: dict[str, Any]) -> dict[str, Any]:
 
 def look_and_count(task: dict[str, Any]) -> dict[str, Any]:
     """Looks at a recording and leaves a note of it beside the music's folder."""
+    from hocket.data.scan import scan_in_child
+
     path = Path(task["path"])
     with (path.parents[1] / "looked_at.txt").open("a", encoding="utf-8") as handle:
         handle.write(path.name + "\n")

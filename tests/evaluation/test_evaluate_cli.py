@@ -18,6 +18,7 @@ from evaluation_signals import (
     struck,
 )
 
+from forked import hocket
 from hocket.audio import Audio, load, save
 from hocket.cli import main
 
@@ -41,11 +42,6 @@ def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "outputs" / "001.flac", 0 * second)
     (folder / "pairs.csv").write_text("input,target\nfirst.wav,second.wav\nsecond.wav,first.wav\n")
     return folder
-
-
-def hocket(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hocket", "evaluate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -199,7 +195,7 @@ def test_a_silent_source_is_named(
 
 
 def test_a_mistake_ends_with_two_and_without_a_traceback(tmp_path: Path) -> None:
-    done = hocket("--pairs", tmp_path / "none.csv", "--baselines")
+    done = hocket("evaluate", "--pairs", tmp_path / "none.csv", "--baselines")
     assert done.returncode == 2
     assert "none.csv" in done.stderr
     assert "Traceback" not in done.stderr

@@ -258,7 +258,10 @@ def test_an_hour_of_stereo_takes_less_than_one_and_a_half_gigabytes(tmp_path: Pa
     assert peaks[60] < 1500 and peaks[10] <= 1.2 * peaks[1], peaks
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_the_command_can_be_stopped(tmp_path: Path, number: signal.Signals, code: int) -> None:
     pair = [write_minutes(tmp_path / f"{kind}.wav", 2, kind) for kind in ("drums", "chords")]
     folder = tmp_path / "out"

@@ -34,17 +34,17 @@ def free_port() -> int:
 
 
 def launch(
-    number: int, corpus: Path, run: Path, fields: dict, **wishes
+    number: int, music: Path, run: Path, fields: dict, **wishes
 ) -> list[subprocess.CompletedProcess[str]]:
     """Starts so many workers as torchrun would, and waits for them."""
-    return launch_in_turn(number, corpus, fields, {"run": str(run), **wishes})
+    return launch_in_turn(number, music, fields, {"run": str(run), **wishes})
 
 
 def launch_in_turn(
-    number: int, corpus: Path, fields: dict, *runs: dict
+    number: int, music: Path, fields: dict, *runs: dict
 ) -> list[subprocess.CompletedProcess[str]]:
     """The same for several runs, one after the other, for which the libraries are loaded once."""
-    task = json.dumps([{"fields": fields, "music": str(corpus / "music"), **run} for run in runs])
+    task = json.dumps([{"fields": fields, "music": str(music), **run} for run in runs])
     shared = {
         "WORLD_SIZE": number,
         "LOCAL_WORLD_SIZE": number,
@@ -89,16 +89,17 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path, corpus, small) -> None:
+    music = corpus / "music"
     fields = small | FULL
     paths = {name: str(tmp_path / name) for name in ("one", "two", "parts")}
     # The second process is the one that is told to stop; both do.
     stopping = {"run": paths["parts"], "stop_after": 4, "rank": 1}
-    stopped = launch_in_turn(2, corpus, fields, {"run": paths["two"]}, stopping)
+    stopped = launch_in_turn(2, music, fields, {"run": paths["two"]}, stopping)
     assert_well(stopped)
     assert [process.stdout.splitlines()[-1] for process in stopped] == ["ended 4 SIGUSR1"] * 2
     # One prepares the music of a run, once.
     assert [process.stdout.count("scanned ") for process in stopped] == [16, 0]
-    again = launch(2, corpus, tmp_path / "parts", fields)
+    again = launch(2, music, tmp_path / "parts", fields)
     assert_well(again)
     assert not any("scanned " in process.stdout for process in again)
     whole, parts = tensors(tmp_path / "two"), tensors(tmp_path / "parts")
@@ -106,7 +107,7 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
     assert {"rng.0.torch", "rng.1.torch", "rng.1.python", "rng.1.numpy"} <= whole.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     # With another number of processes it goes on from the same place, and says what is different.
-    alone = launch_in_turn(1, corpus, fields, {"run": paths["one"]}, {"run": paths["parts"]})
+    alone = launch_in_turn(1, music, fields, {"run": paths["one"]}, {"run": paths["parts"]})
     assert_well(alone)
     assert "2 processes wrote the checkpoint and 1 go on" in alone[0].stdout
     for kind in ("train", "validation"):
@@ -125,20 +126,22 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
 
 
 @pytest.mark.slow
-def test_two_processes_continue_bit_for_bit_in_bf16_and_in_parts(tmp_path, corpus, small) -> None:
+def test_two_processes_continue_bit_for_bit_in_bf16_and_in_parts(tmp_path, prepared, small) -> None:
     fields = small | FULL | {"precision": "bf16", "accumulation_steps": 2, "num_workers": 2}
-    assert_well(launch(2, corpus, tmp_path / "whole", fields))
+    assert_well(launch(2, prepared, tmp_path / "whole", fields))
     for stop_after in (2, 1):
-        assert_well(launch(2, corpus, tmp_path / "parts", fields, stop_after=stop_after))
-    assert_well(launch(2, corpus, tmp_path / "parts", fields))
+        assert_well(launch(2, prepared, tmp_path / "parts", fields, stop_after=stop_after))
+    assert_well(launch(2, prepared, tmp_path / "parts", fields))
     whole, parts = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert log(tmp_path / "whole", "train") == log(tmp_path / "parts", "train")
 
 
-def test_what_is_not_finite_in_one_process_is_skipped_by_all_and_named(tmp_path, corpus, small) -> None:
+def test_what_is_not_finite_in_one_process_is_skipped_by_all_and_named(
+    tmp_path, corpus, prepared, small
+) -> None:
     # Batches of 4: example 6 is the second process's part of the second batch.
-    done = launch(2, corpus, tmp_path / "run", small | {"batch_size": 4}, poison=[6])
+    done = launch(2, prepared, tmp_path / "run", small | {"batch_size": 4}, poison=[6])
     assert_well(done)
     steps = log(tmp_path / "run", "train")
     assert [step["skipped"] for step in steps] == [0, 1, 0, 0, 0, 0]
@@ -148,9 +151,9 @@ def test_what_is_not_finite_in_one_process_is_skipped_by_all_and_named(tmp_path,
     assert log(tmp_path / "run", "end")[0]["num_skipped"] == 1
 
 
-def test_when_one_is_killed_the_others_end(tmp_path, corpus, small) -> None:
+def test_when_one_is_killed_the_others_end(tmp_path, prepared, small) -> None:
     fields = small | {"num_epochs": 200, "checkpoint_every_steps": 1}
-    first, second = launch(2, corpus, tmp_path / "run", fields, die_after=3, rank=1)
+    first, second = launch(2, prepared, tmp_path / "run", fields, die_after=3, rank=1)
     assert second.returncode == -9
     assert first.returncode == 2 and "lost contact" in first.stdout, first.stdout + first.stderr
     assert load_checkpoint(newest_first(tmp_path / "run")[0])[1]["progress"]["step"] >= 2

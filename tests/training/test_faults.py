@@ -188,7 +188,7 @@ def test_a_file_deleted_while_training_is_named(tmp_path, own_music, small) -> N
     assert load_checkpoint(newest_first(tmp_path / "run")[0])[1]["progress"]["step"] >= 3
 
 
-@pytest.mark.parametrize("victim", ["worker", "file"])
+@pytest.mark.parametrize("victim", ["worker", pytest.param("file", marks=pytest.mark.slow)])
 def test_the_command_with_workers_ends_in_one_sentence(tmp_path, own_music, small_flags, victim) -> None:
     words = [
         "train",
@@ -232,10 +232,10 @@ def test_where_the_run_cannot_be_written_that_is_said(corpus, small) -> None:
 
 
 def test_a_full_disk_ends_in_one_sentence_with_the_last_checkpoint_whole(
-    tmp_path, corpus, small_flags
+    tmp_path, prepared, small_flags
 ) -> None:
     run = tmp_path / "run"
-    words = ["train", corpus / "music", "--run", run, *small_flags, "--num_epochs=500"]
+    words = ["train", prepared, "--run", run, *small_flags, "--num_epochs=500"]
     command = [sys.executable, "-m", "hocket", *map(str, words)]
     started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from forked import hocket
 from hocket.data.library import Library, open_library
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model.weights import (
@@ -203,17 +204,15 @@ def test_best_weights_that_are_damaged_do_not_block_the_end(tmp_path, corpus, sm
     assert load_model(tmp_path / "best")
 
 
-def test_one_folder_is_trained_in_once(tmp_path, corpus, small_flags) -> None:
-    words = [sys.executable, "-m", "hocket", "train", str(corpus / "music"), "--run", str(tmp_path / "run")]
+def test_one_folder_is_trained_in_once(tmp_path, prepared, small_flags) -> None:
+    words = [sys.executable, "-m", "hocket", "train", str(prepared), "--run", str(tmp_path / "run")]
     first = subprocess.Popen(
         [*words, *small_flags, "--num_epochs=500"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert first.stdout is not None
     while not first.stdout.readline().startswith("run "):
         assert first.poll() is None
-    second = subprocess.run(
-        [*words, *small_flags, "--num_epochs=500", "--fresh"], capture_output=True, text=True
-    )
+    second = hocket(*words[3:], *small_flags, "--num_epochs=500", "--fresh")
     assert second.returncode == 2
     assert f"is in use by another training (process {first.pid} on" in second.stderr
     first.terminate()

@@ -1,13 +1,12 @@
 """A run's folder takes no file from anybody: not through links, not under names that others use as well."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from forked import hocket
 from hocket.errors import CheckpointError
 from hocket.runs import RunLock, claim
 
@@ -70,9 +69,7 @@ def test_training_writes_through_no_link_and_clears_away_only_its_own(
     (run / ".half-a-film.tmp").write_text("mine too")
     (run / ".hocket-0123456789abcdef.tmp").write_text("what a kill left")
     words = ["train", corpus / "music", "--run", run, *small_flags, "--num_epochs=1", "--steps_per_epoch=1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "hocket", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    done = hocket(*words)
     assert done.returncode == 0, done.stderr
     assert other.read_text() == "mine" and (run / ".half-a-film.tmp").read_text() == "mine too"
     assert not list(run.rglob(".hocket-*"))

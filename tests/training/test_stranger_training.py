@@ -1,9 +1,6 @@
 """What training is given by strangers: settings, checkpoints to go on from, prepared data that has changed since."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ import pytest
 import torch
 from test_resume import Stopper
 
+from forked import hocket
 from hocket.data.library import open_library
 from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError
@@ -220,11 +218,8 @@ def test_settings_of_any_kind_are_refused_in_a_sentence(tmp_path: Path, corpus: 
         ["train", str(corpus / "music"), "--run", str(tmp_path / "run"), "--config", str(path)]
         for path in paths
     ]
-    code = "import json, sys\nfrom hocket.cli import main\nprint([main(words) for words in json.loads(sys.argv[1])])"
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(calls)], capture_output=True, text=True, timeout=240
-    )
-    assert done.stdout.strip() == str([2] * len(calls)), done.stderr
-    lines = done.stderr.splitlines()
+    done = [hocket(*words, timeout=60) for words in calls]
+    assert [call.returncode for call in done] == [2] * len(calls), done
+    lines = "".join(call.stderr for call in done).splitlines()
     assert len(lines) == len(calls) and all(line.startswith("hocket train: error: ") for line in lines)
     assert max(map(len, lines)) < 1_500 and not (tmp_path / "run").exists()

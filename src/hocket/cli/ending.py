@@ -207,6 +207,11 @@ def clear_away() -> None:
     # What is not loaded has left nothing, and an interruption may have left a library half loaded.
     for child in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
         child.kill()
+    # The process that those are copies of would end by itself, but not while it still loads their libraries.
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    if pid := getattr(server, "_forkserver_pid", None):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     getattr(sys.modules.get("hocket.files"), "discard_unfinished", int)()
 
 

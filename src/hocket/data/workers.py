@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -29,6 +31,8 @@ Started = TypeVar("Started")
 EXTRA_BYTES = 2 << 30
 START_SECONDS = 120.0
 POLL_SECONDS = 0.5
+MOST_SOCKET_FOLDER = 64
+"""Letters of the folder for temporary files; a socket's whole path has at most 107."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,9 @@ class _Child:
     """A process and what it is doing."""
 
     def __init__(self, function: Callable[[Task], Any]) -> None:
-        # Spawned, not forked: a fork of a process with threads can hang.
-        context = multiprocessing.get_context("spawn")
+        context = child_context(function.__module__)
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(
+        self._process = context.Process(  # type: ignore[attr-defined]  # Every context has it.
             target=_serve, args=(theirs, function.__module__, function.__qualname__), daemon=True
         )
         try:
@@ -152,6 +155,19 @@ class _Child:
             self._process.kill()
         self._process.join()
         self._process.close()
+
+
+def child_context(module: str) -> BaseContext:
+    """Returns how to start children: as copies of one fresh process that has loaded `module` for all of them.
+
+    Never as forks of this process, whose threads may hold locks. Elsewhere than on Linux, system libraries do not
+    survive a fork, so each child loads everything itself; and a socket's path has room for a short TMPDIR only.
+    """
+    if not sys.platform.startswith("linux") or len(tempfile.gettempdir()) > MOST_SOCKET_FOLDER:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
 
 
 def start_undisturbed(start: Callable[[], Started]) -> Started:

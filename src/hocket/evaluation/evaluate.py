@@ -7,14 +7,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hocket.data.pairs import Pair
-from hocket.data.workers import end_with_parent, start_undisturbed
+from hocket.data.workers import child_context, end_with_parent, start_undisturbed
 from hocket.errors import DataError
 from hocket.evaluation.baselines import BASELINES
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
@@ -185,9 +185,8 @@ def _map_in_order(tasks: Iterator[PairTask], *, jobs: int) -> Iterator[dict[str,
     if jobs == 1:
         yield from map(evaluate_pair, tasks)
         return
-    # A forked child would inherit the locks of torch's and numba's threads, so the processes are started
-    # afresh.
-    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn"), initializer=end_with_parent)
+    context = child_context(evaluate_pair.__module__)
+    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=end_with_parent)
     pending: deque[Future[dict[str, ScoredRow]]] = deque()
     try:
         for task in tasks:
