@@ -196,7 +196,7 @@ def claim(
     `is_prepared` tells whether a folder holds prepared music and nothing else.
 
     Raises:
-        CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
+        CheckpointError: it is a file, contains something other than a run, is in use, or cannot be written to.
     """
     outputs.require_short(path)
     if path.exists() and not path.is_dir():
