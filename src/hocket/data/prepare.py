@@ -204,7 +204,7 @@ def _claim(data: Path) -> None:
 
 
 def holds_only_own(data: Path) -> bool:
-    """True if a folder holds nothing but prepared data, whole or begun."""
+    """Tells whether a folder holds nothing but prepared data, whole or begun."""
     return data.is_dir() and {path.name for path in data.iterdir() if path.name[0] != "."} <= OWN
 
 
