@@ -176,7 +176,7 @@ def test_inference_needs_a_checkpoint(desk, monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "scripts" / "inference_cascade.py"), run_name="__main__")
     assert ended.value.code == 2
-    assert "nowhere/best_model.pt is no checkpoint" in capsys.readouterr().err
+    assert "nowhere/best_model.pt is not a checkpoint" in capsys.readouterr().err
 
 
 def test_quick_validation_agrees_with_the_updates_arithmetic(desk, trained, monkeypatch, capsys) -> None:

@@ -108,7 +108,7 @@ _unfinished: set[FileGroup] = set()
 
 
 def discard_unfinished() -> None:
-    """Takes away what is half-written, in a process that ends without unwinding or was interrupted while it did."""
+    """Removes what is half-written, in a process that ends without unwinding or was interrupted while it did."""
     for group in list(_unfinished):
         with suppress(OSError):
             group.abandon()

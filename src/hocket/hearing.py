@@ -27,7 +27,7 @@ LEAST_OFFSET = 1e-4
 """A constant below this share of a recording's power (-40 dB) is left where it is."""
 
 MUCH, NOTICED = 1e-2, 2.5e-4
-"""Shares of the power (-20 and -36 dB) from which on rumble is taken out: always, and where it outdoes all bass.
+"""Shares of the power (-20 and -36 dB) from which rumble is taken out: always, and where it outdoes all bass.
 
 Drums have up to -15 dB of their power down there, but in their hits, and -40 dB between them; white noise has -30 dB.
 """

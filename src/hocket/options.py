@@ -68,7 +68,7 @@ class Number(Option):
         return f"{self.words}, max {self.maximum:g} (default: {self.default:g})"
 
     def allows(self, value: Any) -> bool:
-        """Tells whether a value is allowed; NaN never is."""
+        """True if a value is allowed; NaN never is."""
         return value is self.default is None or bool(self.minimum <= value <= self.maximum)
 
     def as_json(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Choice(Option):
         return ", ".join(self.labels)
 
     def allows(self, value: Any) -> bool:
-        """Tells whether a value may be given."""
+        """True if a value may be given."""
         return isinstance(value, str) and value in self.labels
 
     def as_json(self) -> dict[str, Any]:

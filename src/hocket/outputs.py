@@ -104,7 +104,7 @@ def make_folder(folder: Path) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Tells whether Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
+    """True if Hocket wrote the JSON, table, picture, page or model at `path`, by its first and last bytes."""
     try:
         with open_regular(path) as handle:
             head = handle.read(4096) or b""

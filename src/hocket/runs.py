@@ -122,7 +122,7 @@ class RunLock:
         self._file.write(HOLDER + f"{os.getpid()} on {platform.node()}\n".encode())
 
     def release(self) -> None:
-        """Lets go of it, where it was taken."""
+        """Releases it, if it was taken."""
         if self._file is not None:
             self._file.close()
 
@@ -150,7 +150,7 @@ _PROBING = threading.Lock()
 
 
 def is_locked(path: Path) -> bool | None:
-    """Tells whether a process holds the run's lock, without touching it; None where the lock cannot tell."""
+    """True if a process holds the run's lock, without touching it; None where the lock cannot tell."""
     # The layout of the kernel's answer is known for Linux only; a file system without locks leaves the file empty.
     if sys.platform != "linux":
         return None
@@ -170,7 +170,7 @@ def is_locked(path: Path) -> bool | None:
 
 
 def _is_open_here(facts: os.stat_result) -> bool:
-    """Tells whether this very process has the lock's file open, as only the one that trains in the folder does.
+    """True if this very process has the lock's file open, as only the one that trains in the folder does.
 
     Told from its list of open files: to open and close the file, be it to read who holds it, would let go of the lock.
     """
@@ -185,7 +185,7 @@ def _is_open_here(facts: os.stat_result) -> bool:
 
 
 def _is_configuration(path: Path) -> bool:
-    """Tells whether a file is the configuration of a run, and not that of another program."""
+    """True if a file is the configuration of a run, and not that of another program."""
     try:
         groups = tomllib.loads(files.read_text(path, max_bytes=files.MAX_SETTINGS_BYTES))
     except (HocketError, ValueError, RecursionError):
@@ -201,7 +201,7 @@ def claim(
     `is_prepared` tells whether a folder holds prepared music and nothing else.
 
     Raises:
-        CheckpointError: it is a file, holds something else than a run, is in use, or cannot be written to.
+        CheckpointError: it is a file, contains something other than a run, is in use, or cannot be written to.
     """
     outputs.require_short(path)
     if path.exists() and not path.is_dir():

@@ -180,7 +180,7 @@ def test_aiff_may_state_its_format_after_its_sound(tmp_path: Path) -> None:
         (fmt(1, 2, 0, 4), "contradict"),
         (fmt(3, 2, 16, 4), "contradict"),
         (fmt(1, 1, 64, 8), "contradict"),
-        (fmt(0xFFFE, 2, 16, 4, bytes(24)), "not read"),
+        (fmt(0xFFFE, 2, 16, 4, bytes(24)), "cannot be read"),
         (fmt(1, 2, 16, 4)[:12], "declares no samples"),
     ],
 )

@@ -205,7 +205,7 @@ def test_an_unknown_tag_is_refused(tmp_path: Path) -> None:
 def test_what_a_format_cannot_hold_is_refused(
     tmp_path: Path, suffix: str, rate_hz: int, num_channels: int, said: str
 ) -> None:
-    with pytest.raises(AudioError, match=rf"new\{suffix} cannot hold {said}"):
+    with pytest.raises(AudioError, match=rf"new\{suffix} cannot store {said}"):
         audio.save(tmp_path / f"new{suffix}", music(0.5, num_channels, rate_hz))
     assert not list(tmp_path.iterdir())
 

@@ -104,7 +104,7 @@ def test_a_mistake_is_one_sentence_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("flag", "told"), [("--pairs", "has no column"), ("--music", "holds no")], ids=["pairs", "music"]
+    ("flag", "told"), [("--pairs", "has no column"), ("--music", "contains no")], ids=["pairs", "music"]
 )
 def test_what_cannot_be_used_is_told_before_any_work_and_an_older_page_stays(
     flag: str, told: str, tmp_path: Path, stand_in: list[Plan], capsys: pytest.CaptureFixture[str]

@@ -278,4 +278,4 @@ def test_a_configuration_of_another_program_is_no_run(
     (folder / "site" / "config.toml").write_text('title = "my pages"\n')
     put_sources(folder, *(f"{number}.wav" for number in range(4)), seconds=6.0)
     said = refused(capsys, folder, "train", ".", "--run", "site", "--fresh")
-    assert "holds something else than a run" in said
+    assert "contains something other than a run" in said

@@ -58,7 +58,7 @@ def test_every_recording_has_a_row_and_every_reason_a_count(
     assert any(line.startswith("training: 5 recordings of 5 songs") for line in lines)
     assert any(line.startswith("validation: 2 recordings of 2 songs") for line in lines)
     assert lines[-1] == f"next: hocket train {tmp_path / 'data'} --run RUN_DIR"
-    assert "looked at 9 of 9 recordings (" in said.err
+    assert "read 9 of 9 recordings (" in said.err
     assert (tmp_path / "data" / "report.csv").is_file()
 
 
@@ -69,7 +69,7 @@ def test_the_second_run_says_how_much_was_known(
         assert run_main(music, "-o", tmp_path / "data", "--jobs=2") == 0
     said = capsys.readouterr().out
     # What could not be read is tried again.
-    assert "9 recordings in" in said and "looked at 1, 8 known from before" in said
+    assert "9 recordings in" in said and "1 measured, 8 unchanged" in said
 
 
 def test_flags_take_hyphens_and_underscores(music: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_mistakes_are_one_line_and_exit_with_2(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert run_main(make(music), "-o", tmp_path / "data", *flags) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if "looked at" not in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if " recordings (" not in line]
     assert len(lines) == 1 and lines[0].startswith("hocket prepare: error: ") and said in lines[0]
 
 

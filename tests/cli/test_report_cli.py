@@ -35,7 +35,8 @@ def test_a_folder_that_is_no_run_ends_with_one_line_and_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(tmp_path / "none")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none is not a folder: give a run folder" in line
     run = make_run(tmp_path / "a")
     assert main(["report", str(run), "-o", str(tmp_path / "none" / "x.html")]) == 2
     assert "create it first" in capsys.readouterr().err

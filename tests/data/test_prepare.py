@@ -313,9 +313,9 @@ def test_a_place_that_cannot_be_written_is_known_before_the_music_is_read(
     for data, said in (
         (tmp_path / "file", "is a file: give a folder"),
         (tmp_path / "file" / "in", r"cannot be written to \(Not a directory\)"),
-        (tmp_path / "strange", r"holds something else \('thesis.tex'\)"),
+        (tmp_path / "strange", r"contains something else \('thesis.tex'\)"),
         (Path("/proc/hocket"), "cannot be written to"),
-        (music, "holds something else"),
+        (music, "contains something else"),
     ):
         with pytest.raises(DataError, match=said):
             prepare([music], data, function=look_and_count)

@@ -106,7 +106,7 @@ def test_a_run_that_is_none_is_told(tmp_path: Path) -> None:
     damaged = tmp_path / "best.safetensors"
     damaged.write_bytes(b"no weights" * 20)
     for path, words in (
-        (tmp_path / "nowhere", "is no checkpoint"),
+        (tmp_path / "nowhere", "is not a checkpoint"),
         (damaged, "is damaged or not a checkpoint"),
     ):
         with pytest.raises(CheckpointError, match=words) as told:

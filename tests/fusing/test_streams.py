@@ -83,7 +83,7 @@ def test_too_small_a_disk_is_told_before_and_after(on_disk: Path) -> None:
 
 
 def test_a_missing_folder_is_named(on_disk: Path) -> None:
-    with Workspace(on_disk / "none") as workspace, pytest.raises(AudioError, match=r"none cannot hold"):
+    with Workspace(on_disk / "none") as workspace, pytest.raises(AudioError, match=r"none cannot take"):
         workspace.new(1, 2000, 8000)
 
 

@@ -26,8 +26,8 @@ def test_what_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:
     assert "not a Hocket checkpoint" in sentence(foreign)
     for path in (text, empty, zip_like):
         assert "no checkpoint" in sentence(path)
-    assert "is no checkpoint" in sentence(tmp_path / "missing")
-    assert "is no checkpoint" in sentence(tmp_path)
+    assert "is not a checkpoint" in sentence(tmp_path / "missing")
+    assert "is not a checkpoint" in sentence(tmp_path)
 
 
 class _Trap:

@@ -70,7 +70,7 @@ def test_weights_of_another_shape_are_refused_by_name(saved: Path) -> None:
     tensors, _ = load_checkpoint(saved)
     wider = make_model(agent=AgentConfig(model_dim=32, num_heads=2, num_bands=8, num_blocks=1))
     before = weights_hash(wider)
-    with pytest.raises(CheckpointError, match=r"of shape .* where .* is asked for"):
+    with pytest.raises(CheckpointError, match=r"of shape .* where .* is expected"):
         load_weights(wider, tensors, saved)
     deeper = make_model(num_stages=3)
     with pytest.raises(CheckpointError, match=r"lacks weight cascade\.agents\.2"):
@@ -139,7 +139,7 @@ def test_a_checkpoint_is_found_by_the_names_people_give(saved: Path, monkeypatch
     for step in (9, 10, 100):
         (run / "checkpoints" / f"step-{step:08d}.safetensors").write_bytes(saved.read_bytes())
     assert find_checkpoint(run / "latest").name == "step-00000100.safetensors"
-    with pytest.raises(CheckpointError, match="is no checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
         find_checkpoint(run / "bets")
     monkeypatch.chdir(run)
     assert find_checkpoint(Path("best")).samefile(saved)

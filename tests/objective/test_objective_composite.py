@@ -70,7 +70,7 @@ def test_one_term_alone_is_the_same_as_among_others(fused: tuple[FusionResult, S
 
 @pytest.mark.parametrize("name", ["adversarail", "rhythm", ""])
 def test_an_unknown_adversarial_term_is_an_error(fused: tuple[FusionResult, Scene], name: str) -> None:
-    with pytest.raises(KeyError, match="no adversarial term"):
+    with pytest.raises(KeyError, match="not an adversarial term"):
         only("adversarial")(*fused, {name: torch.tensor(1.0)})
 
 

@@ -101,7 +101,7 @@ def test_what_was_prepared_before_a_kill_is_no_stranger_and_is_used(
     # Nothing is trained yet: other settings divide anew.
     assert opened(run, music, small | {"seed": 5}).training and not scanned
     (run / "data" / "thesis.txt").touch()
-    with pytest.raises(CheckpointError, match="holds something else than a run"):
+    with pytest.raises(CheckpointError, match="contains something other than a run"):
         opened(run, music, small)
 
 

@@ -167,7 +167,7 @@ def test_where_all_checkpoints_are_damaged_that_is_said(tmp_path, corpus, small)
     (only,) = newest_first(tmp_path)
     damage(only, "flipped")
     trainer = Trainer(build(small | {"keep_checkpoints": 1}), library_of(corpus), tmp_path, Stopper())
-    with pytest.raises(CheckpointError, match=r"no checkpoint.*is whole.*--fresh"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint.*is intact.*--fresh"):
         trainer.resume()
 
 

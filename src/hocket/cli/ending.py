@@ -203,7 +203,7 @@ def _end_at_once(code: int, name: str) -> None:
 
 
 def clear_away() -> None:
-    """Kills the processes that this one computes in, and takes away its unfinished files."""
+    """Kills the processes that this one computes in, and removes its unfinished files."""
     # What is not loaded has left nothing, and an interruption may have left a library half loaded.
     for child in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
         child.kill()

@@ -47,25 +47,25 @@ class Places:
 
     @property
     def pictures(self) -> list[Path]:
-        """The pictures of the check and of the masks, where they are wanted."""
+        """The pictures of the check and of the masks, where they are requested."""
         names = (f"{self.sound.name}.hocket.png", f"{self.sound.name}.hocket.masks.png")
         return [self.sound.with_name(name) for name in names if self.with_pictures]
 
     @property
     def excerpts(self) -> list[Path]:
-        """The parts of input and target that were fused, where they are wanted."""
+        """The parts of input and target that were fused, where they are requested."""
         names = (f"{self.sound.stem}_input.wav", f"{self.sound.stem}_target.wav")
         return [self.sound.with_name(name) for name in names if self.with_excerpts]
 
     @property
     def stems(self) -> list[Path]:
-        """The rhythm's and the harmony's part of the output, where they are wanted."""
+        """The rhythm's and the harmony's part of the output, where they are requested."""
         names = (f"{self.sound.stem}.rhythm.wav", f"{self.sound.stem}.harmony.wav")
         return [self.sound.with_name(name) for name in names if self.with_stems]
 
     @property
     def markers(self) -> list[Path]:
-        """Beats, bars and chords as a MIDI file and as a label track, where they are wanted."""
+        """Beats, bars and chords as a MIDI file and as a label track, where they are requested."""
         names = (f"{self.sound.stem}.mid", f"{self.sound.stem}.labels.txt")
         return [self.sound.with_name(name) for name in names if self.with_markers]
 

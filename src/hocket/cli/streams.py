@@ -68,7 +68,7 @@ class _Forgiving(io.RawIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Tells whether somebody may be watching."""
+        """True if somebody may be watching."""
         return os.isatty(self._descriptor)
 
 

@@ -75,7 +75,7 @@ class SongReader:
 
 
 class PairDataset(Dataset[dict[str, Tensor]]):
-    """Examples with `input` and `target` `[samples]`, and `real`, music unrelated to both, where asked for.
+    """Examples with `input` and `target` `[samples]`, and `real`, music unrelated to both, if requested.
 
     `pairing` says how an input finds its target where no pairs are given; see `DataConfig`.
     """

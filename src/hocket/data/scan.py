@@ -233,7 +233,7 @@ def _not_through_links(path: str, flags: int) -> int:
 
 
 def is_torn(path: Path) -> bool:
-    """Tells whether a file ends within its first result, as a kill or a full disk may leave it."""
+    """True if a file ends within its first result, as a kill or a full disk may leave it."""
     with files.open_regular(path) as handle:
         head = (handle.read(4096) or b"").lstrip()
     return f'{{"version": {VERSION}, "path": "'.encode().startswith(head)

@@ -198,7 +198,7 @@ def level_of(
         return Level.COPY
     if verdict is Verdict.OVERLAY:
         return Level.OVERLAY
-    # Said so that a margin that is not a number is not met.
+    # Written this way so that a margin that is not a number is not met.
     if not (rhythm >= RHYTHM_MARGIN and harmony >= HARMONY_MARGIN) or math.isnan(articulation):
         return Level.NONE
     return Level.FUSION if articulation >= ARTICULATION_MARGIN else Level.LAYERING

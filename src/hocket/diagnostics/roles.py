@@ -31,7 +31,7 @@ SAME_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class RoleWeakness:
-    """A source with too little of what its role asks of it, the figure that says so, and a sentence for the user."""
+    """A source that is too weak for its role, the figure that says so, and a sentence for the user."""
 
     source: Literal["input", "target"]
     figure: float

@@ -32,7 +32,7 @@ ONSET_SMOOTHING_FRAMES = 3
 
 
 def is_available() -> bool:
-    """Tells whether the network can be run here."""
+    """True if the network can be run here."""
     return find_spec("onnxruntime") is not None
 
 

@@ -157,7 +157,7 @@ class Fuser:
         """A fusion of two files to be read span by span; when the block ends, its recordings are gone.
 
         Recordings of more than a minute and a half lie in nameless files of `folder`; None keeps all in memory. The
-        fusion has its two voices by themselves if they are wanted `apart`.
+        fusion has its two voices by themselves if they are requested `apart`.
         `on_read` is called whenever a source is read, and may raise to stop the work.
 
         Raises:

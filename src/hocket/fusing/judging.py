@@ -65,7 +65,7 @@ def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> Hear
 
 
 def judge(fusion: Fusion, on_progress: Progress | None = None) -> tuple[HeardFigures | None, list[str]]:
-    """The figures, None where they cannot be had, and what the user should know of how the output came about.
+    """The figures, None if they are not available, and what the user should know of how the output came about.
 
     `on_progress` is given the share that is done.
     """

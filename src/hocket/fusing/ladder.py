@@ -155,7 +155,7 @@ def fuse_aligned(
     apart: bool = False,
     on_progress: Progress | None = None,
 ) -> Fusion:
-    """Fuses sources of one length, and keeps both voices if they are wanted `apart`.
+    """Fuses sources of one length, and keeps both voices if they are requested `apart`.
 
     `on_progress` is given the share that is done.
 

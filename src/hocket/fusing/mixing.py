@@ -58,7 +58,7 @@ class FrameFilter:
         """The samples `start` up to `stop`, `[1, b, c, stop - start]`, of the sum of all sources under their gains.
 
         The sources are `[b, c, samples]`, each the span that is `heard` in the frames `reaching` these samples. If
-        they are wanted `apart`, each stands by itself in the first axis.
+        they are requested `apart`, each stands by itself in the first axis.
         """
         first, last = self.reaching(start, stop)
         padded = [self._padded(source, first, last).unfold(-1, self.fft_size, self.hop) for source in sources]
@@ -181,7 +181,7 @@ def mix_blocks(
     """The output of `length` samples at the rate of `codec`, in blocks `[1, c, samples]`, each with where it starts.
 
     `excerpts` gives the sources at that rate. Blocks are of 10 s, and at most of about `most_at_once` samples; the
-    result is that of one block, to rounding. If the two voices are wanted `apart`, blocks are `[2, 1, c, samples]`.
+    result is that of one block, to rounding. If the two voices are requested `apart`, blocks are `[2, 1, c, samples]`.
     """
     frames = FrameFilter(length, fft_size=codec.config.fft_size, hop=codec.hop)
     masks = MaskInterpolator(track, codec)

@@ -78,7 +78,7 @@ class Adversary:
     def judge_output(self, *, output: Tensor, real: Tensor) -> dict[str, Tensor]:
         """The model's side: `adversarial` and `feature_matching`; the discriminator itself is left untouched.
 
-        Output and real music are unrelated, so features are matched in their statistics over time, not place by place.
+        Output and real music are unrelated, so features are matched in their statistics over time, not bin by bin.
         """
         self.network.requires_grad_(False)
         fakes = self.network(output)

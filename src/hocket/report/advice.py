@@ -174,7 +174,7 @@ def _fusion(run: Run) -> list[Advice]:
 
 
 def _is_early(run: Run) -> bool:
-    """Tells if nothing is due yet: every run begins with flat masks, which are an overlay."""
+    """True if nothing is due yet: every run begins with flat masks, which are an overlay."""
     due = MILESTONES[0].epoch(run.num_epochs) if run.num_epochs else 0
     return newest_epoch(run) < due and run.state != "ended"
 

@@ -89,7 +89,7 @@ def masks_of(stem: Path, faults: list[str] | None = None) -> KeptMasks | None:
 
 
 def _note(error: HocketError, faults: list[str] | None) -> None:
-    """Adds what went wrong with a file, unless the file is gone: older ones are taken away while a run trains."""
+    """Adds what went wrong with a file, unless the file is gone: older ones are removed while a run trains."""
     if faults is not None and not isinstance(error.__cause__, FileNotFoundError):
         faults.append(str(error))
 

@@ -103,7 +103,7 @@ def _masks(row: Judged) -> list[str]:
 
 
 def undecided(masks: MaskFigures) -> bool:
-    """Tells if both masks are nearly one half everywhere, as at the start of training."""
+    """True if both masks are nearly one half everywhere, as at the start of training."""
     means = (masks.input_mask_mean, masks.target_mask_mean)
     return masks.mask_variance < FLAT_VARIANCE and all(abs(mean - 0.5) <= NEAR_HALF for mean in means)
 
@@ -231,7 +231,7 @@ def unread(run: Run, faults: Sequence[str]) -> list[str]:
 
 
 def waiting_share(run: Run) -> float:
-    """Share of the time between validations that was spent waiting for music, in [0, 1]; 0 where it is not known."""
+    """Share of the time between validations that was spent waiting for music, in [0, 1]; 0 if it is not known."""
     data = sum(number(line.get("data_seconds", 0.0)) for line in run.of("timing"))
     step = sum(number(line.get("step_seconds", 0.0)) for line in run.of("timing"))
     return data / (data + step) if 0 < data + step < math.inf else 0.0

@@ -47,7 +47,7 @@ class Judged:
 
     @property
     def is_known(self) -> bool:
-        """Tells if it has the figures that a verdict needs."""
+        """True if it has the figures that a verdict needs."""
         return all(
             math.isfinite(value)
             for value in (
@@ -147,7 +147,7 @@ def term_weight(config: Mapping[str, Any], term: str) -> float:
 
 
 def same_objective(runs: Sequence[Run]) -> bool:
-    """Tells if all runs train on the same sum, so that their total losses may be compared."""
+    """True if all runs train on the same sum, so that their total losses may be compared."""
     sums = [{name: run.weights_at(run.step).get(name) for name in DEFAULTS} for run in runs]
     return all(one == sums[0] for one in sums)
 

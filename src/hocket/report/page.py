@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import hocket
-from hocket import files, outputs
+from hocket import files
 from hocket.diagnostics.wording import gauges_of, worded
 from hocket.errors import HocketError
 from hocket.report.advice import advice
@@ -59,14 +59,13 @@ def write_report(
 
     Raises:
         CheckpointError: one of the folders is not a run's, or its log is empty.
-        HocketError: the file cannot be written, or has not the ending of a page.
+        HocketError: the file cannot be written, or its name does not have the ending of a page.
     """
     out = Path(out)
     if out.suffix.lower() not in ENDINGS:
         raise HocketError(
             f"{out} is not the name of a page: choose a name that ends in {' or '.join(ENDINGS)}."
         )
-    outputs.require_place(out, failure=HocketError)
     files.write_text(out, render(paths, defaults=defaults), failure=HocketError)
     return out
 

@@ -74,7 +74,7 @@ def thinned(points: Sequence[Point], *, most: int = MOST_POINTS) -> list[Point]:
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Tells if a logarithmic axis helps: all values are above 0 and span more than a factor of 30."""
+    """True if a logarithmic axis helps: all values are above 0 and span more than a factor of 30."""
     return bool(values) and min(values) > 0 and max(values) > LOG_FROM * min(values)
 
 

@@ -161,7 +161,7 @@ def differing_settings(configs: Iterable[Mapping[str, Any]]) -> list[tuple[str, 
 
 
 def same(first: Any, second: Any) -> bool:
-    """Tells if two settings are equal, a tuple and a list of the same being so."""
+    """True if two settings are equal, a tuple and a list of the same being so."""
     return as_text(first) == as_text(second)
 
 

@@ -43,7 +43,7 @@ class Score:
 
 
 def is_midi(path: object) -> bool:
-    """Tells whether a file is called as MIDI files are."""
+    """True if a file is called as MIDI files are."""
     return isinstance(path, str | Path) and Path(path).suffix.lower() in SUFFIXES
 
 

@@ -24,7 +24,7 @@ class JSONResponse(responses.JSONResponse):
 
 
 def is_exhausted(error: object) -> bool:
-    """Tells whether an error means that this process or the system has no descriptors left."""
+    """True if an error means that this process or the system has no descriptors left."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 

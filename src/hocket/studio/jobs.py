@@ -170,7 +170,7 @@ class Jobs:
                 self._end(job, state)  # type: ignore[arg-type]
 
     def _loaded(self) -> Any:
-        """The tool, or None where it cannot be had: the first job will find out again and say so."""
+        """The tool, or None if it is not available: the first job will find out again and say so."""
         try:
             return self._load()
         except HocketError as error:

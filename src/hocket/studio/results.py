@@ -71,7 +71,7 @@ def _borrow(draft: Draft, sources: dict[str, Kept]) -> None:
 
     Raises:
         FullError: there is no room.
-        GoneError: one was taken away a moment ago.
+        GoneError: one was removed a moment ago.
     """
     try:
         for role, source in sources.items():
@@ -188,10 +188,10 @@ def _amounts(request: Request, kept: Kept) -> Amounts:
 
 
 def _opened(store: Store, kept: Kept, format: str, amounts: Amounts | None = None) -> BinaryIO:
-    """The file to download, open: it can be read on when the result is taken away.
+    """The file to download, open: it can be read on when the result is removed.
 
     Raises:
-        GoneError: the result was taken away before.
+        GoneError: the result was removed before.
         AudioError: see `_encoded`.
         FullError: see `_encoded`.
     """
@@ -204,7 +204,7 @@ def _opened(store: Store, kept: Kept, format: str, amounts: Amounts | None = Non
         raise GoneError(GONE["result"]) from error
     finally:
         if not store.holds(kept):
-            # A file that was being written when its folder was taken away may have kept both.
+            # A file that was being written when its folder was removed may have kept both.
             shutil.rmtree(kept.folder, ignore_errors=True)
 
 
@@ -216,7 +216,7 @@ def _encoded(store: Store, kept: Kept, format: str, amounts: Amounts | None = No
     Raises:
         AudioError: it cannot be written.
         FullError: there is no room for it.
-        OSError: the result was taken away meanwhile.
+        OSError: the result was removed meanwhile.
     """
     usual: Amounts = tuple(kept.facts["amounts"])
     amounts = amounts or usual
@@ -317,7 +317,7 @@ def _speaking_name(kept: Kept, amounts: Amounts | None = None) -> str:
 
 
 async def remove(request: Request) -> Response:
-    """Takes a result away."""
+    """Removes a result."""
     request.app.state.studio.store.remove("result", request.path_params["id"])
     return Response(status_code=204)
 

@@ -51,7 +51,7 @@ class PatientProtocol(H11Protocol):
 
     @property
     def _is_busy(self) -> bool:
-        """Tells whether a request is being answered."""
+        """True if a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _make_room(self) -> None:

@@ -68,7 +68,7 @@ class PublicAddress:
 
     @property
     def is_secure(self) -> bool:
-        """Tells whether visitors come by TLS."""
+        """True if visitors come by TLS."""
         return self.origin.startswith("https:")
 
 
@@ -148,7 +148,7 @@ class Settings:
 
     @property
     def is_shared(self) -> bool:
-        """Tells whether others than the users of this machine may come."""
+        """True if others than the users of this machine may come."""
         return self.public is not None or self.share
 
     @property

@@ -123,7 +123,7 @@ def _listen(kept: Kept) -> None:
     """Adds the music of a recording to its facts; once is enough.
 
     Raises:
-        GoneError: it was taken away.
+        GoneError: it was removed.
     """
     if "music" in kept.facts:
         return
@@ -139,13 +139,13 @@ def _listen(kept: Kept) -> None:
 
 
 async def remove(request: Request) -> Response:
-    """Takes a recording away; a job that waits for it still has it."""
+    """Removes a recording; a job that waits for it still has it."""
     request.app.state.studio.store.remove("source", request.path_params["id"])
     return Response(status_code=204)
 
 
 class OpenFileResponse(FileResponse):
-    """A file that is open already, with ranges: its download goes on when the file is taken away meanwhile."""
+    """A file that is open already, with ranges: its download goes on when the file is removed meanwhile."""
 
     def __init__(self, handle: BinaryIO, media_type: str, *, filename: str | None = None) -> None:
         # Opened once more by its descriptor, as its name may be gone; where a system has no such names, by its own.

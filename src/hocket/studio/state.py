@@ -80,13 +80,13 @@ class Studio:
                 self._decoding.discard(upload)
 
     def close(self) -> None:
-        """Ends the decoders and the jobs, and takes the folder away."""
+        """Ends the decoders and the jobs, and removes the folder."""
         self._end_decoders()
         self.jobs.stop()
         self.folder.remove()
 
     def _end_decoders(self) -> None:
-        """Takes away what is being decoded, which ends who decodes it, and waits until it has."""
+        """Removes what is being decoded, which ends who decodes it, and waits until it has."""
         with self._lock:
             uploads = list(self._decoding)
         for upload in uploads:
@@ -97,7 +97,7 @@ class Studio:
 
 
 class PrivateFolder:
-    """A new folder below the system's folder for temporary files, which `remove` takes away with all that is in it.
+    """A new folder below the system's folder for temporary files, which `remove` deletes with everything in it.
 
     A lock that the system gives up with the process tells the folders of living studios from those of dead ones.
     """
@@ -108,7 +108,7 @@ class PrivateFolder:
         self.path, self._lock = _new_folder(parent)
 
     def remove(self) -> None:
-        """Takes it away; once more does nothing."""
+        """Removes it; a second call does nothing."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -123,14 +123,14 @@ def _new_folder(parent: Path) -> tuple[Path, int]:
             descriptor = os.open(path / FOLDER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:
             continue
-        # Who takes a folder away holds its lock meanwhile: a lock that was gained on a file without a name came late.
+        # Who removes a folder holds its lock meanwhile: a lock that was gained on a file without a name came late.
         if sys.platform == "win32" or (_lock(descriptor) and os.fstat(descriptor).st_nlink > 0):
             return path, descriptor
         os.close(descriptor)
 
 
 def remove_stale(parent: Path) -> None:
-    """Takes away what studios left that were killed: folders of ours whose lock nobody holds."""
+    """Removes what killed studios left: folders of ours whose lock nobody holds."""
     if sys.platform == "win32":  # without locks of this kind nobody can tell
         return
     for folder in parent.glob(f"{FOLDER_PREFIX}*"):

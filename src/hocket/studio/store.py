@@ -102,7 +102,7 @@ class Store:
             return kept
 
     def remove(self, kind: Kind, id: str) -> None:
-        """Takes it away.
+        """Removes it.
 
         Raises:
             GoneError: it is not there.
@@ -169,7 +169,7 @@ class Store:
             return kept
 
     def holds(self, kept: Kept) -> bool:
-        """Tells whether something is still kept."""
+        """True if something is still kept."""
         with self._lock:
             return (kept.kind, kept.id) in self._kept
 
@@ -209,7 +209,7 @@ class Draft:
 
     @property
     def is_there(self) -> bool:
-        """Tells whether what was made of it is still kept: somebody may have taken it away since."""
+        """True if what was made of it is still kept: somebody may have taken it away since."""
         return self._kept is not None and self._store.holds(self._kept)
 
     def claim(self, num_bytes: int) -> None:
@@ -223,7 +223,7 @@ class Draft:
         return self._kept
 
     def close(self) -> None:
-        """Gives the bytes back, and takes the folder away unless it was kept; once more does nothing."""
+        """Gives the bytes back, and removes the folder unless it was kept; a second call does nothing."""
         self._store.release(self._claimed_bytes)
         self._claimed_bytes = 0
         if self._kept is not None and self.is_there:

@@ -75,7 +75,7 @@ class ExampleShelf:
                 _remove(figures)
 
     def forget_after(self, step: int) -> None:
-        """Takes away what was made of steps that the run goes back behind, and what a kill left half-written.
+        """Removes what was made of steps that the run goes back behind, and what a kill left half-written.
 
         A run that begins has no examples yet: what a killed one left without a checkpoint may be of other music.
         """

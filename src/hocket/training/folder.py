@@ -79,7 +79,7 @@ class RunFolder:
         files.write_text(self.path / CONFIG, write_toml(self.config), failure=CheckpointError)
 
     def save(self, state: TrainingState) -> None:
-        """Adds a checkpoint to continue from and lets go of the oldest; all processes have to call it."""
+        """Adds a checkpoint to continue from and removes the oldest; all processes have to call it."""
         generators = _everybodys_generators(self.runtime)
         if not self.runtime.processes.is_first:
             return

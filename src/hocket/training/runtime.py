@@ -264,7 +264,7 @@ class Runtime:
     processes: Processes = field(default_factory=Processes)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Mixed precision for matrix products and convolutions, where asked for."""
+        """Mixed precision for matrix products and convolutions, if requested."""
         if not self.use_bf16:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)

@@ -125,7 +125,7 @@ class Facts:
 
 @dataclass
 class TrainingState:
-    """Model, optimiser and adversary with their progress; `average` follows the model's weights where asked for."""
+    """Model, optimiser and adversary with their progress; `average` follows the model's weights if requested."""
 
     model: FusionModel
     optimizer: torch.optim.Optimizer
@@ -177,7 +177,7 @@ class TrainingState:
         save_checkpoint(path, model_tensors(self.fusing_model), {**metadata, "step": self.progress.step})
 
     def restore(self, path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> dict[str, Tensor]:
-        """Takes up what `save` wrote, as `load_checkpoint` gave it; returns the random states of all processes.
+        """Restores what `save` wrote, as `load_checkpoint` gave it; returns the random states of all processes.
 
         Raises:
             CheckpointError: the file is no whole training checkpoint, or belongs to another shape.
@@ -251,7 +251,7 @@ def generator_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_generators(states: dict[str, Tensor], device: torch.device) -> None:
-    """Takes up what `generator_states` gave; a GPU's is left alone where the checkpoint comes from a CPU.
+    """Restores what `generator_states` gave; a GPU's is left alone where the checkpoint comes from a CPU.
 
     Raises:
         KeyError: a library's state is missing.

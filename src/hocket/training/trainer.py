@@ -43,7 +43,7 @@ from hocket.training.tracker import SilentTracker, Tracker
 from hocket.training.validation import Validation, Validator
 
 MUCH_WAITING = 0.1
-"""Share of the time spent waiting for data from which on the user is told."""
+"""Share of the time spent waiting for data above which the user is told."""
 
 
 class Trainer:
@@ -308,7 +308,7 @@ class Trainer:
         self.shelf.keep(numbers, result, scene, diagnosis, step=self.state.progress.step, epoch=epoch)
 
     def _show_examples(self, epoch: int) -> None:
-        """Lets go of old examples and gives TensorBoard those of this epoch that stay; what failed is only told."""
+        """Removes old examples and gives TensorBoard those of this epoch that stay; failures are only reported."""
         faults = self.processes.all_gather_object(self.shelf.take_fault())
         if not self.processes.is_first:
             return

@@ -31,7 +31,7 @@ MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 96_000
 MAX_SONGS = 2_000
 MOST_DESCRIPTION_BYTES = 2**26
 RENDERED = {"music": re.compile(r"song_\d+\.flac"), "truth": re.compile(r"\d+\.flac")}
-"""Only files of such names are ever taken away from the two folders."""
+"""Only files of such names are ever removed from the two folders."""
 
 Progress = Callable[[int, int], None]
 
@@ -157,7 +157,7 @@ def _require_free(folder: Path, *, force: bool) -> None:
 
 
 def _is_corpus(path: Path) -> bool:
-    """Tells whether a description is one of ours."""
+    """True if a description is one of ours."""
     try:
         description = files.parse_json(files.read_bytes(path, max_bytes=MOST_DESCRIPTION_BYTES), path)
     except DataError:
