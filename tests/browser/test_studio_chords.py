@@ -59,6 +59,7 @@ def test_chords_are_typed_fused_and_judged(typed: Any) -> None:
         assert {name.rpartition(".")[2] for name in archive.namelist()} == {"mid", "txt"}
 
 
+@pytest.mark.slow
 def test_chords_survive_a_reload_and_come_back_with_their_result(typed: Any, pair: Any) -> None:
     first = typed.evaluate("hocketStudio.fuse.view.result.id")
     typed.wait_for_timeout(400)
@@ -112,6 +113,7 @@ def test_a_midi_file_is_a_harmony_with_a_waveform_and_no_rhythm(
     assert page.inner_text("#result .verdict")
 
 
+@pytest.mark.slow
 def test_cards_tell_tempo_and_key_and_offer_the_swap_that_helps(page: Any, tmp_path: Path) -> None:
     time = np.arange(8 * 24_000) / 24_000
     clicks = np.random.default_rng(2).standard_normal(len(time)) * np.exp(-25 * (time % 0.5))
