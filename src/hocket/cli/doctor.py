@@ -27,6 +27,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "onnx": ("onnx", "onnxruntime"),
     "formats": ("av",),
+    "neural": ("transformers",),
 }
 """Extras of the package, and the modules by which one knows that they are installed."""
 

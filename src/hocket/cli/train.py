@@ -223,9 +223,15 @@ def read_config(options: argparse.Namespace, given: dict[str, Any]) -> "RunConfi
     if music:
         # Written down in full, so that RUN/config.toml repeats the run from any folder.
         values["music"] = _recordable(Path(music).resolve())
+    if Path(str(weights := values.get("codec_weights", ""))).is_dir() and weights:
+        values["codec_weights"] = _recordable(Path(weights).resolve())
     config = build(values)
     if not music or options.run is None:
         raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
+    if "codec" in values and "sample_rate" not in values:
+        from hocket.codec import rate_of
+
+        config = build({**values, "sample_rate": rate_of(config.codec)})
     return config
 
 
