@@ -23,11 +23,7 @@ def open_codec(config: SpectralConfig) -> Codec:
         ConfigError: there is none of that name, its weights are not there, or it works at another rate.
     """
     codec = _kind(config)(config)
-    if codec.sample_rate != config.sample_rate:
-        raise ConfigError(
-            f"sample_rate is {config.sample_rate}, but {config.codec} in {config.codec_weights} works at "
-            f"{codec.sample_rate} Hz: leave --sample-rate out."
-        )
+    require_rate(config, codec.sample_rate)
     return codec
 
 
@@ -38,6 +34,15 @@ def rate_of(config: SpectralConfig) -> int:
         ConfigError: see `open_codec`.
     """
     return _kind(config).rate_of(config)
+
+
+def require_rate(config: SpectralConfig, rate_hz: int) -> None:
+    """Raises ConfigError where a configuration has another rate than the codec that it names."""
+    if config.sample_rate != rate_hz:
+        raise ConfigError(
+            f"sample_rate is {config.sample_rate}, but {config.codec} in {config.codec_weights} works at {rate_hz} Hz: "
+            "leave --sample-rate out."
+        )
 
 
 def _kind(config: SpectralConfig) -> type[Codec]:
@@ -55,4 +60,5 @@ __all__ = [
     "Spectrum",
     "open_codec",
     "rate_of",
+    "require_rate",
 ]

@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from hocket.settings import SpectralConfig
-from hocket.signal.grouping import Grouping, Segment, local_mean
+from hocket.signal.grouping import Grouping, local_mean
 
 
 class Spectrum(Protocol):
@@ -38,6 +38,8 @@ class Codec(nn.Module, ABC):
     """Samples between two latent frames."""
     dim: int
     """Latent channels; frequency bins for the spectral codec."""
+    grouping: Grouping
+    """Groups of latent channels that are one bin to the agent."""
     tonal_bins: int
     """Bin groups that the feature `tonal` compares each group with, an odd number."""
 
@@ -79,11 +81,6 @@ class Codec(nn.Module, ABC):
     def fixed_rate(self) -> int | None:
         """Rate in Hz of all outputs; None where masks can be laid over recordings of any rate."""
         return self.sample_rate if self.at_rate(self.sample_rate) is None else None
-
-    @property
-    def grouping(self) -> Grouping:
-        """Groups of latent channels that are one bin to the agent: each alone, unless a codec knows better."""
-        return Grouping((Segment(0, 1, self.dim),))
 
     @property
     def bin_hz(self) -> Tensor | None:

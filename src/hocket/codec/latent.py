@@ -5,6 +5,7 @@ from torch import Tensor
 
 from hocket.codec.base import Codec
 from hocket.settings import SpectralConfig
+from hocket.signal.grouping import Grouping, Segment
 from hocket.signal.loudness import match_rms
 
 FLOOR = 1e-2
@@ -23,8 +24,8 @@ class LatentCodec(Codec):
     def __init__(self, config: SpectralConfig, *, sample_rate: int, hop: int, dim: int) -> None:
         super().__init__()
         self.config, self.sample_rate, self.hop, self.dim = config, sample_rate, hop, dim
-        # Channels have no order, so each is compared with the mean of all.
-        self.tonal_bins = 2 * dim + 1
+        # Channels have no order: each stands alone, and is compared with the mean of all.
+        self.grouping, self.tonal_bins = Grouping((Segment(0, 1, dim),)), 2 * dim + 1
         self._usual_power: Tensor | None = None
 
     def num_frames(self, length: int) -> int:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from hocket.codec.latent import LatentCodec
 from hocket.errors import ConfigError
 from hocket.settings import SpectralConfig
 
+FILES = ["config.json", "model.safetensors"]
 MAX_SHOWN = 160
 
 
@@ -61,7 +61,7 @@ class NeuralCodec(LatentCodec):
         return latent
 
     def decode(self, latent: Tensor, length: int) -> Tensor:
-        """The decoder's waveform `[b, length]`."""
+        """The decoder's waveform `[b, length]`, with zeros where it ends early, as odd strides make it."""
         with torch.autocast(latent.device.type, enabled=False):
             waveform: Tensor = self._network.decoder(latent.float())[:, 0]
         return F.pad(waveform, (0, max(0, length - waveform.shape[-1])))[:, :length]
@@ -86,42 +86,26 @@ class NeuralCodec(LatentCodec):
 
     @classmethod
     def _read(cls, config: SpectralConfig, attribute: str, **options: Any) -> Any:
-        """What `from_pretrained` makes of the weights' name or folder: the network, or only its configuration.
+        """What `from_pretrained` makes of the weights: the network, or of its class's `attribute` the configuration.
 
         Raises:
             ConfigError: the library or the weights are not there, or are those of another kind of network.
         """
-        weights, kind = config.codec_weights, _class_of(cls.network_class, config.codec)
-        if not weights:
-            raise ConfigError(
-                f"the codec {config.codec} needs weights: give --codec-weights a folder, or a name on the hub such as "
-                f"{cls.example}."
-            )
-        is_path = weights.count("/") != 1 or weights.startswith((".", "/", "~"))
-        if is_path and not Path(weights).is_dir():
-            raise ConfigError(
-                f"the weights of the codec {config.codec} are not at {weights}: put the folder there, or give its "
-                "present place."
-            )
+        kind = _class_of(cls.network_class, config.codec)
+        folder = _folder_of(config, cls.example)
         try:
-            facts, _ = kind.config_class.get_config_dict(weights)
-            if facts.get("model_type") != kind.config_class.model_type:
-                found = str(facts.get("model_type"))[:MAX_SHOWN]
-                raise ConfigError(
-                    f"{weights} holds weights of {found}, not of {config.codec}: give others with --codec-weights, or "
-                    "another --codec."
-                )
-            return (getattr(kind, attribute) if attribute else kind).from_pretrained(weights, **options)
-        except ConfigError:
-            raise
-        except Exception as error:
-            # Anything may be in a folder, or on the way to the hub.
-            cause = "is it there" if is_path or Path(weights).is_dir() else "is there a network"
+            facts, _ = kind.config_class.get_config_dict(folder)
+            if (found := facts.get("model_type")) == kind.config_class.model_type:
+                return (getattr(kind, attribute) if attribute else kind).from_pretrained(folder, **options)
+            reason = f"it holds those of {str(found)[:MAX_SHOWN]}"
+        except (
+            Exception
+        ) as error:  # Anything may be in a folder, and the library raises as many kinds of errors.
             reason = " ".join(str(error).split())[:MAX_SHOWN] or type(error).__name__
-            raise ConfigError(
-                f"the weights {weights} of the codec {config.codec} cannot be loaded ({cause}? {reason}): give "
-                "--codec-weights a folder with config.json and model.safetensors."
-            ) from error
+        raise ConfigError(
+            f"{config.codec_weights} holds no weights of {config.codec} that can be loaded ({reason}): give "
+            "--codec-weights a folder with config.json and model.safetensors."
+        )
 
 
 class EncodecCodec(NeuralCodec):
@@ -142,17 +126,50 @@ def _class_of(name: str, codec: str) -> Any:
     Raises:
         ConfigError: it is not installed.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        found = find_spec("transformers") is not None
-    except ValueError:  # what find_spec says of a module that was set to None
-        found = False
-    if not found:
+        import transformers
+        from huggingface_hub.utils import logging
+    except ImportError as error:
         raise ConfigError(
             f"the codec {codec} needs transformers, not installed here: get it by pip install 'hocket[neural]'."
-        )
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import transformers
-
+        ) from error
+    # Its warnings and bars are about what is told in a sentence here.
+    logging.set_verbosity(logging.CRITICAL)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return getattr(transformers, name)
+
+
+def _folder_of(config: SpectralConfig, example: str) -> str:
+    """The folder of a codec's weights; those that a name of the hub stands for are fetched once.
+
+    Raises:
+        ConfigError: they are not there.
+    """
+    from huggingface_hub import snapshot_download
+
+    codec, weights = config.codec, config.codec_weights
+    if not weights:
+        raise ConfigError(
+            f"the codec {codec} needs weights: give --codec-weights a folder, or a name on the hub such as {example}."
+        )
+    if Path(weights).is_dir():
+        return weights
+    if weights.count("/") != 1 or weights.startswith((".", "/", "~")):
+        raise ConfigError(
+            f"the weights of the codec {codec} are not at {weights}: give --codec-weights their folder."
+        )
+    for is_offline in (True, False):
+        try:
+            folder = snapshot_download(weights, allow_patterns=FILES, local_files_only=is_offline)
+            if all((Path(folder) / name).is_file() for name in FILES):
+                return folder
+        except (OSError, ValueError) as error:
+            reason = type(error).__name__
+        else:
+            reason = f"it lacks {' or '.join(FILES)}"
+    raise ConfigError(
+        f"the weights {weights} of the codec {codec} are not a folder, and the hub did not give them ({reason}; is "
+        "there a network?): give --codec-weights a folder."
+    )

@@ -28,7 +28,7 @@ class SpectralCodec(Codec):
         self.fft_size, self.hop = self.config.fft_size, self.config.hop
         self.dim = self.fft_size // 2 + 1
         self.tonal_bins = self.config.tonal_bins
-        self._grouping = Grouping.finer_than(self.config.place_width, self.dim)
+        self.grouping = Grouping.finer_than(self.config.place_width, self.dim)
 
     def at_rate(self, sample_rate: int) -> "SpectralCodec":
         """A codec of about the same window and hop in seconds for recordings of another rate, with a fast FFT."""
@@ -50,11 +50,6 @@ class SpectralCodec(Codec):
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """The waveform `[b, length]` by overlap-add."""
         return istft(latent, fft_size=self.fft_size, hop=self.hop, length=length)
-
-    @property
-    def grouping(self) -> Grouping:
-        """Bins in groups that are never wider than `place_width` of their frequency."""
-        return self._grouping
 
     def level(self, power: Tensor) -> Tensor:
         """Level in units of 20 dB about -40 dBFS, from -80 dBFS on."""
