@@ -37,6 +37,7 @@ USES = {
     "tensorboard": "curves in TensorBoard, where it is asked for",
     "av": "m4a, mp4 and aac; **its wheels carry FFmpeg (LGPL-3.0) with x264 and x265 (GPL-2.0-or-later)**, "
     "so it is in no other extra",
+    "transformers": "the codecs EnCodec and DAC, where they are asked for",
     "starlette": "the studio's server",
     "uvicorn": "the studio's server",
     "onnx": "`hocket export`",
@@ -64,7 +65,7 @@ wheel carries wavesurfer.js (BSD-3-Clause,
 [its licence](../src/hocket/report/plots/LICENSE-uPlot.txt)), the network of basic-pitch (Apache-2.0,
 [its licence](../src/hocket/evaluation/basic_pitch/LICENSE)) and no other work of others: all that follows is installed
 by pip as a package of its own, under its own licence. An extra is installed by `pip install 'hocket[EXTRA]'`; `all` is
-every extra but `formats` and `dev`.
+every extra but `formats`, `neural` and `dev`.
 
 """
 

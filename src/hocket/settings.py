@@ -31,7 +31,9 @@ MAX_AGENT_WEIGHTS = 2**24
 """About the most weights that an agent may have for each source: 300 times as many as usual."""
 MAX_GAIN = 100.0
 MAX_TERM_WEIGHT = 1e9
-BEFORE: dict[str, float] = {
+BEFORE: dict[str, float | str] = {
+    "codec": "spectral",
+    "codec_weights": "",
     "place_width": 0.0,
     "attention_stride": 1,
     "attention_reach": 0,
@@ -85,9 +87,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """Spectral transform, and the features that the agent receives.
+    """Codec, its spectral transform, and the features that the agent receives.
 
     Args:
+        codec: codec whose latents are masked: spectral, or the neural codecs encodec and dac (docs/codecs.md).
+        codec_weights: folder or hub name of the weights of a neural codec.
         sample_rate: sample rate of the model in Hz.
         fft_size: samples per analysis window.
         hop: samples from one frame to the next.
@@ -106,6 +110,8 @@ class SpectralConfig:
     held_frames: int = 47
     place_width: float = 1 / 64
     features: tuple[str, ...] = ("level", "transient", "tonal")
+    codec: str = "spectral"
+    codec_weights: str = ""
 
     def __post_init__(self) -> None:
         # TOML and JSON have lists only.
@@ -434,7 +440,8 @@ FREE_FIELDS = frozenset(
     {
         *("device", "num_threads", "compile", "num_workers", "cache_megabytes", "music"),
         *("remedies", "patience", "on_nonfinite", "checkpoint_every_steps", "keep_checkpoints"),
-        "num_examples",
+        # Its weights may have moved; a checkpoint knows them by their content.
+        *("num_examples", "codec_weights"),
     }
 )
 """Fields that may change when a run is continued, since they change no weight's future but by choice."""

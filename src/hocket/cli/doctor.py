@@ -28,6 +28,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxruntime"),
     "formats": ("av",),
     "hub": ("huggingface_hub",),
+    "neural": ("transformers",),
 }
 """Extras of the package, and the modules by which one knows that they are installed."""
 

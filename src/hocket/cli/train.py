@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -222,10 +223,26 @@ def read_config(options: argparse.Namespace, given: dict[str, Any]) -> "RunConfi
     if music:
         # Written down in full, so that RUN/config.toml repeats the run from any folder.
         values["music"] = _recordable(Path(music).resolve())
+    if Path(str(weights := values.get("codec_weights", ""))).is_dir() and weights:
+        values["codec_weights"] = _recordable(Path(weights).resolve())
     config = build(values)
     if not music or options.run is None:
         raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
-    return config
+    return _at_codec_rate(config, is_given="sample_rate" in values) if "codec" in values else config
+
+
+def _at_codec_rate(config: "RunConfig", *, is_given: bool) -> "RunConfig":
+    """The configuration with the rate of its codec, looked up before any music is prepared for another.
+
+    Raises:
+        ConfigError: the codec's weights are not there, or another rate was given.
+    """
+    from hocket.codec import rate_of, require_rate
+
+    rate = rate_of(config.codec)
+    if is_given:
+        require_rate(config.codec, rate)
+    return replace(config, codec=replace(config.codec, sample_rate=rate))
 
 
 def _recordable(path: Path) -> str:

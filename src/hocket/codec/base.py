@@ -1,10 +1,28 @@
-"""The interface between audio and latents."""
+"""The interface between audio and latents: all that the rest of the program knows of a codec."""
 
 from abc import ABC, abstractmethod
+from typing import Protocol
 
 from torch import Tensor, nn
 
-from hocket.signal.grouping import Grouping, Segment
+from hocket.settings import SpectralConfig
+from hocket.signal.grouping import Grouping, local_mean
+
+
+class Spectrum(Protocol):
+    """A short-time spectrum of recordings of one rate, over which masks can be laid bin by bin."""
+
+    sample_rate: int
+    fft_size: int
+    hop: int
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+
+    @property
+    def bin_hz(self) -> Tensor:
+        """Frequency in Hz of each bin, increasing evenly from 0."""
 
 
 class Codec(nn.Module, ABC):
@@ -13,22 +31,39 @@ class Codec(nn.Module, ABC):
     A latent is `[b, dim, t]`, real or complex; decoding is differentiable, so that losses can be stated on waveforms.
     """
 
+    config: SpectralConfig
     sample_rate: int
     """Rate in Hz of the waveforms that go in and come out."""
     hop: int
     """Samples between two latent frames."""
     dim: int
     """Latent channels; frequency bins for the spectral codec."""
-    num_features: int
-    """Features of each latent bin group that `describe` gives."""
+    grouping: Grouping
+    """Groups of latent channels that are one bin to the agent."""
+    tonal_bins: int
+    """Bin groups that the feature `tonal` compares each group with, an odd number."""
 
-    described_frames: int = 0
-    """Frames before and after a frame that its features depend on."""
+    is_linear: bool
+    """True if sums and inner products of latents are those of their waveforms, so that levels can be read off latents.
+
+    Otherwise each voice is decoded apart to set its level.
+    """
+    fingerprint: str = ""
+    """A word for the codec's own weights, equal for equal weights; empty where there are none."""
+
+    @classmethod
+    def rate_of(cls, config: SpectralConfig) -> int:
+        """The rate in Hz at which a codec of this kind will work, without loading its weights."""
+        return config.sample_rate
 
     @property
     def frame_rate(self) -> float:
         """Latent frames per second."""
         return self.sample_rate / self.hop
+
+    @abstractmethod
+    def num_frames(self, length: int) -> int:
+        """Latent frames of so many samples."""
 
     @abstractmethod
     def encode(self, waveform: Tensor) -> Tensor:
@@ -38,17 +73,14 @@ class Codec(nn.Module, ABC):
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """The waveform `[b, length]` of a latent `[b, dim, t]`."""
 
+    def at_rate(self, sample_rate: int) -> Spectrum | None:
+        """The spectrum of recordings of a rate that the masks can be laid over; None if they hold for latents only."""
+        return None
+
     @property
-    def grouping(self) -> Grouping:
-        """Groups of latent channels that are one bin to the agent: each alone, unless a codec knows better."""
-        return Grouping((Segment(0, 1, self.dim),))
-
-    @abstractmethod
-    def describe(self, power: Tensor) -> tuple[Tensor, ...]:
-        """Features that the agent receives of groups whose mean squared magnitudes are `[b, t, groups]`.
-
-        Gives `num_features` planes `[b, t, groups]`, each about unit size.
-        """
+    def fixed_rate(self) -> int | None:
+        """Rate in Hz of all outputs; None where masks can be laid over recordings of any rate."""
+        return self.sample_rate if self.at_rate(self.sample_rate) is None else None
 
     @property
     def bin_hz(self) -> Tensor | None:
@@ -58,3 +90,42 @@ class Codec(nn.Module, ABC):
     @abstractmethod
     def band_centres(self, num_bands: int) -> Tensor:
         """Centres, in latent channels, of the bands in which the agent thinks: increasing floats `[num_bands]`."""
+
+    @abstractmethod
+    def level(self, power: Tensor) -> Tensor:
+        """Level of bin groups from their mean squared magnitudes `[b, t, groups]`, of about unit size."""
+
+    @property
+    def num_features(self) -> int:
+        """Features of each bin group that `describe` gives."""
+        return len(self.config.features)
+
+    def describe(self, power: Tensor) -> tuple[Tensor, ...]:
+        """The configured features of each bin group, planes `[b, t, groups]` from its power `[b, t, groups]`.
+
+        *Transient* is the level against its mean along time (high at attacks), *tonal* against its mean over
+        neighbouring groups (high at partials), *held* the mean of that along time (high at notes that last).
+        """
+        level = self.level(power)
+        return tuple(self._feature(name, level) for name in self.config.features)
+
+    def _feature(self, name: str, level: Tensor) -> Tensor:
+        if name == "transient":
+            return level - local_mean(level, self.config.transient_frames, -2)
+        if name == "tonal":
+            return level - local_mean(level, self.tonal_bins, -1)
+        if name == "held":
+            return local_mean(self._feature("tonal", level), self.config.held_frames, -2)
+        return level
+
+    @property
+    def context_frames(self) -> int:
+        """Frames before and after a frame that its latent depends on, about."""
+        return 0
+
+    @property
+    def described_frames(self) -> int:
+        """Frames before and after a frame that its features depend on: half the longest average, and the latent's."""
+        averages = {"transient": self.config.transient_frames, "held": self.config.held_frames}
+        longest = max(averages.get(name, 1) for name in self.config.features)
+        return longest // 2 + self.context_frames

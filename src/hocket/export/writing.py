@@ -52,6 +52,11 @@ def export_model(output: Path, checkpoint: Path | None = None) -> Exported:
 
 def write_model(model: FusionModel, output: Path) -> Exported:
     """Writes a model that is loaded already; see `export`."""
+    if model.codec.fixed_rate is not None:
+        raise HocketError(
+            f"ONNX holds models of the spectral codec only, and this one is trained on latents of "
+            f"{model.codec.config.codec}, which its decoder is needed for: fuse with `hocket fuse`."
+        )
     # Not above: this module must be there, to say what is missing, where onnx is not.
     from hocket.export.checking import compare, require_equal
     from hocket.export.graph import metadata, to_onnx

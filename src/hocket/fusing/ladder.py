@@ -17,7 +17,9 @@ from hocket import audio
 from hocket.audio import Audio, Encoding
 from hocket.audio.streams import Recording, Stored, Workspace, recording
 from hocket.audio.views import Cut, Faded, Looped, Resampled, Scaled, Sum, folded, together
+from hocket.errors import AudioError
 from hocket.fusing.alignment import align_target, match_lengths
+from hocket.fusing.latents import mix_latents
 from hocket.fusing.loudness import finishing
 from hocket.fusing.masks import CHUNK_SECONDS, Excerpts, MaskTrack, Model, decide_masks
 from hocket.fusing.mixing import mix_blocks, quiet_ends
@@ -126,8 +128,14 @@ def fuse_files(
     """Fuses an input's file and a target; `on_read` is called whenever a source is read, and may raise to stop.
 
     Raises:
-        AudioError: see `open_sources` and `align`.
+        AudioError: see `open_sources` and `align`; or a rate is wanted that the model's codec does not have.
     """
+    rate = model.codec.fixed_rate
+    if rate and options.sample_rate not in (None, rate):
+        raise AudioError(
+            f"the codec of this checkpoint ({model.codec.config.codec}) works at {rate} Hz only: ask for no other "
+            "sample rate."
+        )
     sources = open_sources(
         paths,
         codec=model.codec,
@@ -163,6 +171,7 @@ def fuse_aligned(
         AudioError: the model would hear nothing of one of them.
     """
     report = on_progress or (lambda share: None)
+    aligned = _at_codec_rate(model, aligned, workspace)
     masks = decide(
         model, aligned, options, workspace, on_progress=lambda share: report(SHARE_OF_LISTENING * share)
     )
@@ -177,6 +186,16 @@ def fuse_aligned(
     fusion = level(mixed, aligned, masks, options)
     report(1.0)
     return fusion
+
+
+def _at_codec_rate(model: Model, aligned: Aligned, workspace: Workspace) -> Aligned:
+    """The same sources, at the codec's own rate where it has no other."""
+    rate = model.codec.fixed_rate
+    if rate in (None, aligned.input.sample_rate):
+        return aligned
+    input, target = (_heard(source, rate, workspace) for source in (aligned.input, aligned.target))
+    note = f"the output is at {rate / 1000:g} kHz, the rate of the codec {model.codec.config.codec}."
+    return replace(aligned, input=input, target=target, notes=(*aligned.notes, note))
 
 
 def align(sources: Sources, options: FuseOptions, workspace: Workspace) -> Aligned:
@@ -289,34 +308,37 @@ def _mixed(
     on_progress: Progress | None = None,
 ) -> list[Stored]:
     report, rate = on_progress or (lambda share: None), aligned.input.sample_rate
-    # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
-    gains = [amount * TARGET_RMS / rms for amount, rms in zip(amounts, aligned.rms, strict=True)]
-    wanted = replace(masks, levels=masks.levels * masks.levels.new_tensor(gains))
     num_channels, num_samples = aligned.input.num_channels, aligned.input.num_samples
     mixed = [workspace.new(num_channels, num_samples, rate) for _ in range(1 + apart)]
-    excerpts = _excerpts((aligned.input, aligned.target), model.device)
 
     def write(start: int, block: torch.Tensor) -> None:
         for voice, samples in zip(mixed, block.reshape(len(mixed), num_channels, -1), strict=True):
             voice.write(start, samples.cpu().numpy())
 
-    blocks = mix_blocks(
-        wanted,
-        excerpts,
-        num_samples,
-        codec=model.codec.at_rate(rate).to(model.device),
-        most_at_once=MOST_AT_ONCE // (num_channels * len(mixed)),
-        apart=apart,
-    )
+    gains = [TARGET_RMS / rms for rms in aligned.rms]
+    spectrum = model.codec.at_rate(rate)
+    if spectrum is None:
+        equal = [Scaled(*pair) for pair in zip((aligned.input, aligned.target), gains, strict=True)]
+        excerpts = _excerpts(equal, model.device)
+        blocks = mix_latents(masks, excerpts, num_samples, amounts=amounts, apart=apart)
+    else:
+        # The levels bring both sources to one loudness as well: no copy of an hour of music is made for that.
+        gains = [amount * TARGET_RMS / rms for amount, rms in zip(amounts, aligned.rms, strict=True)]
+        masks = replace(masks, levels=masks.levels * masks.levels.new_tensor(gains))
+        excerpts = _excerpts((aligned.input, aligned.target), model.device)
+        most = MOST_AT_ONCE // (num_channels * len(mixed))
+        blocks = mix_blocks(masks, excerpts, num_samples, codec=spectrum, most_at_once=most, apart=apart)
     for start, block in blocks:
         write(start, block)
         report((start + block.shape[-1]) / num_samples)
+    if spectrum is None:
+        return mixed
 
     def read(start: int, stop: int) -> torch.Tensor:
         voices = torch.from_numpy(np.stack([voice.read(start, stop) for voice in mixed]))[:, None]
         return (voices if apart else voices[0]).to(model.device)
 
-    for start, end in quiet_ends(read, excerpts, wanted, num_samples, sample_rate=rate, apart=apart):
+    for start, end in quiet_ends(read, excerpts, masks, num_samples, sample_rate=rate, apart=apart):
         write(start, end)
     return mixed
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hocket.audio.streams import Workspace, read_at, write_at
-from hocket.codec import SpectralCodec
+from hocket.codec import Codec
 from hocket.fusing.strikes import StrikeGain
 from hocket.model.cascade import Cascade
 from hocket.model.masks import Masks
@@ -31,7 +31,7 @@ Excerpts: TypeAlias = Callable[[int, int], tuple[Tensor, Tensor]]
 class Model(Protocol):
     """All of a model that fusing needs, so that the model's own `inference` can be built on fusing."""
 
-    codec: SpectralCodec
+    codec: Codec
     cascade: Cascade
 
     @property
@@ -115,7 +115,7 @@ class MaskTrack:
     """
 
     store: MaskStore
-    codec: SpectralCodec
+    codec: Codec
     levels: Tensor
     tone: Tensor
     strikes: StrikeGain | None = None
@@ -152,13 +152,13 @@ def decide_masks(
     is done, in (0, 1], after each chunk.
     """
     codec, report = model.codec, on_progress or (lambda share: None)
-    num_frames = 1 + length // codec.hop
+    num_frames = codec.num_frames(length)
     store = MaskStore(codec.dim, num_frames, frame_rate=codec.frame_rate, workspace=workspace)
     seam, tallies = _Seam(), []
     for chunk in chunks_of(num_frames, cascade=model.cascade, codec=codec, chunk_seconds=chunk_seconds):
         result = model(*excerpts(chunk.first * codec.hop, min(chunk.last * codec.hop, length)))
         done = seam.join(result.stages[-1].group_masks, chunk)
-        tallies.append(result.powers.between(*chunk.settled).tally(done))
+        tallies.append(result.tally(done, *chunk.settled))
         store.add(done.spread(codec.grouping))
         report(min(1.0, chunk.last / num_frames))
     levels, tone = model.cascade.faders(reduce(add, tallies))
@@ -182,9 +182,7 @@ class Chunk:
         return self.fades[0][0] - self.first, self.fades[1][0] - self.first
 
 
-def chunks_of(
-    num_frames: int, *, cascade: Cascade, codec: SpectralCodec, chunk_seconds: float
-) -> list[Chunk]:
+def chunks_of(num_frames: int, *, cascade: Cascade, codec: Codec, chunk_seconds: float) -> list[Chunk]:
     """Chunks that cover all frames, each of at most `chunk_seconds` and what the model's reach adds at both ends.
 
     A model of finite reach hears at every frame of a chunk that counts what it would hear in the whole.

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hocket.codec import SpectralCodec
+from hocket.codec import Spectrum
 from hocket.fusing.masks import Excerpts, MaskTrack
 from hocket.signal.grouping import FrequencyReader
 from hocket.signal.spectrum import add_frames, hann
@@ -123,12 +123,13 @@ class MaskInterpolator:
     Above what the model hears, the mean of its upper octave stands; beyond the last frame, the last one.
     """
 
-    def __init__(self, track: MaskTrack, codec: SpectralCodec) -> None:
-        own = track.codec
-        self._track, self._frames_a_frame = track, own.frame_rate / codec.frame_rate
+    def __init__(self, track: MaskTrack, codec: Spectrum) -> None:
+        own_hz = track.codec.bin_hz
+        assert own_hz is not None
+        self._track, self._frames_a_frame = track, track.codec.frame_rate / codec.frame_rate
         self._reader: FrequencyReader | None = None
-        if not torch.equal(own.bin_hz, codec.bin_hz):
-            reader = FrequencyReader(own.bin_hz, codec.bin_hz, holds=True)
+        if not torch.equal(own_hz, codec.bin_hz):
+            reader = FrequencyReader(own_hz, codec.bin_hz, holds=True)
             self._reader = reader.to(track.levels.device)
         self._gains = track.levels[0, :, None] * self._along_frequency(track.tone.clone())
 
@@ -174,7 +175,7 @@ def mix_blocks(
     excerpts: Excerpts,
     length: int,
     *,
-    codec: SpectralCodec,
+    codec: Spectrum,
     most_at_once: int | None = None,
     apart: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
@@ -183,7 +184,7 @@ def mix_blocks(
     `excerpts` gives the sources at that rate. Blocks are of 10 s, and at most of about `most_at_once` samples; the
     result is that of one block, to rounding. If the two voices are requested `apart`, blocks are `[2, 1, c, samples]`.
     """
-    frames = FrameFilter(length, fft_size=codec.config.fft_size, hop=codec.hop)
+    frames = FrameFilter(length, fft_size=codec.fft_size, hop=codec.hop)
     masks = MaskInterpolator(track, codec)
     seconds = min(BLOCK_SECONDS, (most_at_once or math.inf) / codec.sample_rate)
     block = max(1, round(seconds * codec.frame_rate)) * codec.hop

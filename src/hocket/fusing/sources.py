@@ -13,7 +13,7 @@ from hocket.audio.resampling import resampled_length
 from hocket.audio.sound import peak, require_enough
 from hocket.audio.streams import SAMPLE_BYTES, Recording, Workspace
 from hocket.audio.views import Resampled, Upmixed, Watched, audible, folded
-from hocket.codec import SpectralCodec
+from hocket.codec import Codec
 from hocket.errors import AudioError
 from hocket.fusing.alignment import MOST_RATIO
 from hocket.fusing.masks import mask_bytes
@@ -89,7 +89,7 @@ def sounding(source: Recording, name: str) -> Loudness:
 def open_sources(
     paths: tuple[str | Path, Target],
     *,
-    codec: SpectralCodec,
+    codec: Codec,
     options: FuseOptions,
     workspace: Workspace,
     on_read: Callable[[], None],
@@ -148,7 +148,7 @@ def _at_rate(source: Recording, sample_rate: int | None, workspace: Workspace) -
 
 def _require_room(
     infos: tuple[AudioInfo, AudioInfo],
-    codec: SpectralCodec,
+    codec: Codec,
     options: FuseOptions,
     workspace: Workspace,
     *,

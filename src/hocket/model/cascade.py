@@ -12,6 +12,7 @@ from hocket.model.band_powers import BandPowers, Tally
 from hocket.model.faders import balanced_levels, matched_tone
 from hocket.model.masks import Masks
 from hocket.model.result import Stage
+from hocket.model.voices import DecodedVoices
 from hocket.settings import AgentConfig, CascadeConfig
 
 
@@ -30,8 +31,13 @@ class Cascade(nn.Module):
             for index in range(config.num_stages)
         )
 
-    def forward(self, powers: BandPowers) -> tuple[Stage, ...]:
-        """All stages for what the sources hold at each bin group; the masks are one for all channels."""
+    def forward(self, powers: BandPowers, voices: DecodedVoices | None = None) -> tuple[Stage, ...]:
+        """All stages for what the sources hold at each bin group; the masks are one for all channels.
+
+        Levels follow from the powers, or from `voices` where decoding is not linear.
+        """
+        # They are decoded for each stage that is asked for its levels, so not for nothing.
+        tallied = voices if voices is not None and self.config.balance_levels else powers
         listener = self.agents[0]
         assert isinstance(listener, CreativeAgent)
         sources = [listener.embed(self.codec.describe(power)) for power in (powers.input, powers.target)]
@@ -42,12 +48,12 @@ class Cascade(nn.Module):
             drafts = []
             if stages:
                 # Levels and tone depend on the whole recording, so a model of finite reach hears drafts without them.
-                gains = stages[-1].group_gains if self.reach is None else None
+                gains = stages[-1].group_gains if self.reach is None and voices is None else None
                 drafts = [agent.embed(self.codec.describe(powers.mixed(stages[-1].group_masks, gains)))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
             masks = self._masks(decision, agent.bands)
-            stages.append(Stage(masks, powers.grouping, partial(self._faders_of, powers, masks)))
+            stages.append(Stage(masks, powers.grouping, partial(self._faders_of, tallied, masks)))
         return tuple(stages)
 
     @property
@@ -65,14 +71,15 @@ class Cascade(nn.Module):
         """Frames that an attention hears as one, counted from the first."""
         return self._agent.attention_stride
 
-    def _faders_of(self, powers: BandPowers, masks: Masks) -> tuple[Tensor, Tensor]:
-        return self.faders(powers.tally(masks))
+    def _faders_of(self, sources: BandPowers | DecodedVoices, masks: Masks) -> tuple[Tensor, Tensor]:
+        return self.faders(sources.tally(masks))
 
     def faders(self, tally: Tally) -> tuple[Tensor, Tensor]:
         """Levels `[b, 2]` and tone `[b, groups]`: balances the voices, and once more after the tone changed them."""
         sizes = self.codec.grouping.sizes.to(tally.agreed)
-        agreed = tally.leaning(self.config.level_ratio, sizes)
-        tone = agreed.new_ones(agreed.shape[0], agreed.shape[-1])
+        # Decoded voices are one group.
+        agreed = tally.leaning(self.config.level_ratio, sizes[: tally.agreed.shape[-1]])
+        tone = agreed.new_ones(agreed.shape[0], len(sizes))
         if self.config.match_tone and self.codec.bin_hz is not None:
             listener = self.agents[0]
             assert isinstance(listener, CreativeAgent)

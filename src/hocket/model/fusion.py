@@ -5,20 +5,22 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hocket.codec import SpectralCodec
+from hocket.codec import Codec, open_codec
 from hocket.model.band_powers import BandPowers
 from hocket.model.cascade import Cascade
 from hocket.model.result import FusionResult, Waveform
+from hocket.model.voices import DecodedVoices
 from hocket.settings import ModelConfig
 
 
 class FusionModel(nn.Module):
     """Fuses the rhythm of an input with the harmony of a target."""
 
-    def __init__(self, config: ModelConfig | None = None) -> None:
+    def __init__(self, config: ModelConfig | None = None, codec: Codec | None = None) -> None:
+        """Makes an untrained model; its codec is opened unless it is open already."""
         super().__init__()
         self.config = config or ModelConfig()
-        self.codec = SpectralCodec(self.config.codec)
+        self.codec = codec or open_codec(self.config.codec)
         self.cascade = Cascade(self.config.cascade, self.config.agent, self.codec)
 
     @property
@@ -36,7 +38,12 @@ class FusionModel(nn.Module):
         input_latent, target_latent = self._encode(input_audio), self._encode(target_audio)
         powers = BandPowers.of(input_latent, target_latent, self.codec.grouping)
         decode = partial(self.decode, length=input_audio.shape[-1])
-        return FusionResult(input_latent, target_latent, powers, self.cascade(powers), decode)
+        voices = None
+        if not self.codec.is_linear:
+            latents = (input_latent, target_latent)
+            voices = DecodedVoices(latents, (input_audio, target_audio), self.codec.hop, self.decode)
+        stages = self.cascade(powers, voices)
+        return FusionResult(input_latent, target_latent, powers, stages, decode, voices)
 
     def inference(
         self, input_audio: Waveform, target_audio: Waveform, *, chunk_seconds: float | None = None

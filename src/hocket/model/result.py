@@ -8,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
-from hocket.model.band_powers import BandPowers
+from hocket.model.band_powers import BandPowers, Tally
 from hocket.model.masks import Masks
+from hocket.model.voices import DecodedVoices
 from hocket.signal.grouping import Grouping
 
 Waveform: TypeAlias = Tensor | np.ndarray
@@ -67,6 +68,7 @@ class FusionResult:
     """A fusion whole: the sources' latents `[b, c, d, t]`, what they hold at each bin group, and every stage.
 
     What is made of them (`output`, the shares, drafts) is made when it is first asked for: masks are often enough.
+    `voices` are there where decoding is not linear.
     """
 
     input_latent: Tensor
@@ -74,6 +76,7 @@ class FusionResult:
     powers: BandPowers
     stages: tuple[Stage, ...]
     decode: Callable[[Tensor], Tensor]
+    voices: DecodedVoices | None = None
 
     @property
     def masks(self) -> Masks:
@@ -89,6 +92,10 @@ class FusionResult:
     def tone(self) -> Tensor:
         """The gain of each latent channel, for both voices: `[b, d]`, the last stage's."""
         return self.stages[-1].tone
+
+    def tally(self, masks: Masks, first: int, last: int) -> Tally:
+        """The sums that levels are set by, over some frames, for their masks of bin groups `[b, groups, t]`."""
+        return (self.voices or self.powers).between(first, last).tally(masks)
 
     @property
     def draft(self) -> Tensor:
@@ -107,7 +114,12 @@ class FusionResult:
 
     @cached_property
     def target_voice(self) -> Tensor:
-        """The part of the output waveform that came from the target, `[b, c, samples]`."""
+        """The part of the output waveform that came from the target, `[b, c, samples]`.
+
+        Where decoding is not linear, the target's share decoded apart, before its level.
+        """
+        if self.voices is not None:
+            return self.voices.decoded(1, self.stages[-1].group_masks)
         return self.decode(self.target_share)
 
     @cached_property

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from hocket import files
+from hocket.codec import Codec, open_codec
 from hocket.errors import CheckpointError, ConfigError
 from hocket.files import open_regular, parse_json
 from hocket.model.fusion import FusionModel
@@ -24,6 +25,8 @@ from hocket.version import __version__
 
 FORMAT = "hocket-checkpoint-1"
 PREFIX = "model."
+CODEC_HASH = "codec_hash"
+"""The entry of a checkpoint's metadata that holds its codec's fingerprint."""
 MAX_CHECKPOINT_BYTES, MAX_HEADER_BYTES = 2**31, 2**24
 """Those of the default model take 4 MB, and 13 MB to continue from; their headers 40 kB."""
 MAX_SHOWN = 200
@@ -182,9 +185,10 @@ def load_model(path: str | Path | None = None) -> tuple[FusionModel, dict[str, A
     with _opened(found) as (archive, header):
         metadata = _metadata(header, found)
         config = model_config(metadata.get("model"), found)
+        codec = _codec_of(config, metadata, found)
         # Shapes only: nothing is allocated before the file is known to hold them.
         with torch.device("meta"):
-            model = FusionModel(config)
+            model = FusionModel(config, codec)
         given = {
             name: (_TYPES.get(part.get_dtype(), part.get_dtype()), tuple(part.get_shape()))
             for name, part in ((name, archive.get_slice(name)) for name in archive.keys())  # noqa: SIM118
@@ -215,6 +219,37 @@ def model_config(values: Any, path: Path) -> ModelConfig:
         raise CheckpointError(
             f"{path} holds a model configuration that this version cannot use ({_short(error)})."
         ) from error
+
+
+def _codec_of(config: ModelConfig, metadata: Mapping[str, Any], path: Path) -> Codec:
+    """The codec that a checkpoint was trained with; a folder of weights may also lie beside it under its own name.
+
+    Raises:
+        CheckpointError: its weights are not there, or are others.
+    """
+    weights = Path(config.codec.codec_weights)
+    beside = path.parent / weights.name
+    if config.codec.codec_weights and not weights.is_dir() and beside.is_dir():
+        config = replace(config, codec=replace(config.codec, codec_weights=str(beside)))
+    try:
+        codec = open_codec(config.codec)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} cannot be used here, because {error}") from error
+    require_same_codec(codec, metadata, path)
+    return codec
+
+
+def require_same_codec(codec: Codec, metadata: Mapping[str, Any], path: Path) -> None:
+    """Compares the weights of a codec with those that a checkpoint was trained on.
+
+    Raises:
+        CheckpointError: they are others.
+    """
+    if metadata.get(CODEC_HASH, "") != codec.fingerprint:
+        raise CheckpointError(
+            f"{path} was trained on other weights of the codec {codec.config.codec} than those in "
+            f"{codec.config.codec_weights}: give the same."
+        )
 
 
 def _short(text: object) -> str:

@@ -14,11 +14,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model import FusionModel
 from hocket.model.weights import (
+    CODEC_HASH,
     Layout,
     config_values,
     layout,
     load_weights,
     model_tensors,
+    require_same_codec,
     require_same_layout,
     save_checkpoint,
     without_prefix,
@@ -163,18 +165,17 @@ class TrainingState:
         if self.average is not None:
             tensors |= {AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
         tensors |= {f"rng.{name}": state for name, state in generators.items()}
-        metadata = {
-            "model": config_values(config.model),
-            "config": flatten(config),
-            "progress": asdict(self.progress),
-            **facts,
-        }
-        save_checkpoint(path, tensors, metadata)
+        metadata = self._metadata(config, facts)
+        save_checkpoint(path, tensors, {**metadata, "progress": asdict(self.progress)})
 
     def save_weights(self, path: Path, *, config: RunConfig, facts: dict[str, Any]) -> None:
         """Writes what fusing needs: the model's weights and configuration."""
-        metadata = {"model": config_values(config.model), "config": flatten(config), **facts}
+        metadata = self._metadata(config, facts)
         save_checkpoint(path, model_tensors(self.fusing_model), {**metadata, "step": self.progress.step})
+
+    def _metadata(self, config: RunConfig, facts: dict[str, Any]) -> dict[str, Any]:
+        codec = {CODEC_HASH: self.model.codec.fingerprint}
+        return {"model": config_values(config.model), "config": flatten(config), **codec, **facts}
 
     def restore(self, path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> dict[str, Tensor]:
         """Restores what `save` wrote, as `load_checkpoint` gave it; returns the random states of all processes.
@@ -182,6 +183,7 @@ class TrainingState:
         Raises:
             CheckpointError: the file is no whole training checkpoint, or belongs to another shape.
         """
+        require_same_codec(self.model.codec, metadata, path)
         load_weights(self.model, tensors, path)
         _restore_optimizer(self.optimizer, "optimizer.", tensors, path)
         if self.adversary is not None:
