@@ -90,7 +90,7 @@ def readme_section(anchor: str, source: str) -> str:
 def option_list() -> str:
     """All that `hocket.fuse` can be asked for, as a list of definitions."""
     rows = options.table()
-    return "\n\n".join(f"`{row.name}={row.default!r}`\n:   {row.words}: {row.values}." for row in rows)
+    return "\n\n".join(f"`{row.name}={row.default!r}`\n:   {row.words} ({row.values})." for row in rows)
 
 
 def verb_list() -> str:

@@ -113,17 +113,18 @@ def parse(words: list[str], *, whole: bool = True) -> None:
             raise
 
 
-def run_in(folder: Path, code: str, *arguments: str) -> None:
-    """Runs Python there; what it printed is shown if it fails."""
+def run_in(folder: Path, code: str, *arguments: str) -> str:
+    """Runs Python there and gives what it printed, which is shown if it fails."""
     command = [sys.executable, "-c", code, *arguments]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+    return result.stdout
 
 
-def run_commands(folder: Path, wanted: list[list[str]]) -> None:
-    """Runs `hocket` commands there, in their order; the checkout's `src` is there too."""
+def run_commands(folder: Path, wanted: list[list[str]]) -> str:
+    """Runs `hocket` commands there, in their order, and gives what they printed; the checkout's `src` is there too."""
     (folder / "src").symlink_to(ROOT / "src")
-    run_in(folder, ONE_AFTER_THE_OTHER, json.dumps(wanted))
+    return run_in(folder, ONE_AFTER_THE_OTHER, json.dumps(wanted))
 
 
 def is_make_target(name: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import documents
+import hocket
 from documents import NAMES, ROOT
 from hocket import audio, examples
 from hocket.cli import VERBS
@@ -95,8 +96,7 @@ def test_the_site_has_every_sound_flag_and_name(site: Path) -> None:
         page = (site / "reference" / f"{verb}.html").read_text(encoding="utf-8")
         assert all(f"<code>{flag}" in page or f", {flag}" in page for flag in documents.flags_of(verb))
     python = (site / "reference" / "python.html").read_text(encoding="utf-8")
-    for name in ("hocket.api.fuse", "hocket.api.check", "hocket.api.load_model"):
-        assert f'id="{name}"' in python
+    assert all(f'id="hocket.{name}"' in python for name in hocket.__all__ if name != "__version__")
     assert "<code>reattack=0.0</code>" in python and "hocket.errors.HocketError" in python
     limits = (site / "results" / "index.html").read_text(encoding="utf-8")
     assert "rendered music only" in limits and "README.md" not in limits
@@ -134,6 +134,16 @@ def test_flags_in_sentences_exist(name: str) -> None:
     assert {flag.replace("_", "-") for flag in named} <= known
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "log" not in name])
+def test_files_and_modules_that_are_named_exist(name: str) -> None:
+    text = documents.text_of(name)
+    for path in re.findall(r"(?<![\w./-])([a-z]\w*/[\w/-]+\.(?:py|sh|sbatch|js))\b", text):
+        places = (ROOT, ROOT / "src", ROOT / "src" / "hocket", ROOT / "tests")
+        assert any((place / path).is_file() for place in places), path
+    for module in re.findall(r"python -m ((?:corpus|benchmarks)[\w.]*)", text):
+        assert importlib.util.find_spec(module), module
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two recordings of the names that the pages use."""
@@ -145,7 +155,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_commands_of_the_first_pages_run(desk: Path) -> None:
     wanted = [documents.hocket_words(words) for page in RUN for words in documents.lines(page, "bash")]
-    documents.run_commands(desk, [words for words in wanted if words])
+    printed = documents.run_commands(desk, [words for words in wanted if words])
+    (shown,) = documents.blocks("docs/index.md", "text")
+    assert shown in printed
     assert {path.name for path in desk.glob("session.*")} >= {
         "session.wav", "session.rhythm.wav", "session.harmony.wav", "session.mid", "session.labels.txt",
     }  # fmt: skip
