@@ -9,7 +9,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup lock licences demo studio study weights ablations bench corpus listen test test-slow dist lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench corpus listen docs test test-slow dist lint clean
 
 setup: .venv/.ready
 
@@ -41,6 +41,10 @@ studio: setup
 
 study: setup
 	BIN=$(BIN) MUSIC="$(MUSIC)" bash scripts/study.sh
+
+# The pages of docs/ as a site that needs no network: site/index.html.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 lint: setup
 	$(BIN)/ruff check .
@@ -81,4 +85,4 @@ dist: setup
 	BIN=$(BIN) bash scripts/check_package.sh dist
 
 clean:
-	rm -rf .venv demo study ablations weights-run music-corpus music-corpus-bank listen-corpus listen-corpus-bank dist
+	rm -rf .venv site demo study ablations weights-run music-corpus music-corpus-bank listen-corpus listen-corpus-bank dist

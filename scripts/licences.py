@@ -46,6 +46,8 @@ USES = {
     "nbclient": "running the notebook in a test",
     "nbformat": "running the notebook in a test",
     "ipykernel": "running the notebook in a test",
+    "mkdocs-material": "the pages of docs/ as a site",
+    "mkdocstrings": "its page of the Python functions, from their docstrings",
     "pytest": "tests",
     "pytest-xdist": "tests in two processes",
     "hypothesis": "tests on random input",
@@ -65,7 +67,7 @@ wheel carries wavesurfer.js (BSD-3-Clause,
 [its licence](../src/hocket/report/plots/LICENSE-uPlot.txt)), the network of basic-pitch (Apache-2.0,
 [its licence](../src/hocket/evaluation/basic_pitch/LICENSE)) and no other work of others: all that follows is installed
 by pip as a package of its own, under its own licence. An extra is installed by `pip install 'hocket[EXTRA]'`; `all` is
-every extra but `formats`, `neural` and `dev`.
+every extra but `docs`, `formats`, `neural` and `dev`.
 
 """
 
@@ -99,7 +101,7 @@ def dependencies() -> list[Dependency]:
 def licence_of(found: Distribution) -> str:
     """The licence in the metadata: an expression, else a short name, else the classifiers."""
     stated = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
-    if stated and "\n" not in stated:
+    if stated not in ("", "UNKNOWN") and "\n" not in stated:
         return stated
     classifiers = found.metadata.get_all("Classifier") or []
     names = [line.rsplit(" :: ", 1)[1] for line in classifiers if line.startswith("License :: ")]

@@ -1,8 +1,6 @@
 """The training update's commands, as docs/training-update.md maps them: each is run, or looked up."""
 
-import contextlib
 import importlib
-import io
 import json
 import os
 import re
@@ -19,6 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from documents import ROOT, blocks, flags_of, is_make_target, parse, prose, text_of
 from hocket import audio
 from hocket.cli import VERBS, main
 from hocket.cli.console import checklist_lines
@@ -30,22 +29,16 @@ from hocket.model.weights import load_model
 from hocket.runs import RENAMED, find_checkpoint
 from hocket.settings import FIELDS, build, flatten, preset_names, read_preset
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "training-update.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+PAGE = "docs/training-update.md"
+TEXT = text_of(PAGE)
 RUN = "checkpoints_creative_agent_fixed"
 SCRIPT = "scripts/run_train_creative_agent_fixed.sh"
 OVERRIDES = {"LOSS_WEIGHT_INPUT": "0.5", "BALANCE_LOSS_WEIGHT": "7"}
 FIGURES = Figures(0.1, 0.75, 1.0, 0.9, 0.8, 0.4)
 
 
-def blocks(language: str) -> list[str]:
-    """The page's fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-
-
-COMMANDS = [line for block in blocks("bash") for line in block.splitlines()]
-SPANS = sorted(set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.M | re.S))))
+COMMANDS = [line for block in blocks(PAGE, "bash") for line in block.splitlines()]
+SPANS = sorted(set(re.findall(r"`([^`\n]+)`", prose(PAGE))))
 SCRIPT_OPTIONS = [line for line in COMMANDS if SCRIPT in line and "--fresh" in line]
 TRAIN_OPTIONS = [line for line in COMMANDS if re.search("hocket train.*(_option_|_copying_)", line)]
 
@@ -122,7 +115,7 @@ def test_the_script_trains_the_cure_with_the_variables_of_the_environment(desk, 
 
 
 def test_training_prints_the_figures_and_the_alert(trained) -> None:
-    for line in blocks("text")[0].splitlines():
+    for line in blocks(PAGE, "text")[0].splitlines():
         # A run of one epoch meets the last milestone at once, whose wish is another one.
         label = "  milestone     " if "milestone" in line else re.split(r"\d", line)[0]
         label = "  2x rule       " if "2x rule" in line else label
@@ -135,7 +128,7 @@ def test_training_prints_the_figures_and_the_alert(trained) -> None:
 
 def test_every_batch_of_the_run_is_in_the_log(desk, trained, monkeypatch, capsys) -> None:
     monkeypatch.chdir(desk)
-    exec(blocks("python")[0], {})
+    exec(blocks(PAGE, "python")[0], {})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[0] for row in rows] == ["1", "2"]
     # Flat masks give the sum of two unrelated, equally loud sources.
@@ -182,7 +175,7 @@ def test_inference_needs_a_checkpoint(desk, monkeypatch, capsys) -> None:
 def test_quick_validation_agrees_with_the_updates_arithmetic(desk, trained, monkeypatch, capsys) -> None:
     monkeypatch.chdir(desk)
     names: dict[str, object] = {}
-    exec(blocks("python")[1], names)
+    exec(blocks(PAGE, "python")[1], names)
     printed = capsys.readouterr().out.splitlines()
 
     model, _ = load_model(Path(f"{RUN}/best_model.pt"))
@@ -368,26 +361,13 @@ def test_milestones_remedies_and_checklist_stand_there_as_they_are() -> None:
         assert f"| `{item.name}` |" in TEXT
 
 
-@pytest.fixture(scope="module")
-def flags_of() -> dict[str, set[str]]:
-    """The long flags that each verb's help names, of training all."""
-    found = {}
-    for verb in VERBS:
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-            main([verb, "--help-all" if verb == "train" else "--help"])
-        found[verb] = {flag.replace("-", "_") for flag in re.findall(r"--([a-z][\w-]*)", text.getvalue())}
-    return found
-
-
-def assert_command(words: list[str], flags_of: dict[str, set[str]]) -> None:
-    """The program, script or make target exists, and the flags of a `hocket` verb are its own."""
+def assert_command(words: list[str], *, whole: bool) -> None:
+    """The program, script or make target exists, and the real parser reads what follows `hocket`."""
     program = words[0]
     if program == "hocket" and len(words) > 1:
-        given = {word[2:].replace("-", "_") for word in words if word.startswith("--")}
-        assert given <= flags_of[words[1]]
+        parse(words[1:], whole=whole)
     elif program == "make":
-        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert is_make_target(words[1])
     elif program in ("bash", "python") and len(words) > 1:
         assert (ROOT / words[1]).is_file()
     else:
@@ -395,12 +375,12 @@ def assert_command(words: list[str], flags_of: dict[str, set[str]]) -> None:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_is_one(line, flags_of) -> None:
+def test_every_command_is_one(line) -> None:
     words = shlex.split(line)
     while "=" in words[0]:
         assert f'{words[0].partition("=")[0]}="${{' in (ROOT / SCRIPT).read_text()
         words = words[1:]
-    assert_command(words, flags_of)
+    assert_command(words, whole=True)
 
 
 KNOWN_WORDS = (
@@ -412,15 +392,15 @@ KNOWN_WORDS = (
 
 
 @pytest.mark.parametrize("span", SPANS)
-def test_everything_in_code_type_exists(span, flags_of, request) -> None:
+def test_everything_in_code_type_exists(span, request) -> None:
     script = (ROOT / SCRIPT).read_text()
     head = span.split()[0]
     if span in KNOWN_WORDS or head[0] in "⚠◐✓" or span in ("2x rule", "mixes both sources (ratio 1.0x)"):
         return
     if span.startswith("--"):
-        assert head[2:] in set.union(*flags_of.values())
+        assert head.replace("_", "-") in set.union(*map(flags_of, VERBS))
     elif head in ("hocket", "bash", "python", "make"):
-        assert_command(shlex.split(span), flags_of)
+        assert_command(shlex.split(span), whole=False)
     elif re.fullmatch(r"[A-Z_]+(=[\d.]+)?", span):
         assert f'{span.partition("=")[0]}="${{' in script
     elif span in ("sbatch", "srun"):
@@ -445,8 +425,3 @@ def assert_file(name: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("trained")
     desk = request.getfixturevalue("desk")
     assert any(path.exists() for path in (desk / name, desk / RUN / name)) or find_checkpoint(desk / name)
-
-
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
-def test_links_lead_somewhere(target) -> None:
-    assert (PAGE.parent / target).is_file()
