@@ -44,13 +44,10 @@ def choose(name: str) -> "torch.device":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device is mps, but no GPU of Apple's is visible here: use --device auto or cpu.")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda" and int(index or 0) >= count:
-        visible = f"only {count}" if count else "no"
-        raise ConfigError(
-            f"device is {name}, but {visible} CUDA device{'s are' if count > 1 else ' is'} visible here: "
-            "use --device auto or cpu."
-        )
+        visible = f"only cuda:0 to cuda:{count - 1} are" if count else "no CUDA device is"
+        raise ConfigError(f"device is {name}, but {visible} visible here: use --device auto or cpu.")
     return torch.device(name)
 
 

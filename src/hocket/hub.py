@@ -29,35 +29,28 @@ def fetch_weights(name: str) -> Path:
         ) from error
     repository, _, revision = name.removeprefix(PREFIX).partition("@")
     whose: dict[str, Any] = {"library_name": MODEL_TYPE, "library_version": __version__}
-    no_model = (
-        f"{name} is not a Hocket model: give a repository that was made by 'hocket export --hub-folder'."
-    )
+    no_model = "is not a Hocket model: give a repository that was made by 'hocket export --hub-folder'"
     # Narrow ones first: some of these are kinds of others.
-    faults: tuple[tuple[type[Exception], str], ...] = (
-        (errors.HFValidationError, f"{name} is not the name of a repository: give hub:OWNER/NAME."),
-        (
-            errors.LocalEntryNotFoundError,
-            f"{name} cannot be reached, and no copy is in the cache: check the network.",
-        ),
-        (errors.RevisionNotFoundError, f"{name} has no such revision: check what follows the @."),
-        (
-            errors.RepositoryNotFoundError,
-            f"{name} does not exist, or is private: check the name, or log in by 'hf auth login'.",
-        ),
-        (errors.EntryNotFoundError, no_model),
-    )
+    faults: dict[type[Exception], str] = {
+        errors.HFValidationError: "is not the name of a repository: give hub:OWNER/NAME",
+        errors.LocalEntryNotFoundError: "cannot be reached, and no copy is in the cache: check the network",
+        errors.RevisionNotFoundError: "has no such revision: check what follows the @",
+        errors.RepositoryNotFoundError: "does not exist, or is private: check the name, or use 'hf auth login'",
+        errors.EntryNotFoundError: no_model,
+    }
     try:
         # The small file first, so that a stranger's gigabytes are not fetched in vain.
         config = Path(hf_hub_download(repository, CONFIG, revision=revision or None, **whose))
-        values = parse_json(read_bytes(config, max_bytes=MAX_CONFIG_BYTES, failure=CheckpointError), name)
+        content = read_bytes(config, max_bytes=MAX_CONFIG_BYTES, failure=CheckpointError)
+        values = parse_json(content, name, failure=CheckpointError)
         if not isinstance(values, dict) or values.get("model_type") != MODEL_TYPE:
-            raise CheckpointError(no_model)
+            raise CheckpointError(f"{name} {no_model}.")
         return Path(hf_hub_download(repository, WEIGHTS, revision=revision or None, **whose))
     except CheckpointError:
         raise
     # Beside its own errors it lets through those of whatever it speaks HTTP with.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        known = (sentence for kind, sentence in faults if isinstance(error, kind))
-        otherwise = f"{name} cannot be fetched ({reason}): check the network, and try again."
-        raise CheckpointError(next(known, otherwise)) from error
+        known = (sentence for kind, sentence in faults.items() if isinstance(error, kind))
+        otherwise = f"cannot be fetched ({reason}): check the network, and try again"
+        raise CheckpointError(f"{name} {next(known, otherwise)}.") from error

@@ -10,7 +10,6 @@ from hocket.errors import ConfigError
 
 T = TypeVar("T")
 HELP = "do the 3rd of 16 shares only, so that 16 processes or machines can work at the same time"
-MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,13 @@ class Shard:
         return f"{self.number}/{self.count}"
 
 
-def parts(path: Path, count: int | str = "*") -> list[Path]:
-    """The parts of a result that are there, of `count` shares or of any number."""
-    return sorted(path.parent.glob(f"{path.stem}.shard-*-of-{count}{path.suffix}"))
+def parts(path: Path) -> dict[Shard, Path]:
+    """The parts of a result that are there, of any number of shares."""
+    form = re.compile(rf"{re.escape(path.stem)}\.shard-(\d{{1,6}})-of-(\d{{1,6}}){re.escape(path.suffix)}")
+    names = (
+        (form.fullmatch(found.name), found) for found in sorted(path.parent.glob(f"{path.stem}.shard-*"))
+    )
+    return {Shard(*map(int, name.groups())): found for name, found in names if name}
 
 
 def parse_shard(text: str) -> Shard:
@@ -44,9 +47,9 @@ def parse_shard(text: str) -> Shard:
     Raises:
         ConfigError: it is no share of a whole.
     """
-    found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text)
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     number, count = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= number <= count <= MOST:
+    if not 1 <= number <= count:
         raise ConfigError(
             f"--shard is {text!r}: give NUMBER/COUNT, such as 3/16, with a number from 1 to the count."
         )

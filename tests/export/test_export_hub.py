@@ -101,7 +101,7 @@ def find(address: str, cache: Path, *names: str, **variables: str) -> list[str]:
         env={**os.environ, **own},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -39,32 +39,23 @@ def run(argv: list[str]) -> int:
     pairs = read_pairs(arguments.pairs)
     share = pairs if arguments.shard is None else arguments.shard.of(pairs)
     paths = None if arguments.outputs is None else _find_outputs(arguments.outputs, share)
-    if arguments.shard is not None:
-        return _score_shard(arguments, pairs, share, paths)
-    from hocket.evaluation.parts import read_parts
+    from hocket.evaluation import parts
     from hocket.evaluation.realism import Mixes
     from hocket.evaluation.summary import summarise
     from hocket.evaluation.table import as_table
 
+    if arguments.shard is not None:
+        path = parts.claim_part(arguments.parts, arguments.shard)
+        parts.write_part(path, _score(arguments, pairs, share, paths), _versions())
+        print(f"{len(share)} of {len(pairs)} pairs scored: {path}")
+        return 0
     mixes = None if arguments.mixes is None else Mixes.read(arguments.mixes)
     if arguments.parts is not None:
-        rows = read_parts(arguments.parts, pairs, _versions())
+        rows = parts.read_parts(arguments.parts, pairs, _versions())
     else:
         rows = _score(arguments, pairs, pairs, paths)
     systems = {name: summarise(scored, mixes) for name, scored in rows.items()}
     print(_as_json(systems, len(pairs)) if arguments.json else as_table(systems, num_pairs=len(pairs)))
-    return 0
-
-
-def _score_shard(
-    arguments: argparse.Namespace, pairs: "list[Pair]", share: "list[Pair]", paths: list[Path] | None
-) -> int:
-    """Scores a share of the pairs and writes what it scored; the table is printed by a call without `--shard`."""
-    from hocket.evaluation.parts import claim_part, write_part
-
-    path = claim_part(arguments.parts, arguments.shard)
-    write_part(path, _score(arguments, pairs, share, paths), _versions())
-    print(f"{len(share)} of {len(pairs)} pairs scored: {path}")
     return 0
 
 
@@ -81,10 +72,9 @@ def _score(
         outputs["outputs"] = _read_outputs(paths)
     else:
         outputs["model"] = _fuse_with_checkpoint(arguments.checkpoint, with_note(arguments.device), share)
-    truths = None
-    if arguments.truths:
-        known = dict(zip(pairs, read_truths(arguments.pairs, pairs), strict=True))
-        truths = [known[pair] for pair in share]
+    truths = read_truths(arguments.pairs, pairs) if arguments.truths else None
+    if truths is not None and arguments.shard is not None:
+        truths = arguments.shard.of(truths)
     with _progress(len(share)) as on_pair:
         return score_set(
             pairs=share,

@@ -246,7 +246,9 @@ def merge_tables(folder: Path, shard: Shard, pairs: "Sequence[SourcePair]") -> i
     Each shard calls it when its own part is written, so that the last one finds all parts.
     """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for part in filter(outputs.is_ours, parts(folder / RESULTS, shard.count)):
+    for other, part in parts(folder / RESULTS).items():
+        if other.count != shard.count or not outputs.is_ours(part):
+            continue
         for row in files.parse_json(files.read_bytes(part, max_bytes=MAX_PART_BYTES), part):
             found[row["name"], row["input"], row["target"]] = row
     rows = [found.get((pair.name, str(pair.input), str(pair.target))) for pair in pairs]

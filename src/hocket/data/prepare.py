@@ -97,7 +97,7 @@ def prepare(
         data, before, {name: value for name, value in wanted.items() if value is not None}, resplit
     )
     found = found or find_recordings(folders, passed_over=data)
-    of_shards = parts(data / CACHE)
+    of_shards = parts(data / CACHE).values()
     with ScanCache(data / CACHE, of_shards) as cache:
         scanned, num_kept = _scan(found, cache, jobs, progress or (lambda done, total, path: None), function)
     roots = [str(folder) for folder in folders]
@@ -135,7 +135,7 @@ def prepare_shard(
     _claim(data)
     found = find_recordings(folders, passed_over=data)
     share = Found(shard.of(found.recordings))
-    with ScanCache(shard.part(data / CACHE), [data / CACHE, *parts(data / CACHE)]) as cache:
+    with ScanCache(shard.part(data / CACHE), [data / CACHE, *parts(data / CACHE).values()]) as cache:
         _, num_kept = _scan(share, cache, jobs, progress or (lambda done, total, path: None), scan_in_child)
     return len(share.recordings), num_kept
 

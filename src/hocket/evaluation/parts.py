@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def claim_part(folder: Path, shard: Shard) -> Path:
 
 def write_part(path: Path, rows: Mapping[str, Sequence[ScoredRow]], versions: Mapping[str, str]) -> None:
     """Writes what each system scored on a shard's pairs, to the last bit, whole or not at all."""
-    systems = {name: [_encode(row) for row in scored] for name, scored in rows.items()}
+    systems = {name: list(map(asdict, scored)) for name, scored in rows.items()}
     content = {"hocket": versions["hocket"], "versions": versions, "systems": systems}
-    files.write_text(path, json.dumps(content) + "\n")
+    files.write_text(path, json.dumps(content, default=_as_text) + "\n")
 
 
 def read_parts(folder: Path, pairs: Sequence[Pair], versions: Mapping[str, str]) -> Rows:
@@ -50,65 +51,53 @@ def read_parts(folder: Path, pairs: Sequence[Pair], versions: Mapping[str, str])
     for path in _all_parts(folder):
         content = files.parse_json(files.read_bytes(path, max_bytes=MAX_PART_BYTES), path)
         try:
-            if content["versions"] != versions or (whole and content["systems"].keys() != whole.keys()):
-                raise DataError(
-                    f"{path} was scored by other versions or with other flags: run that shard again."
-                )
-            for name, rows in content["systems"].items():
-                whole.setdefault(name, []).extend(map(_decode, rows))
+            systems = {name: list(map(_decode, rows)) for name, rows in content["systems"].items()}
+            fits = content["versions"] == versions and (not whole or systems.keys() == whole.keys())
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"{path} is damaged or no part of an evaluation: run that shard again."
-            ) from error
-    wanted = [(pair.name, str(pair.input), str(pair.target)) for pair in pairs]
+            raise DataError(f"{path} is damaged or no part of an evaluation: run its shard again.") from error
+        if not fits:
+            raise DataError(f"{path} was scored by other versions or with other flags: run its shard again.")
+        for name, rows in systems.items():
+            whole.setdefault(name, []).extend(rows)
+    places = {(pair.name, str(pair.input), str(pair.target)): place for place, pair in enumerate(pairs)}
     for rows in whole.values():
-        rows.sort(key=lambda scored: (len(scored.row["pair"]), scored.row["pair"]))
-        if [(row.row["pair"], row.row["input"], row.row["target"]) for row in rows] != wanted:
+        if sorted(map(_pair_of, rows)) != sorted(places):
             raise DataError(
-                f"the shards in {folder} scored other pairs: give the file of pairs that they were given."
+                f"the shards in {folder} scored other pairs: give the same file of pairs as to them."
             )
+        rows.sort(key=lambda scored: places[_pair_of(scored)])
     return whole
+
+
+def _pair_of(scored: ScoredRow) -> tuple[str, str, str]:
+    return scored.row["pair"], scored.row["input"], scored.row["target"]
 
 
 def _all_parts(folder: Path) -> list[Path]:
     """The parts of the one set of shards that a folder holds."""
     found = parts(folder / NAME)
-    counts = {path.stem.rpartition("-")[2] for path in found}
+    counts = sorted({shard.count for shard in found})
     if len(counts) != 1:
-        which = (
-            f"shards of {' and of '.join(sorted(counts))}: keep those of one"
-            if counts
-            else "no scores of shards"
-        )
+        which = f"shards of {' and of '.join(map(str, counts))}: keep one of them" if counts else "no shards"
         raise DataError(
-            f"{folder} holds {which}; 'hocket evaluate --shard 1/4 --parts {folder} ...' writes them."
+            f"{folder} holds {which}; 'hocket evaluate --parts {folder} --shard 1/4 ...' writes them."
         )
-    count = int(counts.pop())
-    wanted = {number: Shard(number, count).part(folder / NAME) for number in range(1, count + 1)}
-    missing = [str(number) for number, path in wanted.items() if path not in found]
+    missing = sorted(set(range(1, counts[0] + 1)) - {shard.number for shard in found})
     if missing:
-        raise DataError(f"{folder} lacks the shards {', '.join(missing[:20])} of {count}: run them first.")
-    return list(wanted.values())
-
-
-def _encode(scored: ScoredRow) -> dict[str, Any]:
-    return {
-        "row": scored.row,
-        "windows": _as_text(scored.windows),
-        **{side: _of_statistics(getattr(scored, side)) for side in ("output", "sources")},
-    }
-
-
-def _of_statistics(statistics: FrameStatistics) -> list[Any]:
-    return [statistics.num_frames, _as_text(statistics.total), _as_text(statistics.products)]
+        names = ", ".join(map(str, missing[:20]))
+        raise DataError(f"{folder} lacks the shards {names} of {counts[0]}: run them first.")
+    return list(found.values())
 
 
 def _decode(values: dict[str, Any]) -> ScoredRow:
-    sides = {}
-    for side in ("output", "sources"):
-        num_frames, total, products = values[side]
-        sides[side] = FrameStatistics(num_frames, _as_array(total), _as_array(products))
-    return ScoredRow(values["row"], windows=_as_array(values["windows"]), **sides)
+    row = {str(name): value for name, value in values["row"].items()}
+    output, sources = (
+        FrameStatistics(side["num_frames"], _as_array(side["total"]), _as_array(side["products"]))
+        for side in (values["output"], values["sources"])
+    )
+    scored = ScoredRow(row, output=output, sources=sources, windows=_as_array(values["windows"]))
+    _pair_of(scored)
+    return scored
 
 
 def _as_text(array: np.ndarray) -> list[Any]:

@@ -19,7 +19,7 @@ def pearson(*, output: Tensor, reference: Tensor) -> Tensor:
 
 
 def in_double(values: Tensor) -> Tensor:
-    """The same values in double precision, but on Apple's GPUs, which have none."""
+    """Converts to double precision, but on Apple's GPUs, which have none."""
     return values if values.device.type == "mps" else values.double()
 
 
