@@ -84,38 +84,49 @@ with Stopping() as stopping:
 """
 
 
-@pytest.mark.parametrize(
-    "hang",
-    [
-        "time.sleep(60); time.sleep(60)",
-        # Python's own handlers never run in here.
-        "import threading; (lock := threading.Lock()).acquire(); lock.acquire()",
-        "import os; os.read(os.pipe()[0], 1)",
-    ],
-)
-def test_the_second_signal_ends_what_hangs(hang) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HANGING.format(hang=hang)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(process, "ready")
-    process.send_signal(signal.SIGTERM)
+HANGS = {
+    "asleep": "time.sleep(60); time.sleep(60)",
+    "where Python's own handlers never run": (
+        "import threading; (lock := threading.Lock()).acquire(); lock.acquire()"
+    ),
+    "reading": "import os; os.read(os.pipe()[0], 1)",
+}
+
+
+def test_the_second_signal_ends_what_hangs() -> None:
+    """All at once, because most of it is waiting."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HANGING.format(hang=hang)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for hang in HANGS.values()
+    ]
+    for process in processes:
+        wait_for(process, "ready")
+    send(processes, signal.SIGTERM)
     time.sleep(0.2)
     # torchrun and a terminal may both pass on the same Ctrl-C: that is no second wish.
-    process.send_signal(signal.SIGTERM)
+    send(processes, signal.SIGTERM)
     time.sleep(2.2)
     # Nor is a cluster's warning.
-    process.send_signal(signal.SIGUSR1)
+    send(processes, signal.SIGUSR1)
     time.sleep(0.5)
-    assert process.poll() is None
-    begin = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    seconds = time.monotonic() - begin
-    assert process.returncode == 143
-    # How busy the machine is: on a quiet one a program that does nothing takes a fiftieth of a second.
-    begin = time.monotonic()
-    subprocess.run([sys.executable, "-S", "-c", ""], check=True)
-    assert seconds < 2 + 20 * (time.monotonic() - begin)
+    assert [process.poll() for process in processes] == [None] * 3, list(HANGS)
+    for process in processes:
+        begin = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        seconds = time.monotonic() - begin
+        assert process.returncode == 143
+        # How busy the machine is: on a quiet one a program that does nothing takes a fiftieth of a second.
+        begin = time.monotonic()
+        subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+        assert seconds < 2 + 20 * (time.monotonic() - begin)
+
+
+def send(processes: list[subprocess.Popen[str]], number: signal.Signals) -> None:
+    for process in processes:
+        process.send_signal(number)

@@ -1,21 +1,20 @@
 """Several processes train as one: the same losses, the same weights everywhere, and none waits for ever."""
 
 import json
-import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+import worker
 
+from forked import Copy
 from hocket.errors import ConfigError, HocketError
 from hocket.model.weights import load_checkpoint
 from hocket.runs import newest_first
 from hocket.training.runtime import Processes, Rank, find_rank
 
-WORKER = Path(__file__).with_name("worker.py")
 FULL = {
     "batch_size": 4,
     "gan_weight": 0.1,
@@ -44,34 +43,19 @@ def launch_in_turn(
     number: int, music: Path, fields: dict, *runs: dict
 ) -> list[subprocess.CompletedProcess[str]]:
     """The same for several runs, one after the other, for which the libraries are loaded once."""
-    task = json.dumps([{"fields": fields, "music": str(music), **run} for run in runs])
+    task = [{"fields": fields, "music": str(music), **run} for run in runs]
     shared = {
         "WORLD_SIZE": number,
         "LOCAL_WORLD_SIZE": number,
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": free_port(),
     }
+    places = [shared | {"RANK": rank, "LOCAL_RANK": rank} if number > 1 else {} for rank in range(number)]
     workers = [
-        subprocess.Popen(
-            [sys.executable, str(WORKER), task],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                **({name: str(value) for name, value in shared.items()} if number > 1 else {}),
-                **({"RANK": str(rank), "LOCAL_RANK": str(rank)} if number > 1 else {}),
-            },
-        )
-        for rank in range(number)
+        Copy(worker.main, task, **{name: str(value) for name, value in place.items()}) for place in places
     ]
-    done = []
-    for worker in workers:
-        # Less than the time for which a process waits for another, so that what hangs is an error here.
-        out, err = worker.communicate(timeout=240)
-        done.append(subprocess.CompletedProcess(worker.args, worker.returncode, out, err))
-    return done
+    # Less than the time for which a process waits for another, so that what hangs is an error here.
+    return [process.end(timeout=240) for process in workers]
 
 
 def assert_well(done: list[subprocess.CompletedProcess[str]]) -> None:

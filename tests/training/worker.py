@@ -1,9 +1,7 @@
-"""One process of a run or of several runs in turn, for tests: what it does beside training comes as JSON."""
+"""One process of a run or of several runs in turn, for tests, and what it does beside training."""
 
-import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -82,16 +80,12 @@ def train(wishes: dict) -> Processes:
     return started.processes
 
 
-def main() -> int:
+def main(runs: list[dict]) -> int:
+    torch.set_num_threads(1)
     try:
-        groups = [train(wishes) for wishes in json.loads(sys.argv[1])]
+        groups = [train(wishes) for wishes in runs]
     except HocketError as error:
         print("error:", error, flush=True)
         return 2
     groups[-1].leave()
     return 0
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    raise SystemExit(main())
