@@ -268,7 +268,7 @@ def test_a_configuration_written_by_hand_is_not_written_over(
     (folder / "run" / "config.toml").write_text("# my notes\n[data]\n[codec]\n[training]\nseed = 3\n")
     put_sources(folder, *(f"{number}.wav" for number in range(4)), seconds=6.0)
     said = refused(capsys, folder, "train", ".", "--run", "run", "--config", "run/config.toml")
-    assert "config.toml is also read" in said
+    assert "config.toml would be overwritten while it is read" in said
 
 
 def test_a_configuration_of_another_program_is_no_run(
