@@ -122,7 +122,7 @@ def test_the_folder_is_what_hubs_read(folder: Path, capsys: pytest.CaptureFixtur
     assert "--checkpoint hub:OWNER/my-model" in body and "Limits" in body
     assert audio.info(folder / "example" / "fusion.mp3").duration_seconds > 5
     assert main(["export", "--hub-folder", str(folder)]) == 2
-    assert "holds something already" in capsys.readouterr().err
+    assert "is not empty" in capsys.readouterr().err
     assert main(["export"]) == main(["export", "-o", "a.onnx", "--hub-folder", "b"]) == 2
     assert capsys.readouterr().err.count("one of the two") == 2
 

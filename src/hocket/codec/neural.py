@@ -54,7 +54,7 @@ class NeuralCodec(LatentCodec):
         return int(cls._read(config, "config_class").sampling_rate)
 
     def encode(self, waveform: Tensor) -> Tensor:
-        """What the encoder gives, before it is quantised, `[b, dim, t]` of `[b, samples]`."""
+        """The output of the encoder before it is quantised, `[b, dim, t]` of `[b, samples]`."""
         padding = self.num_frames(waveform.shape[-1]) * self.hop - waveform.shape[-1]
         with torch.autocast(waveform.device.type, enabled=False):
             latent: Tensor = self._network.encoder(F.pad(waveform.float(), (0, padding))[:, None])
@@ -86,7 +86,7 @@ class NeuralCodec(LatentCodec):
 
     @classmethod
     def _read(cls, config: SpectralConfig, attribute: str, **options: Any) -> Any:
-        """What `from_pretrained` makes of the weights: the network, or of its class's `attribute` the configuration.
+        """Loads the network by `from_pretrained`, or its configuration if `attribute` names the class of that.
 
         Raises:
             ConfigError: the library or the weights are not there, or are those of another kind of network.

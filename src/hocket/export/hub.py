@@ -42,10 +42,10 @@ hocket fuse RHYTHM.wav HARMONY.wav --checkpoint hub:OWNER/{title}
 
 
 def require_new(folder: Path) -> None:
-    """Raises HocketError where a folder holds something already, or cannot be written to."""
+    """Raises HocketError if a folder is not empty, or cannot be written to."""
     outputs.make_folder(folder)
     if any(folder.iterdir()):
-        raise HocketError(f"{folder} holds something already: give a new or empty folder.")
+        raise HocketError(f"{folder} is not empty: give a new or empty folder.")
 
 
 def write_hub_folder(
