@@ -90,8 +90,6 @@ class SpectralConfig:
     """Codec, its spectral transform, and the features that the agent receives.
 
     Args:
-        codec: codec whose latents are masked: spectral, or the neural codecs encodec and dac (docs/codecs.md).
-        codec_weights: folder or hub name of the weights of a neural codec.
         sample_rate: sample rate of the model in Hz.
         fft_size: samples per analysis window.
         hop: samples from one frame to the next.
@@ -100,6 +98,8 @@ class SpectralConfig:
         held_frames: frames over which tones are averaged to find held notes, an odd number.
         place_width: bins are grouped if they span less than this share of their frequency; 0 = no groups.
         features: features that the agent receives from each source.
+        codec: codec whose latents are masked: spectral, or the neural codecs encodec and dac (docs/codecs.md).
+        codec_weights: folder or hub name of the weights of a neural codec.
     """
 
     sample_rate: int = 24_000

@@ -161,6 +161,8 @@ def test_what_is_fused_has_the_codecs_rate_and_its_own_channels(toy: str, tmp_pa
     assert np.allclose(fused.audio.samples, fused.stems[0].samples + fused.stems[1].samples, atol=1e-6)
     facts = fuser.fuse_to_file(*paths, tmp_path / "out.wav", options=FuseOptions(target_amount=0.5))
     assert facts.sample_rate == RATE_HZ
+    arrays = fuser.model.inference(fused.input.samples, fused.target.samples)
+    assert arrays.shape == fused.audio.samples.shape
     with pytest.raises(AudioError, match=f"{toy}.*24000 Hz"):
         fuser.fuse_files(*paths, options=FuseOptions(sample_rate=48_000))
 

@@ -187,12 +187,13 @@ def _fuse_with_checkpoint(
 def _attack(fuser: "Fuser") -> dict[str, float]:
     """The attack times of a model, see `hocket.evaluation.attack`; nothing where the target's voice never sounds."""
     from hocket.audio import Audio
+    from hocket.audio.resampling import resample
     from hocket.evaluation.attack import RATE_HZ, probe, rise_times
     from hocket.fusing import FuseOptions
 
     input, target = (Audio(voice[None], RATE_HZ) for voice in probe())
     voice = fuser.fuse(input, target, options=FuseOptions(input_amount=0.0)).audio
-    rises = rise_times(voice.samples[0])
+    rises = rise_times(resample(voice.samples, from_hz=voice.sample_rate, to_hz=RATE_HZ)[0])
     return rises if all(map(math.isfinite, rises.values())) else {}
 
 

@@ -111,6 +111,8 @@ def _command(words: list[str], num_tasks: int) -> tuple[tuple[str, ...], Path]:
     own = {name: value for name, value in {**paths, "preset": options.preset}.items() if value is not None}
     # Of the music only the folder is given on.
     fields.pop("music", None)
+    if "codec_weights" in fields:
+        fields["codec_weights"] = config.codec.codec_weights
     named = [f"{flag(name)}={shown(value)}" for name, value in {**own, **fields}.items()]
     flags = {"--fresh": options.fresh, "--strict": options.strict, "--no-report": not options.report}
     return ("train", str(data), *named, *(flag for flag, is_given in flags.items() if is_given)), run_dir

@@ -228,21 +228,13 @@ def read_config(options: argparse.Namespace, given: dict[str, Any]) -> "RunConfi
     config = build(values)
     if not music or options.run is None:
         raise ConfigError("give the music and a run folder: hocket train MUSIC_DIR --run RUN_DIR")
-    return _at_codec_rate(config, is_given="sample_rate" in values) if "codec" in values else config
+    if "codec" in values:
+        from hocket.codec import open_codec
 
-
-def _at_codec_rate(config: "RunConfig", *, is_given: bool) -> "RunConfig":
-    """The configuration with the rate of its codec, looked up before any music is prepared for another.
-
-    Raises:
-        ConfigError: the codec's weights are not there, or another rate was given.
-    """
-    from hocket.codec import rate_of, require_rate
-
-    rate = rate_of(config.codec)
-    if is_given:
-        require_rate(config.codec, rate)
-    return replace(config, codec=replace(config.codec, sample_rate=rate))
+        # Before any music is prepared for a codec that cannot be used.
+        codec = open_codec(config.codec, any_rate="sample_rate" not in values)
+        config = replace(config, codec=replace(config.codec, sample_rate=codec.sample_rate))
+    return config
 
 
 def _recordable(path: Path) -> str:

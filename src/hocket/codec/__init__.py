@@ -16,39 +16,21 @@ CODECS: dict[str, type[Codec]] = {
 """Every codec by its name in the settings; a new one is a file in this folder and a line here."""
 
 
-def open_codec(config: SpectralConfig) -> Codec:
-    """The codec that a configuration names, with its weights.
+def open_codec(config: SpectralConfig, *, any_rate: bool = False) -> Codec:
+    """The codec that a configuration names, with its weights; at `any_rate`, or else at the configuration's.
 
     Raises:
         ConfigError: there is none of that name, its weights are not there, or it works at another rate.
     """
-    codec = _kind(config)(config)
-    require_rate(config, codec.sample_rate)
-    return codec
-
-
-def rate_of(config: SpectralConfig) -> int:
-    """The rate in Hz at which the codec of a configuration works, whatever the configuration says.
-
-    Raises:
-        ConfigError: see `open_codec`.
-    """
-    return _kind(config).rate_of(config)
-
-
-def require_rate(config: SpectralConfig, rate_hz: int) -> None:
-    """Raises ConfigError where a configuration has another rate than the codec that it names."""
-    if config.sample_rate != rate_hz:
-        raise ConfigError(
-            f"sample_rate is {config.sample_rate}, but {config.codec} in {config.codec_weights} works at {rate_hz} Hz: "
-            "leave --sample-rate out."
-        )
-
-
-def _kind(config: SpectralConfig) -> type[Codec]:
     if config.codec not in CODECS:
         raise ConfigError(f"there is no codec {config.codec[:80]!r}: {one_of(config.codec, CODECS)}.")
-    return CODECS[config.codec]
+    codec = CODECS[config.codec](config)
+    if codec.sample_rate != config.sample_rate and not any_rate:
+        raise ConfigError(
+            f"sample_rate is {config.sample_rate}, but {config.codec} in {config.codec_weights} works at "
+            f"{codec.sample_rate} Hz: leave --sample-rate out."
+        )
+    return codec
 
 
 __all__ = [
@@ -59,6 +41,4 @@ __all__ = [
     "SpectralConfig",
     "Spectrum",
     "open_codec",
-    "rate_of",
-    "require_rate",
 ]

@@ -51,11 +51,6 @@ class Codec(nn.Module, ABC):
     fingerprint: str = ""
     """A word for the codec's own weights, equal for equal weights; empty where there are none."""
 
-    @classmethod
-    def rate_of(cls, config: SpectralConfig) -> int:
-        """The rate in Hz at which a codec of this kind will work, without loading its weights."""
-        return config.sample_rate
-
     @property
     def frame_rate(self) -> float:
         """Latent frames per second."""

@@ -48,13 +48,8 @@ class NeuralCodec(LatentCodec):
         object.__setattr__(self, "_network", network)
         self.fingerprint = hashlib.sha256(to_bytes(network.state_dict())).hexdigest()[:16]
 
-    @classmethod
-    def rate_of(cls, config: SpectralConfig) -> int:
-        """The rate that the configuration beside the weights names."""
-        return int(cls._read(config, "config_class").sampling_rate)
-
     def encode(self, waveform: Tensor) -> Tensor:
-        """The output of the encoder before it is quantised, `[b, dim, t]` of `[b, samples]`."""
+        """The encoder's latent `[b, dim, t]` of `[b, samples]`, before it is quantised."""
         padding = self.num_frames(waveform.shape[-1]) * self.hop - waveform.shape[-1]
         with torch.autocast(waveform.device.type, enabled=False):
             latent: Tensor = self._network.encoder(F.pad(waveform.float(), (0, padding))[:, None])
@@ -76,17 +71,7 @@ class NeuralCodec(LatentCodec):
 
     @classmethod
     def _load(cls, config: SpectralConfig) -> Any:
-        network, found = cls._read(config, "", use_safetensors=True, output_loading_info=True)
-        if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
-            raise ConfigError(
-                f"the weights in {config.codec_weights} lack {lacking[0]} of {config.codec}: give others with "
-                "--codec-weights."
-            )
-        return network
-
-    @classmethod
-    def _read(cls, config: SpectralConfig, attribute: str, **options: Any) -> Any:
-        """Loads the network by `from_pretrained`, or its configuration if `attribute` names the class of that.
+        """The network with its weights.
 
         Raises:
             ConfigError: the library or the weights are not there, or are those of another kind of network.
@@ -95,17 +80,20 @@ class NeuralCodec(LatentCodec):
         folder = _folder_of(config, cls.example)
         try:
             facts, _ = kind.config_class.get_config_dict(folder)
-            if (found := facts.get("model_type")) == kind.config_class.model_type:
-                return (getattr(kind, attribute) if attribute else kind).from_pretrained(folder, **options)
-            reason = f"it holds those of {str(found)[:MAX_SHOWN]}"
+            if (found := facts.get("model_type")) != kind.config_class.model_type:
+                raise ValueError(f"it holds those of {found}")
+            network, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+            if lacking := [*told["missing_keys"], *told["mismatched_keys"]]:
+                raise ValueError(f"they lack {min(map(str, lacking))}")
         except (
             Exception
         ) as error:  # Anything may be in a folder, and the library raises as many kinds of errors.
             reason = " ".join(str(error).split())[:MAX_SHOWN] or type(error).__name__
-        raise ConfigError(
-            f"{config.codec_weights} holds no weights of {config.codec} that can be loaded ({reason}): give "
-            "--codec-weights a folder with config.json and model.safetensors."
-        )
+            raise ConfigError(
+                f"{config.codec_weights} holds no weights of {config.codec} that can be loaded ({reason}): give "
+                "--codec-weights a folder with config.json and model.safetensors."
+            ) from error
+        return network
 
 
 class EncodecCodec(NeuralCodec):

@@ -189,7 +189,7 @@ def fuse_aligned(
 
 
 def _at_codec_rate(model: Model, aligned: Aligned, workspace: Workspace) -> Aligned:
-    """Returns the sources, at the codec's own rate where it has no other."""
+    """Resamples the sources to the codec's own rate, where it has no other."""
     rate = model.codec.fixed_rate
     if rate in (None, aligned.input.sample_rate):
         return aligned

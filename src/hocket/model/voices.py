@@ -24,7 +24,7 @@ class DecodedVoices:
     _kept: dict[int, tuple[Masks, Tensor]] = field(default_factory=dict, repr=False)
 
     def between(self, first: int, last: int) -> "DecodedVoices":
-        """Those of some frames."""
+        """The voices of some frames."""
         inputs, targets = (
             (latent[..., first:last], source[..., first * self.hop : last * self.hop])
             for latent, source in zip(self.latents, self.sources, strict=True)
