@@ -21,16 +21,16 @@ def run(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if (options.output is None) == (options.hub_folder is None):
         raise ConfigError("give either -o FILE.onnx or --hub-folder DIR: one of the two.")
+    from hocket.export import export_model, require_onnx, require_place
     from hocket.model.weights import default_weights
 
+    if options.output is not None:
+        require_onnx()
+        require_place(options.output)
     checkpoint = default_weights() if options.run is None else find_checkpoint(options.run)
     if options.hub_folder is not None:
         say(_write_hub_folder(options.hub_folder, options.run, checkpoint))
         return 0
-    from hocket.export import export_model, require_onnx, require_place
-
-    require_onnx()
-    require_place(options.output)
     outputs.check_outputs([options.output], sources=[checkpoint], overwrite=False)
     say(_in_words(export_model(options.output, checkpoint)))
     return 0
