@@ -51,6 +51,8 @@ def measure_on(device: str, plan: Plan) -> Section:
     plan.say("  fusing")
     faster, fused, difference_db = compare_fusing(device, plan)
     share = fusing_bytes(plan.pair_seconds) / bandwidth / fused.median
+    plan.say("  EnCodec")
+    latents = encodec_pace(device, plan)
     plan.say("  two processes")
     together = two_processes(device, plan)
     agrees = "within" if difference_db < TOLERANCE_DB else "NOT within"
@@ -62,6 +64,7 @@ def measure_on(device: str, plan: Plan) -> Section:
         f"{difference_db:.0f} dB, {agrees} {TOLERANCE_DB:g} dB. It takes {fused.words}, "
         f"{plan.pair_seconds / fused.median:.0f} times real time; the floor, what memory takes "
         f"for sources, spectra and output, is {share:.1%} of that.",
+        latents,
         together,
     )
     told = {"device": name, "copy_bytes_per_second": bandwidth, "difference_db": difference_db}
@@ -136,6 +139,28 @@ def fusing_bytes(seconds: float) -> float:
     samples = seconds * codec.sample_rate
     spectrum = 8 * (1 + samples / codec.hop) * (codec.config.fft_size // 2 + 1)
     return 3 * (4 * samples + 2 * spectrum)
+
+
+def encodec_pace(device: str, plan: Plan) -> str:
+    """Trains on the latents of an EnCodec of the published size, with random weights; a quick plan takes a tiny one."""
+    from transformers import EncodecConfig, EncodecModel
+
+    folder = plan.folder / "encodec"
+    tiny = (
+        {"num_filters": 4, "hidden_size": 16, "codebook_dim": 16, "num_lstm_layers": 1} if plan.quick else {}
+    )
+    network = EncodecConfig(**tiny)
+    EncodecModel(network).save_pretrained(folder)
+    config = configuration(plan, codec="encodec", codec_weights=str(folder), num_bands=network.hidden_size)
+    trainee, batch = Trainee.fresh(config, device=device), draw(plan, config, 1)[0]
+    rounds, warm_ups = (2, 1) if plan.quick else (10, 3)
+    work = _synchronised(trainee, batch, device)
+    timing = side_by_side({"encodec": work}, rounds=rounds, warm_ups=warm_ups)["encodec"]
+    size = config.data.batch_size
+    return (
+        f"On latents of an EnCodec with {network.hidden_size} channels and random weights, a step of {size} pairs "
+        f"takes {timing.words}: {size / timing.median:.1f} examples/s."
+    )
 
 
 def two_processes(device: str, plan: Plan) -> str:

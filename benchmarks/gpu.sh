@@ -1,6 +1,6 @@
 #!/bin/bash
 # All that needs a GPU, on a machine with one CUDA device and within 8 minutes: tests, the pace of training (float32, bf16,
-# compiled) and of fusing beside the memory's bandwidth, two processes on one GPU.
+# compiled, EnCodec) and of fusing beside the memory's bandwidth, two processes on one GPU.
 #   bash benchmarks/gpu.sh                                 writes docs/results/gpu.md
 #   DEVICE=cpu OUT=/tmp/gpu.md bash benchmarks/gpu.sh      a dry run without a GPU: every part, small, without a limit
 set -uo pipefail
@@ -15,5 +15,4 @@ echo "$tests"
 timeout "${limits[1]}" "$python" -m benchmarks --only gpu --device "$device" "${quick[@]}" -o "$out" || code=$?
 [[ ! -f $out ]] || printf '\n`pytest tests/test_devices.py`: %s\n' "$(tail -n 1 <<<"$tests")" >>"$out"
 
-# With `hocket train --codec encodec`, its shapes with random weights are measured here.
 exit "$code"

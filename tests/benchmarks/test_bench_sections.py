@@ -1,5 +1,6 @@
 """The sections themselves, quick: that their figures hang together."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_what_a_step_must_move_grows_with_the_batch(plan: Plan) -> None:
     weights = sum(parameter.nbytes for parameter in trainee.learner.model.parameters())
     assert one > 8 * weights
     assert 1.5 < (two - 8 * weights) / (one - 8 * weights) < 2.1
+
+
+def test_the_pace_on_latents_of_an_encodec(plan: Plan) -> None:
+    pytest.importorskip("transformers")
+    with threads(1):
+        assert re.search(
+            r"EnCodec with 16 channels .* a step of 2 pairs .* examples/s\.$", gpu.encodec_pace("cpu", plan)
+        )
 
 
 def test_a_copy_has_a_bandwidth_and_equal_outputs_no_difference() -> None:
