@@ -114,6 +114,7 @@ def learner_and_batch(size: int, device: str = "cpu") -> tuple[Learner, dict[str
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory there is from /proc")
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")  # what switching oneDNN off says
 def test_too_little_memory_names_a_batch_that_fits() -> None:
     """With real allocations that fail: on a CPU under a limit, as on a GPU without one."""
     size = 512
