@@ -42,7 +42,7 @@ def check(report: dict, *, num_cases: int) -> None:
         assert 0 < outcomes["loaded"] < sum(outcomes.values()) * 0.8
         assert len(outcomes) >= 4
     kinds = {kind for outcomes in report["counts"].values() for kind in outcomes}
-    assert {"unpacks to too much", "more samples than the limit", "not finite", "cut off or damaged"} <= kinds
+    assert {"decodes to too much", "more samples than the limit", "not finite", "cut off or damaged"} <= kinds
 
 
 def test_eight_hundred_broken_recordings(tmp_path: Path) -> None:

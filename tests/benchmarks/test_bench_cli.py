@@ -61,7 +61,7 @@ def test_a_section_that_fails_takes_no_other_with_it(
     tmp_path: Path, stand_in: list[Plan], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(plan: Plan) -> Section:
-        raise DataError("a.wav holds\nno sound")
+        raise DataError("a.wav contains\nno sound")
 
     monkeypatch.setattr(gpu, "measure", fail)
     output = tmp_path / "page.md"

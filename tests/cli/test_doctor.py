@@ -31,4 +31,4 @@ def test_a_machine_that_cannot_fuse_is_told_so(
 def test_the_extras_are_those_of_the_package() -> None:
     from importlib.metadata import metadata
 
-    assert set(doctor.EXTRAS) | {"all", "dev"} == set(metadata("hocket").get_all("Provides-Extra"))
+    assert set(doctor.EXTRAS) | {"all", "docs", "dev"} == set(metadata("hocket").get_all("Provides-Extra"))

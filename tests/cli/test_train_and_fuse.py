@@ -232,7 +232,9 @@ def test_wrong_folders_are_one_sentence(corpus, tmp_path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
-    assert_one_sentence(hocket("train", corpus / "music", "--run", other), "other", "something else")
+    assert_one_sentence(
+        hocket("train", corpus / "music", "--run", other), "other", "something other than a run"
+    )
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
     assert_one_sentence(hocket("train", corpus / "music"), "--run")
 
@@ -240,7 +242,9 @@ def test_wrong_folders_are_one_sentence(corpus, tmp_path) -> None:
 def test_wrong_checkpoints_are_one_sentence(run, corpus, tmp_path) -> None:
     songs = sorted((corpus / "music").iterdir())[:2]
     out = tmp_path / "out.wav"
-    assert_one_sentence(hocket("fuse", *songs, "-o", out, "--checkpoint", tmp_path / "no"), "no checkpoint")
+    assert_one_sentence(
+        hocket("fuse", *songs, "-o", out, "--checkpoint", tmp_path / "no"), "is not a checkpoint"
+    )
     (tmp_path / "bad.safetensors").write_bytes(b"x" * 100)
     bad = hocket("fuse", *songs, "-o", out, "--checkpoint", tmp_path / "bad.safetensors")
     assert_one_sentence(bad, "bad.safetensors", "damaged")
@@ -248,7 +252,7 @@ def test_wrong_checkpoints_are_one_sentence(run, corpus, tmp_path) -> None:
         hocket("fuse", *songs, "-o", tmp_path / "out.ogg", "--checkpoint", run), "out.ogg", ".wav"
     )
     assert_one_sentence(hocket("fuse", *songs, "-o", songs[0], "--checkpoint", run), "is also read")
-    assert_one_sentence(hocket("fuse", songs[0], "-o", out, "--checkpoint", run), "partner")
+    assert_one_sentence(hocket("fuse", songs[0], "-o", out, "--checkpoint", run), "has no TARGET")
     assert not out.exists()
 
 

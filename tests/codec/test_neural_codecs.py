@@ -154,12 +154,16 @@ def test_a_checkpoint_finds_its_codec_again_or_says_what_is_missing(weights: Pat
     [
         ("encodec", "", "needs weights: give --codec-weights .*facebook/encodec_24khz"),
         ("encodec", "stereo", "stereo encodes 2 channels at once"),
-        ("encodec", "dac", "dac holds no weights of encodec .*those of dac"),
-        ("dac", "encodec", "encodec holds no weights of dac .*those of encodec"),
+        ("encodec", "dac", "dac contains no loadable encodec weights .*those of dac"),
+        ("dac", "encodec", "encodec contains no loadable dac weights .*those of encodec"),
         ("encodec", "gone", "the weights of the codec encodec are not at .*gone"),
-        ("encodec", "empty", "empty holds no weights of encodec"),
-        ("encodec", "torn", r"torn holds no weights of encodec that can be loaded \(Error while"),
-        ("encodec", "lacking", "lacking holds no weights of encodec .*lack decoder.layers.0.conv.bias"),
+        ("encodec", "empty", "empty contains no loadable encodec weights"),
+        ("encodec", "torn", r"torn contains no loadable encodec weights \(Error while"),
+        (
+            "encodec",
+            "lacking",
+            "lacking contains no loadable encodec weights .*lack decoder.layers.0.conv.bias",
+        ),
     ],
 )
 def test_weights_that_cannot_be_used_are_refused_in_a_sentence(

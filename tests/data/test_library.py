@@ -171,7 +171,7 @@ def test_fewer_than_two_songs_are_an_error_that_says_what_was_found(tmp_path: Pa
     if content == "broken":
         (tmp_path / "b.wav").write_bytes(b"nothing")
     with pytest.raises(
-        DataError, match=r"holds 1 usable song[ :].*at least two different recordings of 1 s"
+        DataError, match=r"has 1 usable song[ :].*at least two different recordings of 1 s"
     ) as caught:
         look(tmp_path)
     said = str(caught.value)

@@ -76,7 +76,7 @@ def test_files_that_changed_or_went_are_named_and_not_used(prepared: Path) -> No
 
 
 def test_songs_shorter_than_an_excerpt_are_named(prepared: Path) -> None:
-    with pytest.raises(DataError, match=r"holds 0 songs to train on \(left out: .*too short \(5 s\)"):
+    with pytest.raises(DataError, match=r"has 0 songs to train on \(left out: .*too short \(5 s\)"):
         look(prepared / "data", excerpt=5.5)
 
 

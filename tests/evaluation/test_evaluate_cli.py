@@ -141,7 +141,7 @@ def test_the_weights_that_come_along_are_fused_timed_and_scored(
     assert row["scored_seconds"] == pytest.approx(40_000 / RATE_HZ, abs=0.01)
     assert row["rhythm_margin"] > 0.3
     missing = error_of(capsys, "--pairs", pairs, "--checkpoint", tmp_path / "run")
-    assert "no checkpoint" in missing
+    assert "is not a checkpoint" in missing
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:

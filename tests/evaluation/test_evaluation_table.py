@@ -26,7 +26,7 @@ def row(table: str, name: str) -> list[str]:
 
 def test_each_figure_stands_under_its_system() -> None:
     table = as_table({"overlay": scores(0.25), "model": scores(0.75)}, num_pairs=12)
-    assert table.startswith("12 pairs;")
+    assert table.startswith("12 pairs.")
     assert "overlay model" in re.sub(" +", " ", table)
     assert row(table, "articulation") == ["0.25", "0.75"]
     assert row(table, "worst") == ["003", "-0.75", "003", "-0.25"]

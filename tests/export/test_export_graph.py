@@ -178,7 +178,9 @@ def test_what_is_missing_is_named_with_its_cure(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(HocketError, match=rf"export needs {name}, .* pip install 'hocket\[onnx\]'"):
+    with pytest.raises(
+        HocketError, match=rf"export needs {name} \(not installed\): run pip install 'hocket\[onnx\]'"
+    ):
         export_model(tmp_path / "model.onnx")
     monkeypatch.undo()
     require_onnx()

@@ -155,7 +155,7 @@ def test_an_output_of_too_many_samples_is_refused_before_the_work(
     assert MAX_SAMPLES > 40 * 384_000 * 24, "short ones are allowed"
     write_minutes(tmp_path / "long.wav", 1.5, "drums", channels=1)
     with pytest.raises(
-        AudioError, match=r"long\.wav and .*chords\.wav would make 829440000 samples in 24 channels"
+        AudioError, match=r"long\.wav and .*chords\.wav would need 829440000 samples \(24 channels"
     ):
         small_fuser().fuse_to_file(tmp_path / "long.wav", pair[1], tmp_path / "out.wav", options=options)
 

@@ -70,7 +70,7 @@ def test_no_file_has_a_name_and_none_is_left(on_disk: Path, error: type[BaseExce
 def test_too_small_a_disk_is_told_before_and_after(on_disk: Path) -> None:
     with Workspace(on_disk) as workspace:
         workspace.require(1000, what="this")
-        with pytest.raises(AudioError, match=r"GB free, but this takes 1000000\.0 GB .* set TMPDIR"):
+        with pytest.raises(AudioError, match=r"GB free, but this needs 1000000\.0 GB .* set TMPDIR"):
             workspace.require(10**15, what="this")
     full = Path("/dev/full")
     if not full.exists():

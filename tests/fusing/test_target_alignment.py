@@ -91,9 +91,13 @@ def test_none_looks_at_nothing() -> None:
 def test_without_a_beat_the_target_keeps_its_timing_and_the_note_says_who(mode) -> None:
     beat = hits(np.arange(0.4, 8, 0.5), seconds=8.0)
     for target, source, words in (
-        (drone(seconds=8.0), beat, "as the target has no clear beat."),
-        (beat, noise(seconds=8.0), "as the input has no clear beat."),
-        (beat, noise(seconds=0.1), "as the input has no clear beat (it lasts 0.1 s, and 3 s are needed)."),
+        (drone(seconds=8.0), beat, "because the target has no clear beat."),
+        (beat, noise(seconds=8.0), "because the input has no clear beat."),
+        (
+            beat,
+            noise(seconds=0.1),
+            "because the input has no clear beat (it lasts 0.1 s, and 3 s are needed).",
+        ),
         (
             drone(seconds=8.0),
             noise(seconds=8.0),

@@ -25,7 +25,7 @@ def test_what_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, zip_like)
     assert "not a Hocket checkpoint" in sentence(foreign)
     for path in (text, empty, zip_like):
-        assert "no checkpoint" in sentence(path)
+        assert "not a checkpoint" in sentence(path)
     assert "is not a checkpoint" in sentence(tmp_path / "missing")
     assert "is not a checkpoint" in sentence(tmp_path)
 
@@ -43,7 +43,7 @@ class _Trap:
 def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
     sprung, path = tmp_path / "sprung", tmp_path / "best.safetensors"
     path.write_bytes(pickle.dumps({"model": _Trap(str(sprung))}))
-    assert "no checkpoint" in sentence(path)
+    assert "not a checkpoint" in sentence(path)
     assert not sprung.exists()
     pickle.loads(path.read_bytes())
     assert sprung.exists()  # the trap was set

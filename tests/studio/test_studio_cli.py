@@ -136,4 +136,4 @@ def test_another_file_than_a_checkpoint_is_told_before_the_address(
     path.write_bytes(b"RIFF" + bytes(99))
     assert main(["studio", "--port", "0", "--no-browser", "--checkpoint", str(path)]) == 2
     told = capsys.readouterr()
-    assert "no checkpoint" in told.err and told.err.count("\n") == 1 and not told.out
+    assert "not a checkpoint" in told.err and told.err.count("\n") == 1 and not told.out

@@ -207,5 +207,5 @@ def test_a_request_that_is_cancelled_by_the_end_is_no_fault(caplog: pytest.LogCa
             return await client.get("/api/about")
 
     answer = asyncio.run(ask())
-    assert answer.status_code == 503 and "ending" in answer.json()["error"]
+    assert answer.status_code == 503 and "stopping" in answer.json()["error"]
     assert not caplog.text

@@ -52,7 +52,7 @@ def test_many_channels_are_played_as_one(tmp_path: Path) -> None:
     ("sound", "limits", "words"),
     [
         (drums(seconds=3.0), {"max_seconds": 2.0}, "and the limit is"),
-        (drums(seconds=3.0), {"max_bytes": 10**6}, "no room"),
+        (drums(seconds=3.0), {"max_bytes": 10**6}, "too much for the studio"),
         (drums(seconds=0.05), {}, "too short"),
         (Audio(np.zeros((1, 44_100), dtype=np.float32), 44_100), {}, "silent"),
     ],

@@ -91,7 +91,7 @@ def test_a_pipe_a_folder_and_a_missing_file_are_no_token_files(
     [
         ([], "", "HOCKET_TOKEN"),
         ([], "short", "HOCKET_TOKEN"),
-        (["--token", "x" * 20, "--token-file", "/nowhere"], None, "leave one"),
+        (["--token", "x" * 20, "--token-file", "/nowhere"], None, "choose one of them"),
         (["--token", ""], None, "token"),
     ],
 )

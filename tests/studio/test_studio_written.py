@@ -106,7 +106,7 @@ def test_markers_of_recordings_are_heard_in_them(visitor: Visitor, beat: Path, c
     [
         ({"target_chords": "Am Fx C"}, "Unknown chord 'Fx' (the 2nd): did you mean 'F"),
         ({"target_chords": "  "}, "no chords"),
-        ({"target_chords": "C " * 300}, "too long"),
+        ({"target_chords": "C " * 300}, "too many chords"),
         ({"target_chords": 7}, "target_chords is not text"),
         ({"target_chords": "C", "bars_per_chord": 3}, "bars_per_chord is 3"),
         ({"target_chords": "C", "bars_per_chord": "x"}, "bars_per_chord"),

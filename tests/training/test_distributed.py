@@ -93,7 +93,7 @@ def test_two_processes_give_the_losses_of_one_and_continue_bit_for_bit(tmp_path,
     # With another number of processes it goes on from the same place, and says what is different.
     alone = launch_in_turn(1, music, fields, {"run": paths["one"]}, {"run": paths["parts"]})
     assert_well(alone)
-    assert "2 processes wrote the checkpoint and 1 go on" in alone[0].stdout
+    assert "2 processes wrote the checkpoint and 1 continue" in alone[0].stdout
     for kind in ("train", "validation"):
         one, two = log(tmp_path / "one", kind), log(tmp_path / "two", kind)
         assert len(one) == len(two) > 0

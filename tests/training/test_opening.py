@@ -118,7 +118,7 @@ def test_a_run_goes_on_with_the_music_that_it_began_with(
     assert trainer_of(run, moved, small).resume() is not None
     song = next(moved.iterdir())
     song.rename(moved / "elsewhere")
-    with pytest.raises(CheckpointError, match=rf"other music.*left out now: .*{song.name}"):
+    with pytest.raises(CheckpointError, match=rf"different music.*left out now: .*{song.name}"):
         trainer_of(run, moved, small).resume()
     (moved / "elsewhere").rename(song)
     assert trainer_of(run, moved, small).resume() is not None

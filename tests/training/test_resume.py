@@ -121,7 +121,7 @@ def test_other_music_is_refused(tmp_path, corpus, small) -> None:
     listener = Stopper()
     other = open_library(corpus / "truth", excerpt_seconds=1.1, validation_fraction=0.0, seed=0)
     trainer = Trainer(build(small), other, tmp_path, listener)
-    with pytest.raises(CheckpointError, match="other music"):
+    with pytest.raises(CheckpointError, match="different music"):
         trainer.resume()
 
 

@@ -162,7 +162,7 @@ def test_prepared_data_whose_file_was_replaced_is_not_gone_on_with(
     spoilt[-100] ^= 1
     songs[0].write_bytes(spoilt)
     with pytest.raises(
-        CheckpointError, match=rf"other music.*{songs[0].name} has changed since it was prepared"
+        CheckpointError, match=rf"different music.*{songs[0].name} has changed since it was prepared"
     ):
         trainer_of(run, data, small).resume()
 

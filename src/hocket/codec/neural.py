@@ -81,7 +81,7 @@ class NeuralCodec(LatentCodec):
         try:
             facts, _ = kind.config_class.get_config_dict(folder)
             if (found := facts.get("model_type")) != kind.config_class.model_type:
-                raise ValueError(f"it holds those of {found}")
+                raise ValueError(f"they are those of {found}")
             network, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
             if lacking := [*told["missing_keys"], *told["mismatched_keys"]]:
                 raise ValueError(f"they lack {min(map(str, lacking))}")
@@ -90,7 +90,7 @@ class NeuralCodec(LatentCodec):
         ) as error:  # Anything may be in a folder, and the library raises as many kinds of errors.
             reason = " ".join(str(error).split())[:MAX_SHOWN] or type(error).__name__
             raise ConfigError(
-                f"{config.codec_weights} holds no weights of {config.codec} that can be loaded ({reason}): give "
+                f"{config.codec_weights} contains no loadable {config.codec} weights ({reason}): give "
                 "--codec-weights a folder with config.json and model.safetensors."
             ) from error
         return network

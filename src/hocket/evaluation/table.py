@@ -69,7 +69,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "real_time_factor": lambda value: f"{value:.{0 if value >= 100 else 1}f}",
 }
 NOTE = """\
-{num_pairs}. Higher is better, except for R², foreign notes, distances, isolated peaks, kurtosis, attack.
+{num_pairs}. Higher is better, except R², foreign notes, distances, isolated peaks, kurtosis, attack.
 Margins: agreement with the right source minus agreement with the other; "worst" is the worst pair.
 Onsets, beats, timing: compared with the input. Chords, key, notes: compared with the target.
 Peaks: per second. Kurtosis: relative to the sources. Intervals over pairs: --json."""
