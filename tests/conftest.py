@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,20 @@ LONGEST = ("test_readme.py", "test_distributed.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files with the longest tests first, or one process would wait for the other at the end."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+COMPILE = """
+from importlib import import_module
+from hocket.evaluation.evaluate import COMPILED
+for name in COMPILED:
+    import_module(name)
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has librosa compiled before there are workers: several processes that write numba's cache at once break it."""
+    if config.getoption("numprocesses", None):
+        subprocess.run([sys.executable, "-c", COMPILE], check=False)
 
 
 @pytest.fixture(scope="session")

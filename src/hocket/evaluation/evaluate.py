@@ -7,6 +7,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
 from hocket.evaluation.truth import score_truth
 from hocket.evaluation.waveform import is_in_band, verdict
 from hocket.hearing import side_by_side
+
+COMPILED = ("librosa.beat", "librosa.feature", "librosa.onset")
+"""Modules with functions that numba compiles when they are loaded, and writes to a cache."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,9 @@ def _map_in_order(tasks: Iterator[PairTask], *, jobs: int) -> Iterator[dict[str,
     if jobs == 1:
         yield from map(evaluate_pair, tasks)
         return
+    # Has librosa compiled before there are children: several processes that write numba's cache at once break it.
+    for part in COMPILED:
+        import_module(part)
     context = child_context(evaluate_pair.__module__)
     pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=end_with_parent)
     pending: deque[Future[dict[str, ScoredRow]]] = deque()
