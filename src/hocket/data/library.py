@@ -121,7 +121,7 @@ def open_prepared(data: Path, *, excerpt_seconds: float, source: Path | None = N
     if len({song.group for song in sides["training"]}) < 2:
         if source is not None:
             raise DataError(too_few_songs(source, len(songs), left_out, excerpt_seconds))
-        reason = f" (left out: {left_out[0]})" if left_out else ""
+        reason = f" (left out: {left_out[0].rstrip('.')})" if left_out else ""
         raise DataError(
             f"{data} has {len(sides['training'])} songs to train on{reason}: run `hocket prepare` again, on "
             f"at least two different recordings of {excerpt_seconds:g} s or more."

@@ -195,7 +195,7 @@ def prepare_music(
 
 def too_few_songs(source: Path, num_usable: int, left_out: Sequence[str], excerpt_seconds: float) -> str:
     """The sentence where there are not two different songs."""
-    reason = f" (left out: {left_out[0]})" if left_out else ""
+    reason = f" (left out: {left_out[0].rstrip('.')})" if left_out else ""
     alike = ", all of the same music" if num_usable > 1 else ""
     return (
         f"{source} has {num_usable} usable song{'s' * (num_usable != 1)}{alike}{reason}: give at least two "

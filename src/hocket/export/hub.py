@@ -29,7 +29,7 @@ tags:
 
 # {title}
 
-Fuses the rhythm of one recording with the harmony of another, by [Hocket](https://pypi.org/project/hocket/):
+Fuses the rhythm of one recording with the harmony of another, by Hocket:
 
 ```bash
 pip install 'hocket[hub]'
