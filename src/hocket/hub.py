@@ -25,7 +25,7 @@ def fetch_weights(name: str) -> Path:
         from huggingface_hub import errors, hf_hub_download
     except ImportError as error:
         raise CheckpointError(
-            f"{name} needs huggingface_hub, not installed here: get it by pip install 'hocket[hub]'."
+            f"{name} needs huggingface_hub (not installed): run pip install 'hocket[hub]'."
         ) from error
     repository, _, revision = name.removeprefix(PREFIX).partition("@")
     whose: dict[str, Any] = {"library_name": MODEL_TYPE, "library_version": __version__}

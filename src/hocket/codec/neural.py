@@ -120,7 +120,7 @@ def _class_of(name: str, codec: str) -> Any:
         from huggingface_hub.utils import logging
     except ImportError as error:
         raise ConfigError(
-            f"the codec {codec} needs transformers, not installed here: get it by pip install 'hocket[neural]'."
+            f"the codec {codec} needs transformers (not installed): run pip install 'hocket[neural]'."
         ) from error
     # Its warnings and bars are about what is told in a sentence here.
     logging.set_verbosity(logging.CRITICAL)

@@ -111,13 +111,8 @@ def prepare(
     _keep(data, manifest, cache, found)
     for path in of_shards:
         path.unlink(missing_ok=True)
-    return Prepared(
-        manifest,
-        len(found.recordings) - num_kept,
-        num_kept,
-        found.other_files,
-        (*found.closed_folders, *notes),
-    )
+    notes = (*found.closed_folders, *notes)
+    return Prepared(manifest, len(found.recordings) - num_kept, num_kept, found.other_files, notes)
 
 
 def prepare_shard(

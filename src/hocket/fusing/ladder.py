@@ -133,8 +133,7 @@ def fuse_files(
     rate = model.codec.fixed_rate
     if rate and options.sample_rate not in (None, rate):
         raise AudioError(
-            f"the codec of this checkpoint ({model.codec.config.codec}) works at {rate} Hz only: ask for no other "
-            "sample rate."
+            f"the checkpoint's codec {model.codec.config.codec} works at {rate} Hz only: leave out --sample-rate."
         )
     sources = open_sources(
         paths,
@@ -245,8 +244,7 @@ def decide(
     # More than stereo has no agreed order of channels; what both ears hear is the mean, unless it cancels.
     pair = (aligned.input, aligned.target)
     shown = together(pair) if aligned.input.num_channels > 2 else pair
-    rate = model.codec.sample_rate
-    first, second = (_heard(source, rate, workspace) for source in shown)
+    first, second = (_heard(source, model.codec.sample_rate, workspace) for source in shown)
     heard = Sources(first, second, aligned.names)
     equal = [Scaled(source, TARGET_RMS / sounding(source, name).rms) for source, name in heard.named]
     masks = decide_masks(
