@@ -67,6 +67,28 @@ def test_an_interruption_that_a_library_swallows_is_raised_again(swallowed: str,
     assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "hocket verb: stopped\n")
 
 
+@pytest.mark.parametrize("num_calls", [25, 75])
+def test_a_signal_where_pytorch_is_half_loaded_ends_the_program_in_order(
+    num_calls: int, tmp_path: Path
+) -> None:
+    """Within its initialization, after so many calls that C++ made of Python: an exception at 75 crashes torch 2.13."""
+    body = (
+        "    left = []\n"
+        "    def profile(frame, event, called):\n"
+        "        if event == 'c_call' and called.__name__ == '_autograd_init':\n"
+        f"            left.extend(range({num_calls}))\n"
+        "        elif left and left.pop() == 0:\n"
+        "            sys.setprofile(None)\n"
+        "            lose()\n"
+        "    sys.setprofile(profile)\n"
+        "    with files.replacing('half'):\n"
+        "        import torch\n"
+    )
+    done = run(body, tmp_path)
+    assert (done.returncode, done.stderr) == (143, "hocket verb: stopped\n")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("lost", LOST)
 def test_a_signal_that_is_lost_ends_the_program_all_the_same(lost: str, tmp_path: Path) -> None:
     done = run(LOST[lost], tmp_path)

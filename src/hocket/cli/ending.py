@@ -138,6 +138,9 @@ class Stopping:
             self._ending = signal.Signals(number)
             # What a library that was left half-way says on its own way out helps nobody.
             sys.excepthook, sys.unraisablehook = self._printed, lambda _: None
+        if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
+            # PyTorch calls into Python where no exception may pass: one aborts the process.
+            _end_at_once(EXIT_CODES[self._ending], self._name)
         raise self._interruption(self._ending)
 
     def _interruption(self, number: signal.Signals) -> Interrupted:
