@@ -94,7 +94,10 @@ def measure(name: str, changes: Mapping[str, Any], options: argparse.Namespace) 
         **RECIPE,
         **changes,
     }
-    flags = [f"--{field}={json.dumps(value)}" for field, value in fields.items()]
+    flags = [
+        f"--{field}={value if isinstance(value, str) else json.dumps(value)}"
+        for field, value in fields.items()
+    ]
     hocket("train", options.music, "--run", run, *flags)
     # Of one epoch the best weights are the last, as they are averaged.
     text = hocket("evaluate", "--pairs", options.pairs, "--checkpoint", run / "best", "--json")

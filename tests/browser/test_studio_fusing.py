@@ -164,7 +164,7 @@ def test_cancel_stops_and_a_second_visitor_sees_the_queue(
         page.click("#fuse")
         page.wait_for_selector("#job:not([hidden])")
         other.click("#fuse")
-        until(other, "document.getElementById('job-state').textContent.includes('place 1')")
+        until(other, "document.getElementById('job-state').textContent.includes('position 1')")
         other.click("#cancel")
         other.wait_for_selector("#fuse:not([disabled])")
         assert other.is_hidden("#results")

@@ -66,13 +66,13 @@ def _machine() -> dict[str, Any]:
     from hocket.model.weights import default_weights
 
     extras = {name: all(map(_is_there, modules)) for name, modules in EXTRAS.items()}
-    free = shutil.disk_usage(tempfile.gettempdir()).free
+    free, num_threads = shutil.disk_usage(tempfile.gettempdir()).free, torch.get_num_threads()
     return {
         "hocket": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": f"{platform.platform()}, {os.cpu_count()} cores",
         "libraries": {name: _version(name) for name in LIBRARIES},
-        "devices": {"cpu": f"{torch.get_num_threads()} threads", **_accelerators()},
+        "devices": {"cpu": f"{num_threads} thread{'s' * (num_threads != 1)}", **_accelerators()},
         "reads": "wav, flac, ogg, opus, mp3, aiff" + (", m4a, aac" if extras["formats"] else ""),
         "writes": ", ".join(ending[1:] for ending in WRITABLE if ending != ".m4a" or extras["formats"]),
         "extras": {name: "yes" if there else f"no: pip install 'hocket[{name}]'" for name, there in extras.items()},

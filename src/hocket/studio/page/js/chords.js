@@ -7,6 +7,8 @@ const BARS = [0.5, 1, 2, 4];
 
 export const NO_RHYTHM = "Typed chords and MIDI files have no sound of their own: they can only be the harmony.";
 
+export const IN_PLACE = "Typed chords are already on the input's beats, in the key that you wrote.";
+
 /** The source that the options of a fusion, or of the server's answer, hold as chords; null where there are none. */
 export function chordsOf({ target_chords: chords, bars_per_chord: bars }) {
   return chords ? { id: `${bars} ${chords}`, name: chords, chords, bars } : null;

@@ -1,7 +1,7 @@
 /** The first tab: two sources, the controls, one job at a time, the result, and what was made before. */
 
 import * as api from "./api.js";
-import { asTarget, chordsOf, isWritten, NO_RHYTHM } from "./chords.js";
+import { asTarget, chordsOf, IN_PLACE, isWritten, NO_RHYTHM } from "./chords.js";
 import { Controls } from "./controls.js";
 import { announce, byId, el, preferences, say, visit } from "./dom.js";
 import { swapHelps } from "./facts.js";
@@ -81,6 +81,8 @@ export class FuseTab {
     byId("fuse").textContent = isUploading ? "Uploading…" : "Fuse";
     byId("swap").disabled = isUploading || (!input && !target) || isWritten(target);
     byId("swap").title = isWritten(target) ? NO_RHYTHM : "Swap rhythm and harmony";
+    const isTyped = Boolean(target?.chords);
+    for (const name of ["align", "key"]) Object.assign(byId(name), { disabled: isTyped, title: isTyped ? IN_PLACE : "" });
     this.cards.forEach((card) => card.warn(!isUploading && swapHelps(input, target)));
     byId("welcome").hidden = Boolean(input || target || this.visit?.entries.length);
     say(byId("fuse-hint"), missing.length ? `Choose ${missing.join(" and ")} first.` : "");
