@@ -93,7 +93,9 @@ def test_a_name_that_is_no_chord_is_told_at_once_with_the_nearest(page: Any, mes
     type_chords(page, "Am F C")
     assert page.is_hidden(f"{CARD} .error")
     assert page.inner_text("#fuse-hint") == "Choose a rhythm first."
-    assert page.is_disabled("#align") and "already on the input's beats" in page.get_attribute("#key", "title")
+    assert page.is_disabled("#align") and "already on the input's beats" in page.get_attribute(
+        "#key", "title"
+    )
     page.click(f"{CARD} button:has-text('Remove')")
     assert page.is_enabled("#align") and page.is_enabled("#key")
 

@@ -1,5 +1,6 @@
 """How an input finds its target: at random as ever, by suitability, or as the next segment of the same song."""
 
+import pickle
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +78,15 @@ def test_random_pairing_draws_what_it_always_drew() -> None:
     ]
     given_pairs = [(songs[0], songs[3]), (songs[2], songs[1])]
     assert places(dataset(songs, given_pairs))[3] == ("0.wav", "3.wav", 7.992652, 9.186355)
+
+
+@pytest.mark.parametrize("pairing", ["random", "suitable", "next_segment", "given"])
+def test_a_data_set_can_be_sent_to_processes_that_are_not_copies_of_this_one(pairing: str) -> None:
+    # As on macOS, and from Python 3.14 on.
+    songs = suited_songs([(0.9, 0.2), (0.3, 0.8), (0.5, 0.5)])
+    pairs = [(songs[0], songs[2])] if pairing == "given" else []
+    data = dataset(songs, pairs, pairing="random" if pairs else pairing)  # type: ignore[arg-type]
+    assert places(pickle.loads(pickle.dumps(data))) == places(data)
 
 
 def test_copies_of_one_music_are_never_a_pair_and_never_real() -> None:

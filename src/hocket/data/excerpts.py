@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -228,52 +229,59 @@ def chooser(
             f"pairing is {pairing}, but the pairs are given: set it to random, or give music instead of pairs."
         )
     if pairs:
-        return lambda random: list(pairs[int(random.integers(len(pairs)))])
+        return partial(_given, pairs)
     if pairing == "next_segment":
-        return _same_song(songs, least_seconds)
+        return partial(_same_song, _long_enough(songs, least_seconds))
     if len({song.music for song in songs}) < 2:
         raise DataError(
             f"a pair needs two different songs, and there are {len({song.music for song in songs})}: add songs, or set "
             "pairing to next_segment."
         )
-    return _at_random(songs) if pairing == "random" else _by_suitability(songs)
-
-
-def _at_random(songs: Sequence[Song]) -> Chooser:
-    def choose(random: np.random.Generator) -> list[Song]:
-        while True:
-            first, second = (songs[index] for index in random.choice(len(songs), 2, replace=False))
-            # Where nothing is known of groups, all songs differ and the first draw counts.
-            if first.music != second.music:
-                return [first, second]
-
-    return choose
-
-
-def _by_suitability(songs: Sequence[Song]) -> Chooser:
+    if pairing == "random":
+        return partial(_at_random, songs)
     inputs = role_weights([song.percussiveness for song in songs], role="input")
     targets = role_weights([song.tonality for song in songs], role="target")
-    music = np.array([song.music for song in songs])
-
-    def choose(random: np.random.Generator) -> list[Song]:
-        first = int(random.choice(len(songs), p=inputs))
-        others = np.where(music == music[first], 0.0, targets)
-        second = int(random.choice(len(songs), p=others / others.sum()))
-        return [songs[first], songs[second]]
-
-    return choose
+    return partial(_by_suitability, songs, inputs, targets, np.array([song.music for song in songs]))
 
 
-def _same_song(songs: Sequence[Song], least_seconds: float) -> Chooser:
-    long_enough = [song for song in songs if song.duration_seconds >= least_seconds]
-    if not long_enough:
+# A chooser and its songs go to the processes that read, so it is a function that pickle finds by its name.
+
+
+def _given(pairs: Sequence[tuple[Song, Song]], random: np.random.Generator) -> list[Song]:
+    return list(pairs[int(random.integers(len(pairs)))])
+
+
+def _at_random(songs: Sequence[Song], random: np.random.Generator) -> list[Song]:
+    while True:
+        first, second = (songs[index] for index in random.choice(len(songs), 2, replace=False))
+        # Where nothing is known of groups, all songs differ and the first draw counts.
+        if first.music != second.music:
+            return [first, second]
+
+
+def _by_suitability(
+    songs: Sequence[Song],
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    music: np.ndarray,
+    random: np.random.Generator,
+) -> list[Song]:
+    first = int(random.choice(len(songs), p=inputs))
+    others = np.where(music == music[first], 0.0, targets)
+    second = int(random.choice(len(songs), p=others / others.sum()))
+    return [songs[first], songs[second]]
+
+
+def _same_song(songs: Sequence[Song], random: np.random.Generator) -> list[Song]:
+    song = songs[int(random.integers(len(songs)))]
+    return [song, song]
+
+
+def _long_enough(songs: Sequence[Song], least_seconds: float) -> list[Song]:
+    found = [song for song in songs if song.duration_seconds >= least_seconds]
+    if not found:
         raise DataError(
             f"no song is long enough for two segments ({least_seconds:g} s): give longer songs, a smaller "
             "excerpt_seconds, or set pairing to random."
         )
-
-    def choose(random: np.random.Generator) -> list[Song]:
-        song = long_enough[int(random.integers(len(long_enough)))]
-        return [song, song]
-
-    return choose
+    return found
