@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "seed 2": {"seed": 2},
     "missing and foreign notes off": {"missing_notes_weight": 0.0, "foreign_notes_weight": 0.0},
     **{f"{term.replace('_', ' ')} off": {f"{term}_weight": 0.0} for term in TERMS},
+    "articulation halved": {"articulation_weight": 1.0},
     "equal correlations (ratio 1, both aims 0.5)": {
         "level_ratio": 1.0,
         "output_balance_aim": 0.5,

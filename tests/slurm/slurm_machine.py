@@ -117,8 +117,9 @@ class Slurm:
     def processes(self, number: str) -> list[int]:
         """The operating system's numbers of the tasks of a job's first step, by rank."""
         lines = self.tell("scontrol", "listpids", f"{number}.0").stdout.splitlines()[1:]
-        rows = [line.split() for line in lines]
-        return [int(row[0]) for row in sorted(rows, key=lambda row: int(row[3])) if row[3].isdigit()]
+        # Processes that a task has started have no rank.
+        rows = [row for row in map(str.split, lines) if row[3].isdigit()]
+        return [int(row[0]) for row in sorted(rows, key=lambda row: int(row[3]))]
 
 
 def free_ports() -> int:
