@@ -2,7 +2,7 @@
 
 Trains every variant that is not yet in the output folder, scores it with `hocket evaluate`, and writes
 docs/results/ablations.md. An interrupted variant is begun again when its folder is removed. The default itself is there
-with three seeds: what differs by less than they do is noise.
+with several seeds: what differs by less than they do is noise.
 """
 
 import argparse
@@ -138,7 +138,7 @@ def table(options: argparse.Namespace) -> list[str]:
         f"--steps {options.steps}`: the preset `default` for {options.steps} steps of four 4-second pairs, with one "
         f"thing changed, scored by `hocket evaluate` on {num_pairs} pairs. Short runs: they rank what matters early, "
         f"not what a long training would reach. {os.cpu_count()} cores, {platform.machine()}, torch "
-        f"{torch.__version__}. What differs by less than the three seeds is noise.",
+        f"{torch.__version__}. What differs by less than the seeds do is noise.",
         "",
         "| variant | " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * (len(COLUMNS) + 1),
@@ -152,6 +152,7 @@ def cells(scores: Mapping[str, Any]) -> list[str]:
     means = {**scores["means"], "": scores["worst"]["harmony_margin"]["value"]}
     forms = {
         "in_band_share": "{:.0%}",
+        "foreign_notes": "{:.1%}",
         "frechet": "{:.0f}",
         "isolated_peaks": "{:.1f}",
         "complementarity": "{:.0%}",
