@@ -17,6 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any, Protocol
 
 from hocket.errors import HocketError
@@ -119,7 +120,7 @@ class Stopping:
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
-    def _handle(self, number: int, _: object) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if (
             self._is_over
             or self._is_asked
@@ -138,8 +139,7 @@ class Stopping:
             self._ending = signal.Signals(number)
             # What a library that was left half-way says on its own way out helps nobody.
             sys.excepthook, sys.unraisablehook = self._printed, lambda _: None
-        if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
-            # PyTorch calls into Python where no exception may pass: one aborts the process.
+        if _loads_torch(frame):
             _end_at_once(EXIT_CODES[self._ending], self._name)
         raise self._interruption(self._ending)
 
@@ -192,6 +192,15 @@ class Stopping:
 def farewell(code: int) -> str:
     """Returns the word for an end by a signal."""
     return "interrupted" if code == EXIT_CODES[signal.SIGINT] else "stopped"
+
+
+def _loads_torch(frame: FrameType | None) -> bool:
+    """Tells whether this is called by PyTorch's own import: its C++ calls into Python, and an exception aborts it."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "torch":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _end_at_once(code: int, name: str) -> None:

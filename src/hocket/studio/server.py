@@ -4,6 +4,8 @@ import asyncio
 import functools
 import html
 import os
+import select
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -189,7 +191,15 @@ class StudioServer(uvicorn.Server):
             for _ in range(REMOVALS):
                 # Again, as a thread that still works may have written into it meanwhile.
                 studio.folder.remove()
-        os._exit(code)
+        try:
+            # Otherwise the command line says it. Not where it would have to wait.
+            if select.select([], [2], [], 0)[1]:
+                os.write(
+                    2,
+                    f"hocket studio: {'interrupted' if code == 128 + signal.SIGINT else 'stopped'}\n".encode(),
+                )
+        finally:
+            os._exit(code)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server`."""
