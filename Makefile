@@ -8,8 +8,6 @@ TORCH ?= --requirement constraints.txt
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
-# One more than the cores it is meant for, as a quarter of the tests' time is spent waiting.
-TEST_PROCESSES ?= 3
 
 .PHONY: setup lock licences demo studio study weights ablations bench corpus listen docs test test-slow dist lint clean
 
@@ -75,7 +73,7 @@ listen: setup
 	$(BIN)/python scripts/listen_page.py "$(or $(OUT),listen-corpus)/music"
 
 test: lint
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not slow"
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # A real browser, SLURM and proxy included: installs them where it may, else those tests skip with a reason.
 test-slow: lint

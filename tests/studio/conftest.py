@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def pads_flac(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def studio_temp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where studios of these tests put their folders, so that what they leave can be seen."""
     folder = tmp_path_factory.mktemp("temp")
+    get_temp_dir()  # of multiprocessing's own, which is made once and lasts as long as this process
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
         yield folder
