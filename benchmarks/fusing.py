@@ -124,7 +124,8 @@ def _command(plan: Plan, num_threads: int | None) -> Child:
 
 def fused_by_command(input_path: Path, target_path: Path, output: Path, *, num_threads: int | None) -> Child:
     """`hocket fuse` of two files, in a process of its own."""
-    command = [*HOCKET, "fuse", str(input_path), str(target_path), "-o", str(output), "--device", "cpu"]
+    files = [str(input_path), str(target_path), "-o", str(output), "--overwrite"]
+    command = [*HOCKET, "fuse", *files, "--device", "cpu"]
     return measured(command, env=environment(num_threads))
 
 

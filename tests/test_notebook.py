@@ -17,6 +17,7 @@ def test_it_is_kept_without_outputs() -> None:
 
 
 # The kernel's own libraries warn of each other.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_it_runs_from_top_to_bottom(tmp_path: Path) -> None:
     for name in ("nbclient", "nbformat", "ipykernel", "matplotlib"):

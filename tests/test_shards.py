@@ -125,6 +125,7 @@ def test_one_shard_alone_writes_no_table_and_may_be_run_again(
     assert "--shard is for lists of pairs" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_evaluating_in_shards_gives_the_figures_of_one_process(
     pairs: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

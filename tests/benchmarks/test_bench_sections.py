@@ -44,6 +44,7 @@ def test_without_a_gpu_that_is_said(plan: Plan, monkeypatch: pytest.MonkeyPatch)
     assert "Not measured" in section.markdown
 
 
+@pytest.mark.slow
 def test_what_a_step_must_move_grows_with_the_batch(plan: Plan) -> None:
     config = configuration(plan, batch_size=1, excerpt_seconds=1.0)
     batch = draw(plan, config, 1)[0]
@@ -56,6 +57,7 @@ def test_what_a_step_must_move_grows_with_the_batch(plan: Plan) -> None:
     assert 1.5 < (two - 8 * weights) / (one - 8 * weights) < 2.1
 
 
+@pytest.mark.slow
 def test_the_pace_on_latents_of_an_encodec(plan: Plan) -> None:
     pytest.importorskip("transformers")
     with threads(1):

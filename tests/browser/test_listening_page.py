@@ -118,6 +118,7 @@ def test_nobody_goes_on_before_all_is_heard_and_answered(page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "progress"
 
 
+@pytest.mark.slow
 def test_the_whole_test_is_kept_over_a_reload_saved_and_counted(
     page: Any, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,6 +131,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak of memory from")
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     peaks = []

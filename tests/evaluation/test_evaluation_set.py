@@ -153,6 +153,7 @@ def test_no_training_code_takes_part() -> None:
     assert "torch" not in loaded
 
 
+@pytest.mark.slow
 @pytest.mark.music
 def test_the_baselines_score_on_music_what_the_plain_recipe_gives(music: Path) -> None:
     golden = json.loads(GOLDEN.read_text())

@@ -157,6 +157,7 @@ def _is_full_while_two_drip(url: str, visitor: Visitor) -> bool:
     return is_full
 
 
+@pytest.mark.slow
 def test_a_slow_sender_who_keeps_the_least_rate_is_heard_out(small: str) -> None:
     content = bytes(60_000)
     head = (
