@@ -69,7 +69,7 @@ SMALL = ModelConfig(
     SpectralConfig(
         fft_size=512,
         hop=128,
-        features=("held", "tonal", "level"),
+        features=("held", "tonal", "chroma", "level"),
         tonal_bins=5,
         held_frames=21,
         place_width=0.11,

@@ -20,7 +20,7 @@ DEFAULT_PRESET = "default"
 MAX_COUNT, MAX_SEED = 10**9, 2**32 - 2**16
 """NumPy takes seeds below 2**32; each process adds its number."""
 MAX_BATCH, MAX_EXCERPT_SECONDS = 2**16, 60
-FEATURES = ("level", "transient", "tonal", "held")
+FEATURES = ("level", "transient", "tonal", "held", "chroma")
 MAX_CODEC_RATE_HZ = 768_000
 """The highest rate of recordings, which a codec can be brought to."""
 MAX_CODEC_FFT_SIZE, MAX_REACH = 2**22, 1001
@@ -95,7 +95,7 @@ class SpectralConfig:
         hop: samples from one frame to the next.
         transient_frames: frames averaged over time to find transients, an odd number.
         tonal_bins: bin groups averaged over frequency to find tones, an odd number.
-        held_frames: frames over which tones are averaged to find held notes, an odd number.
+        held_frames: frames over which tones are averaged for the features held and chroma, an odd number.
         place_width: bins are grouped if they span less than this share of their frequency; 0 = no groups.
         features: features that the agent receives from each source.
         codec: codec whose latents are masked: spectral, or the neural codecs encodec and dac (docs/codecs.md).

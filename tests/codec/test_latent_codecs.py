@@ -58,15 +58,16 @@ def test_a_frame_is_a_hop_and_the_way_back_has_the_length(toy: str, num_samples:
 
 
 def test_features_have_about_unit_size_and_mean_what_they_are_called(toy: str) -> None:
-    features = ("level", "transient", "tonal", "held")
+    features = ("level", "transient", "tonal", "held", "chroma")
     codec = open_codec(SpectralConfig(codec=toy, features=features))
     waveform = match_rms(torch.randn(1, 1, RATE_HZ, generator=torch.Generator().manual_seed(1)))[:, 0]
     waveform[:, RATE_HZ // 2 :] *= 0.01
-    level, transient, tonal, held = codec.describe(codec.encode(waveform).square().transpose(1, 2))
+    level, transient, tonal, held, chroma = codec.describe(codec.encode(waveform).square().transpose(1, 2))
     loud, soft = level[:, :150].mean(), level[:, 225:].mean()
     assert abs(loud) < 1.0 and soft < loud - 0.5
     assert abs(tonal.mean()) < 1e-5 and held.std() < tonal.std()
     assert abs(transient[:, 20:150].mean()) < 0.05
+    assert abs(chroma.mean()) < 1e-5 and chroma.std() < 1.0
 
 
 def test_levels_by_decoded_voices_are_those_by_latents_where_decoding_is_linear(

@@ -49,7 +49,7 @@ SHAPES = {
     ),
     "what is held, heard nearby, levels with room": replace(
         SMALL,
-        codec=replace(SMALL.codec, features=("level", "held"), held_frames=9),
+        codec=replace(SMALL.codec, features=("level", "held", "chroma"), held_frames=9),
         agent=replace(SMALL.agent, attention_reach=6),
         cascade=CascadeConfig(2, level_ratio=0.7),
     ),

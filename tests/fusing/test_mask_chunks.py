@@ -55,7 +55,9 @@ def test_a_model_of_finite_reach_hears_in_chunks_what_it_hears_in_the_whole() ->
     model = stir(
         make_model(
             agent=AgentConfig(model_dim=16, num_heads=2, num_bands=8, attention_reach=20),
-            codec=SpectralConfig(fft_size=1024, hop=256, features=("level", "transient", "tonal", "held")),
+            codec=SpectralConfig(
+                fft_size=1024, hop=256, features=("level", "transient", "tonal", "held", "chroma")
+            ),
         ),
         strength=0.5,
     )

@@ -216,8 +216,23 @@ def describe(power: Tensor, codec: SpectralConfig) -> Tensor:
         "transient": lambda: level - local_mean(level, codec.transient_frames),
         "tonal": lambda: tonal,
         "held": lambda: local_mean(tonal, codec.held_frames),
+        "chroma": lambda: pitch_class_contrast(tonal, codec),
     }
     return torch.stack([contrasts[name]() for name in codec.features], dim=1)
+
+
+def pitch_class_contrast(tonal: Tensor, codec: SpectralConfig) -> Tensor:
+    """Tones above none, summed in 36 classes of an octave over a while, against their mean: `[b, places, t]`."""
+    places = places_of(codec)
+    bins = torch.arange(len(places)).double()
+    middles = torch.stack([bins[places == place].mean() for place in range(int(places[-1]) + 1)])
+    hertz = middles * codec.sample_rate / codec.fft_size
+    distance = (36 * torch.log2(hertz.clamp_min(1.0) / 440.0) - torch.arange(36)[:, None] + 18) % 36 - 18
+    triangles = (1.0 - distance.abs()).clamp_min(0.0).float()
+    heard, told = (triangles * ((hertz > low) & (hertz < high)) for low, high in ((100, 3000), (50, 5000)))
+    classes = local_mean(torch.einsum("cd,bdt->bct", heard, tonal.clamp_min(0.0)), codec.held_frames)
+    mean = classes.mean(dim=1, keepdim=True)
+    return torch.einsum("cd,bct->bdt", told, (classes - mean) / (2.0 * mean + 0.1))
 
 
 def local_mean(values: Tensor, length: int) -> Tensor:

@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 from hocket.settings import SpectralConfig
 from hocket.signal.grouping import Grouping, local_mean
+from hocket.signal.harmony import pitch_class_shares
+
+CHROMA_FLOOR = 0.1
+"""Added where tones are divided by their mean, so that nothing stands out of near silence."""
 
 
 class Spectrum(Protocol):
@@ -99,19 +103,32 @@ class Codec(nn.Module, ABC):
         """The configured features of each bin group, planes `[b, t, groups]` from its power `[b, t, groups]`.
 
         *Transient* is the level against its mean along time (high at attacks), *tonal* against its mean over
-        neighbouring groups (high at partials), *held* the mean of that along time (high at notes that last).
+        neighbouring groups (high at partials), *held* the mean of that along time (high at notes that last), *chroma*
+        how far the tones of the group's pitch class stand out of all around that moment, in any octave.
         """
-        level = self.level(power)
-        return tuple(self._feature(name, level) for name in self.config.features)
+        level, config = self.level(power), self.config
+        tonal = level - local_mean(level, self.tonal_bins, -1)
+        planes = {
+            "level": lambda: level,
+            "transient": lambda: level - local_mean(level, config.transient_frames, -2),
+            "tonal": lambda: tonal,
+            "held": lambda: local_mean(tonal, config.held_frames, -2),
+            "chroma": lambda: self._chroma(tonal.relu()),
+        }
+        return tuple(planes[name]() for name in config.features)
 
-    def _feature(self, name: str, level: Tensor) -> Tensor:
-        if name == "transient":
-            return level - local_mean(level, self.config.transient_frames, -2)
-        if name == "tonal":
-            return level - local_mean(level, self.tonal_bins, -1)
-        if name == "held":
-            return local_mean(self._feature("tonal", level), self.config.held_frames, -2)
-        return level
+    def _chroma(self, tones: Tensor) -> Tensor:
+        """From how high tones stand, `[b, t, groups]`; where channels are no frequencies, each is a class."""
+        if self.bin_hz is None:
+            return self._standing_out(tones)
+        heard, told = pitch_class_shares(self.grouping, float(self.bin_hz[1]), tones.device)
+        return self._standing_out(tones @ heard) @ told
+
+    def _standing_out(self, tones: Tensor) -> Tensor:
+        """Of the tones of each class, `[b, t, classes]`, around each moment: 0 where all have as much."""
+        classes = local_mean(tones, self.config.held_frames, -2)
+        mean = classes.mean(dim=-1, keepdim=True)
+        return (classes - mean) / (2.0 * mean + CHROMA_FLOOR)
 
     @property
     def context_frames(self) -> int:
@@ -121,6 +138,7 @@ class Codec(nn.Module, ABC):
     @property
     def described_frames(self) -> int:
         """Frames before and after a frame that its features depend on: half the longest average, and the latent's."""
-        averages = {"transient": self.config.transient_frames, "held": self.config.held_frames}
-        longest = max(averages.get(name, 1) for name in self.config.features)
+        config = self.config
+        averages = {"level": 1, "transient": config.transient_frames, "tonal": 1}
+        longest = max(averages.get(name, config.held_frames) for name in config.features)
         return longest // 2 + self.context_frames

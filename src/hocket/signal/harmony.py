@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hocket.signal.filterbanks import Bank, band_energies
+from hocket.signal.grouping import Grouping
 from hocket.signal.loudness import TARGET_RMS
 from hocket.signal.spectrum import window_length
 
@@ -24,6 +25,9 @@ HOP = 2_048
 SMOOTHING_SECONDS = 0.49
 WIDTH_SEMITONES = 0.3
 STOPBAND_DB = 100.0
+
+NUM_CLASSES, TUNING_HZ = 36, 440.0
+HEARD_HZ, TOLD_HZ = (100.0, 3000.0), (50.0, 5000.0)
 
 NEIGHBOURS = 4
 SALIENCE_DB = 20.0
@@ -184,6 +188,27 @@ def in_parts(waveform: Tensor | np.ndarray, *, sample_rate: int) -> list[Tensor]
     return [
         samples[index * size : None if index == count - 1 else (index + 1) * size] for index in range(count)
     ]
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def pitch_class_shares(grouping: Grouping, bin_hz: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What each bin group has in 36 pitch classes, a third of a semitone apart, so that no tuning falls between two.
+
+    Shares `[groups, 36]` for groups that are heard, from 100 to 3000 Hz, and `[36, groups]` for those that are told,
+    from 50 to 5000 Hz: each has one class or two neighbours, others none. Bins are `bin_hz` apart.
+    """
+    hertz = bin_hz * grouping.centres
+    places = (NUM_CLASSES * torch.log2(hertz.clamp_min(1.0) / TUNING_HZ)).remainder(NUM_CLASSES)
+    lower, groups = places.floor(), torch.arange(len(hertz))
+    shares = torch.zeros(NUM_CLASSES, len(hertz))
+    shares[lower.long() % NUM_CLASSES, groups] += 1.0 - (places - lower)
+    shares[(lower.long() + 1) % NUM_CLASSES, groups] += places - lower
+    heard, told = (
+        (shares * ((hertz > lowest) & (hertz < highest))).to(device)
+        for lowest, highest in (HEARD_HZ, TOLD_HZ)
+    )
+    return heard.T.contiguous(), told
 
 
 @lru_cache(maxsize=16)
