@@ -12,6 +12,7 @@ from hocket.errors import ConfigError
 from hocket.signal.spectrum import power
 
 RATE_HZ = 24_000
+CHROMA = SpectralConfig(fft_size=2048, hop=512, place_width=0.0, features=("chroma",))
 
 
 def noise(num_samples: int, *, seed: int = 0, batch: int = 1) -> torch.Tensor:
@@ -110,6 +111,28 @@ def test_a_click_is_transient_and_a_sine_is_tonal() -> None:
     _, transient, tonal = described(codec, sine(100 * bin_hz))[0]
     assert float(tonal[100, 20:-20].mean()) > 2.0
     assert float(transient[100, 20:-20].abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("cents", [0, 17, 50])
+def test_chroma_stands_out_at_all_octaves_of_what_sounds_whatever_its_tuning(cents: float) -> None:
+    codec = SpectralCodec(CHROMA)
+    played_hz = 440.0 * 2 ** (cents / 1200)
+    waveform = sine(played_hz, 48_000) + sine(played_hz * 2 ** (7 / 12), 48_000) + 0.01 * noise(48_000)
+    chroma = described(codec, waveform)[0, 0]
+    hertz = codec.grouping.centres * RATE_HZ / codec.fft_size
+
+    def near(wanted_hz: float) -> float:
+        return float(chroma[(hertz - wanted_hz).abs().argmin()].mean())
+
+    sounding = [near(played_hz * 2**octave) for octave in (-1, 1, 2)]
+    silent = [near(played_hz * 2 ** (octave + step / 12)) for octave in (0, 1) for step in (2, 6, 10)]
+    assert min(sounding) > max(silent) + 0.5
+    assert float(chroma[hertz > 5000].abs().max()) == 0.0
+
+
+def test_noise_has_no_chroma() -> None:
+    codec = SpectralCodec(CHROMA)
+    assert float(described(codec, noise(96_000, seed=4)).abs().max()) < 0.3
 
 
 def test_noise_is_neither_transient_nor_tonal() -> None:
