@@ -248,7 +248,7 @@ def test_an_hour_of_stereo_takes_less_than_one_and_a_half_gigabytes(tmp_path: Pa
     for minutes in (1, 10, 60):
         pair = [write_minutes(tmp_path / f"{kind}.wav", minutes, kind) for kind in ("drums", "chords")]
         output, begin = tmp_path / "out.wav", time.perf_counter()
-        peaks[minutes] = peak_megabytes(COMMAND, "fuse", *pair, "-o", output)
+        peaks[minutes] = peak_megabytes(COMMAND, "fuse", *pair, "-o", output, "--overwrite")
         seconds = time.perf_counter() - begin
         print(
             f"{minutes} min: peak {peaks[minutes]:.0f} MB, {seconds:.0f} s, {60 * minutes / seconds:.1f}x real time"

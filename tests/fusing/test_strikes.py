@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fusion_samples import RATE_HZ
 from hocket.audio.streams import InMemory
@@ -24,6 +26,15 @@ def bursts(
         start = round(second * rate)
         samples[start : start + len(decay)] += decay * generator.standard_normal(len(decay))
     return samples
+
+
+def struck_at(*seconds: float) -> Strikes:
+    """Strikes that are all as hard as can be."""
+    times = torch.tensor(seconds, dtype=torch.float64)
+    return Strikes(times, torch.ones_like(times))
+
+
+NONE = struck_at()
 
 
 def after_the_start(strikes: Strikes) -> Strikes:
@@ -55,7 +66,7 @@ def test_softer_ones_strike_less_and_a_steady_sound_not_at_all() -> None:
 def test_silence_strikes_nothing_and_is_left_alone() -> None:
     strikes = find_strikes(recording(np.zeros(RATE_HZ)))
     assert len(strikes.seconds) == 0
-    gain = StrikeGain.over(strikes, 2.0, seconds=1.0).between(0, RATE_HZ, RATE_HZ)
+    gain = StrikeGain.over(strikes, strikes, 2.0, seconds=1.0).between(0, RATE_HZ, RATE_HZ)
     torch.testing.assert_close(gain, torch.ones(RATE_HZ))
 
 
@@ -71,7 +82,7 @@ def test_the_gain_dips_rises_in_four_milliseconds_and_halves_every_sixty() -> No
     strikes = Strikes(
         torch.tensor([0.5, 1.0], dtype=torch.float64), torch.tensor([1.0, 0.5], dtype=torch.float64)
     )
-    gain = StrikeGain(strikes, 2.0).between(0, 2 * RATE_HZ, RATE_HZ)
+    gain = StrikeGain(strikes, NONE, 2.0).between(0, 2 * RATE_HZ, RATE_HZ)
 
     def at(seconds: float) -> float:
         return float(gain[round(seconds * RATE_HZ)])
@@ -81,7 +92,8 @@ def test_the_gain_dips_rises_in_four_milliseconds_and_halves_every_sixty() -> No
     assert at(1.003) == pytest.approx(2.0, abs=0.1), "the softer one is half as much"
     assert at(1.9) == pytest.approx(1.0, abs=0.01)
     parts = [
-        StrikeGain(strikes, 2.0).between(first, first + 7000, RATE_HZ) for first in range(0, 42_000, 7000)
+        StrikeGain(strikes, NONE, 2.0).between(first, first + 7000, RATE_HZ)
+        for first in range(0, 42_000, 7000)
     ]
     assert torch.equal(torch.cat(parts), gain[:42_000])
 
@@ -90,7 +102,32 @@ def test_a_hard_strike_is_still_heard_under_a_soft_one_and_loudness_stays() -> N
     strikes = Strikes(
         torch.tensor([0.5, 0.52], dtype=torch.float64), torch.tensor([1.0, 0.2], dtype=torch.float64)
     )
-    gain = StrikeGain.over(strikes, 3.0, seconds=1.0)
+    gain = StrikeGain.over(strikes, NONE, 3.0, seconds=1.0)
     assert gain.between(0, 48_000, 48_000).square().mean() == pytest.approx(1.0, abs=0.02)
-    unscaled = StrikeGain(strikes, 3.0).between(0, RATE_HZ, RATE_HZ)
+    unscaled = StrikeGain(strikes, NONE, 3.0).between(0, RATE_HZ, RATE_HZ)
     assert float(unscaled[round(0.53 * RATE_HZ)]) == pytest.approx(1.0 + 3.0 * 0.5**0.5, abs=0.05)
+
+
+def test_where_the_target_is_struck_by_itself_it_is_softened_and_comes_back() -> None:
+    gain = StrikeGain.over(struck_at(1.0), struck_at(0.3, 1.04, 1.7), 1.0, seconds=2.0)
+    assert gain.own.seconds.tolist() == [0.3, 1.7], "what both are struck at is left"
+    unscaled = StrikeGain(gain.strikes, gain.own, 1.0).between(0, 2 * RATE_HZ, RATE_HZ)
+
+    def at(seconds: float) -> float:
+        return float(unscaled[round(seconds * RATE_HZ)])
+
+    assert at(0.28) == pytest.approx(1.0) and at(0.3) < 0.3
+    assert at(0.292 + 0.12) == pytest.approx(0.6, abs=0.02) and at(0.9) > 0.97
+    assert at(1.003) == pytest.approx(2.0, abs=0.1) and at(1.7) < 0.3
+    half = StrikeGain(gain.strikes, gain.own, 0.5).between(0, RATE_HZ, RATE_HZ)
+    assert float(half[round(0.3 * RATE_HZ)]) == pytest.approx(0.62, abs=0.03)
+
+
+@given(st.lists(st.floats(0, 20), max_size=30), st.lists(st.floats(0, 20), max_size=30))
+def test_strikes_apart_from_others_have_none_of_them_near(own: list[float], others: list[float]) -> None:
+    mine, theirs = struck_at(*sorted(own)), struck_at(*sorted(others))
+    wanted = [second for second in sorted(own) if all(abs(second - other) > 0.05 for other in others)]
+    found = mine.apart_from(theirs).seconds.tolist()
+    # Exactly 50 ms apart may fall on either side.
+    close = [second for second in own if any(abs(abs(second - other) - 0.05) < 1e-9 for other in others)]
+    assert set(found) ^ set(wanted) <= set(close)

@@ -258,8 +258,9 @@ def decide(
     amount = options.strike(model.cascade.config.reattack)
     if not amount:
         return masks
-    strikes = find_strikes(folded(equal[0]))
-    return replace(masks, strikes=StrikeGain.over(strikes, amount, seconds=aligned.input.duration_seconds))
+    strikes, own = (find_strikes(folded(source)) for source in equal)
+    gain = StrikeGain.over(strikes, own, amount, seconds=aligned.input.duration_seconds)
+    return replace(masks, strikes=gain)
 
 
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:

@@ -1,10 +1,10 @@
-"""Onset emphasis: the input's onsets to within a few milliseconds, and a gain that emphasises the target there.
+"""Onset emphasis: onsets to within a few milliseconds, and a gain that strikes the target where the input is struck.
 
 A mask rises and falls with the window of the transform, which takes tens of milliseconds. This gain is applied to the
-target's waveform and rises in four.
+target's waveform and rises in four. Where the target is struck by itself, it softens that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ HALVING_SECONDS = 0.06
 RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
 DIP = 0.3
 """Depth of the target's dip before the hardest strikes, for a re-attack of 1 or more."""
+SOFTENING, SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS = 0.8, 0.008, 0.12
+"""How much is taken off where the target is struck by itself, from when on, and how soon half of it is back."""
+TOGETHER_SECONDS = 0.05
 GRID_RATE_HZ = 2000
 
 
@@ -44,6 +47,23 @@ class Strikes:
 
     seconds: Tensor
     strengths: Tensor
+
+    def apart_from(self, others: "Strikes") -> "Strikes":
+        """Those that have none of the others within 50 ms."""
+        first, last = (
+            torch.searchsorted(others.seconds, self.seconds + reach)
+            for reach in (-TOGETHER_SECONDS, TOGETHER_SECONDS)
+        )
+        return Strikes(self.seconds[first == last], self.strengths[first == last])
+
+    def ringing(self, seconds: Tensor, halving_seconds: float) -> Tensor:
+        """The hardest of all strikes up to each moment, if each halves in this time: `[n]`, in [0, 1]."""
+        # In halvings since the beginning, where each strike dies away equally fast, so that the hardest stays so.
+        levels = torch.log2(self.strengths) + self.seconds / halving_seconds
+        never = levels.new_full((1,), -torch.inf)
+        hardest = torch.cat([never, levels.cummax(dim=0).values])
+        since = torch.searchsorted(self.seconds, seconds, right=True)
+        return torch.exp2(hardest[since] - seconds / halving_seconds)
 
 
 def find_strikes(mono: Recording) -> Strikes:
@@ -90,20 +110,22 @@ def _rising_between(mono: Recording, start: int, stop: int, hop: int) -> Tensor:
 class StrikeGain:
     """The gain of the target's voice at each moment, which strikes it where the input is struck.
 
-    Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms.
-    All of it is times `scale`, which leaves the mean power over the whole recording about as it is.
+    Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms. At
+    the target's `own` strikes it falls too, and rises slowly. All of it is times `scale`, which leaves the mean power
+    over the whole recording about as it is.
     """
 
     strikes: Strikes
+    own: Strikes
     amount: float
     scale: float = 1.0
 
     @classmethod
-    def over(cls, strikes: Strikes, amount: float, *, seconds: float) -> "StrikeGain":
-        """The gain for a recording of so many seconds."""
-        unscaled = cls(strikes, amount)
+    def over(cls, strikes: Strikes, own: Strikes, amount: float, *, seconds: float) -> "StrikeGain":
+        """The gain for a recording of so many seconds; what both are struck at is left to the input."""
+        unscaled = cls(strikes, own.apart_from(strikes), amount)
         whole = unscaled.between(0, max(1, round(seconds * GRID_RATE_HZ)), GRID_RATE_HZ)
-        return cls(strikes, amount, float(whole.square().mean().rsqrt()))
+        return replace(unscaled, scale=float(whole.square().mean().rsqrt()))
 
     def between(self, start: int, stop: int, sample_rate: int) -> Tensor:
         """The gain of the samples `start` up to `stop`: `[stop - start]`; read between points of a grid of 0.5 ms."""
@@ -111,18 +133,10 @@ class StrikeGain:
         first, last = int(points[0]), int(points[-1]) + 2
         reach = round(RISE_SECONDS / 2 * GRID_RATE_HZ)
         seconds = torch.arange(first - reach, last + reach, dtype=torch.float64) / GRID_RATE_HZ
-        gain = (1.0 + self.amount * self._ringing(seconds)) * (1.0 - self._dip(seconds))
+        gain = 1.0 + self.amount * self.strikes.ringing(seconds, HALVING_SECONDS)
+        gain *= (1.0 - self._dip(seconds)) * (1.0 - self._softening(seconds))
         grid = self.scale * local_mean(gain[None], 2 * reach + 1, -1)[0, reach:-reach]
         return torch.from_numpy(np.interp(points, np.arange(first, last), grid.numpy())).float()
-
-    def _ringing(self, seconds: Tensor) -> Tensor:
-        """The hardest of all strikes so far, each halved every 60 ms: `[n]`, in [0, 1]."""
-        # In halvings since the beginning, where each strike dies away equally fast, so that the hardest stays so.
-        levels = torch.log2(self.strikes.strengths) + self.strikes.seconds / HALVING_SECONDS
-        never = levels.new_full((1,), -torch.inf)
-        hardest = torch.cat([never, levels.cummax(dim=0).values])
-        since = torch.searchsorted(self.strikes.seconds, seconds, right=True)
-        return torch.exp2(hardest[since] - seconds / HALVING_SECONDS)
 
     def _dip(self, seconds: Tensor) -> Tensor:
         """The dip just before the next strike, as a share of the gain: `[n]`, in [0, 1]."""
@@ -135,3 +149,8 @@ class StrikeGain:
         # Down in the first two thirds of the time, and still until the strike.
         fallen = 0.5 - 0.5 * torch.cos(torch.pi * ((1.0 - left) * 1.5).clamp(0.0, 1.0))
         return DIP * min(self.amount, 1.0) * strengths[following] * fallen
+
+    def _softening(self, seconds: Tensor) -> Tensor:
+        """What is taken off around the target's own strikes, as a share of the gain: `[n]`, in [0, 1]."""
+        ringing = self.own.ringing(seconds + SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS)
+        return SOFTENING * min(self.amount, 1.0) * ringing
