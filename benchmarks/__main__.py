@@ -134,7 +134,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
         read_pairs(arguments.pairs)
     if arguments.music is not None:
-        from hocket.data.library import open_library
+        from benchmarks.libraries import open_library
         from hocket.settings import RunConfig
 
         data = RunConfig().data

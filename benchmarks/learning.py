@@ -8,11 +8,11 @@ import torch
 from tests.reference.step import plain_copy, plain_step
 from torch import Tensor
 
+from benchmarks.libraries import open_library
 from benchmarks.page import Section, Table
 from benchmarks.plan import Plan
 from benchmarks.shares import Steps, step_shares
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
-from hocket.data.library import open_library
 from hocket.model import FusionModel
 from hocket.objective import Adversary, Objective
 from hocket.settings import RunConfig, build, read_preset

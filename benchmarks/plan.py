@@ -9,7 +9,9 @@ import numpy as np
 
 from hocket import audio
 from hocket.audio import Audio
-from hocket.data.synthetic import make_song, render_corpus, render_song
+from hocket.data.synthetic.corpus import render_corpus
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 
 SEED = 6
 DELAY_SAMPLES = 24

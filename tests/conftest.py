@@ -70,7 +70,7 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
 @pytest.fixture(scope="session")
 def corpus(shared_folder: Path) -> Path:
     """A small rendered corpus: `music/`, `truth/` and `pairs.csv`; eight songs of six seconds."""
-    from hocket.data.synthetic import render_corpus
+    from hocket.data.synthetic.corpus import render_corpus
 
     return made_once(
         shared_folder / "corpus",

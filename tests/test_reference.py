@@ -5,7 +5,8 @@ import torch
 from tests.reference.step import plain_copy, plain_loss, plain_step
 
 from hocket.codec import SpectralConfig
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError
 from hocket.model import AgentConfig, CascadeConfig, FusionModel, ModelConfig
 from hocket.model.weights import default_weights, load_model

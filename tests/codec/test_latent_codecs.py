@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.libraries import open_library
 
 from fusion_samples import make_model, noise, save, stir
 from hocket import audio
 from hocket.audio.streams import Workspace
 from hocket.cli import main
 from hocket.codec import CODECS, LatentCodec, SpectralConfig, open_codec
-from hocket.data.library import open_library
 from hocket.errors import AudioError, CheckpointError, ConfigError
 from hocket.fusing import FuseOptions, Fuser, latents
 from hocket.fusing.masks import decide_masks

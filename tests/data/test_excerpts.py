@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.libraries import open_library
 from torch.utils.data import DataLoader
 
 from hocket.audio import Audio, save
 from hocket.data.excerpts import SILENCE_RMS, PairDataset, SongReader
-from hocket.data.library import Song, open_library
+from hocket.data.library import Song
 from hocket.errors import DataError, HocketError
 
 RATE_HZ = 8_000

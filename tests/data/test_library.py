@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.libraries import open_library
 
 from hocket.audio import Audio, save
-from hocket.data.library import Library, open_library
+from hocket.data.library import Library
 from hocket.data.manifest import read_manifest
 from hocket.data.prepare import prepare, prepare_music
 from hocket.errors import DataError

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hocket.data.measures import RATE_HZ, Gatherer, Measures
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.signal.beats import find_pulse
 
 SECONDS = 6.0

@@ -11,7 +11,8 @@ from prepare_sounds import RATE_HZ, encode, put, tune
 
 from hocket.data.fingerprints import MOST_DIFFERENT, Fingerprint, Fingerprinter, difference, group_by_music
 from hocket.data.scan import ScanResult, scan_file
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 
 Changed = tuple[np.ndarray, str, int, float]
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from benchmarks.libraries import open_library
 from prepare_sounds import put_tunes
 
-from hocket.data.library import open_library
 from hocket.data.pairs import read_pairs
 from hocket.errors import DataError
 

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from benchmarks.libraries import open_library
 from prepare_sounds import put, put_tunes, tune
 
 from hocket.data.excerpts import PairDataset, SongReader
-from hocket.data.library import Library, open_library
+from hocket.data.library import Library
 from hocket.data.manifest import read_manifest
 from hocket.data.prepare import prepare
 from hocket.errors import DataError

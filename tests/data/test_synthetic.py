@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import pytest
 
-from hocket.data.synthetic import LEVEL_DB, SAMPLE_RATE, make_song, render_song, sound
+from hocket.data.synthetic import sound
 from hocket.data.synthetic.drums import LEVELS
 from hocket.data.synthetic.harmony import (
     PROGRESSIONS,
@@ -17,8 +17,9 @@ from hocket.data.synthetic.harmony import (
     parse_numeral,
     voice,
 )
-from hocket.data.synthetic.render import notes_of_strike
+from hocket.data.synthetic.render import LEVEL_DB, SAMPLE_RATE, notes_of_strike, render_song
 from hocket.data.synthetic.rhythms import BASS_DEGREES, CHORD_DEGREES, Rhythm, following, parse_line
+from hocket.data.synthetic.songs import make_song
 from hocket.data.synthetic.styles import CHORD_STYLES, DRUM_STYLES
 
 DRUMS, _, BAND = range(3)  # the kinds of the songs 0, 1 and 2

@@ -8,8 +8,9 @@ import pytest
 from hocket.audio import load
 from hocket.cli import main
 from hocket.data.pairs import read_pairs
-from hocket.data.synthetic import make_song, render_corpus, render_song, render_truth
-from hocket.data.synthetic.corpus import choose_pairs, num_possible_pairs
+from hocket.data.synthetic.corpus import choose_pairs, num_possible_pairs, render_corpus
+from hocket.data.synthetic.render import render_song, render_truth
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError, DataError
 
 SMALL = {"num_songs": 6, "duration_seconds": 2.0, "sample_rate": 8_000}

@@ -8,10 +8,11 @@ import pytest
 from scipy.ndimage import uniform_filter1d
 
 from hocket.audio import Audio
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song, render_truth, true_fusion
 from hocket.data.synthetic.corpus import choose_pairs
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song, render_truth
+from hocket.data.synthetic.songs import make_song, true_fusion
 from hocket.diagnostics.copying import Verdict
-from hocket.diagnostics.listening import HeardFigures, diagnose_audio
+from hocket.diagnostics.listening import HeardFigures, diagnose_heard, listen
 from hocket.errors import DataError
 
 NUM_PAIRS = 3
@@ -73,7 +74,9 @@ def measured(rendered) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def diagnosed(rendered) -> list[HeardFigures]:
-    return [diagnose_audio(*(Audio(samples[None], SAMPLE_RATE) for samples in row)) for row in rendered]
+    return [
+        diagnose_heard(listen(*(Audio(samples[None], SAMPLE_RATE) for samples in row))) for row in rendered
+    ]
 
 
 @pytest.mark.parametrize(

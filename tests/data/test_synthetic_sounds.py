@@ -5,10 +5,12 @@ import librosa
 import numpy as np
 import pytest
 
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song, sound
+from hocket.data.synthetic import sound
 from hocket.data.synthetic.drums import LEVELS, make_kit, strike_drum
 from hocket.data.synthetic.harmony import Chord, Harmony
 from hocket.data.synthetic.instruments import FAMILIES, QUICK_CHORDS, SLOW_CHORDS, make_timbre, play
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song
+from hocket.data.synthetic.songs import make_song
 
 
 def partial_hz(note: np.ndarray, near_hz: float) -> float:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from hocket.codec import SpectralCodec
-from hocket.data.synthetic import make_song, render_song, render_truth
+from hocket.data.synthetic.render import render_song, render_truth
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics import Level, Verdict, diagnose, mask_figures
 from hocket.model import Masks
 from hocket.objective import terms as mask_terms

@@ -14,7 +14,7 @@ from hocket.audio import Audio, load, resample
 from hocket.diagnostics import Figures, Level, Verdict, level_of
 from hocket.diagnostics import listening as listening_module
 from hocket.diagnostics.delays import delayed
-from hocket.diagnostics.listening import RATE_HZ, HeardFigures, diagnose_audio, listen
+from hocket.diagnostics.listening import RATE_HZ, HeardFigures, diagnose_heard, listen
 from hocket.errors import AudioError
 from hocket.signal import harmonic_part
 
@@ -28,7 +28,7 @@ class Example:
     truth: np.ndarray
 
     def diagnose(self, output: np.ndarray) -> HeardFigures:
-        return diagnose_audio(audio(output), audio(self.input), audio(self.target))
+        return diagnose_heard(listen(audio(output), audio(self.input), audio(self.target)))
 
 
 def audio(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Audio:
@@ -112,7 +112,9 @@ def test_an_mp3_of_a_source_is_a_copy_and_an_mp3_of_an_overlay_an_overlay(
 def test_rate_and_channels_do_not_matter(example: Example) -> None:
     mixed = 0.4 * example.input + 0.6 * example.target
     plain = example.diagnose(mixed)
-    elsewhere = diagnose_audio(two_channels_at_44100(mixed), audio(example.input), audio(example.target))
+    elsewhere = diagnose_heard(
+        listen(two_channels_at_44100(mixed), audio(example.input), audio(example.target))
+    )
     assert elsewhere.as_dict() == pytest.approx(plain.as_dict(), abs=0.03)
 
 
@@ -248,12 +250,12 @@ def test_a_part_in_which_one_rests_does_not_count(
 def test_too_short_or_silent_together_is_one_sentence(example: Example) -> None:
     source = audio(example.input)
     with pytest.raises(AudioError, match=r"the target is too short \(0\.5 s\)"):
-        diagnose_audio(source, source, audio(example.target[: RATE_HZ // 2]))
+        diagnose_heard(listen(source, source, audio(example.target[: RATE_HZ // 2])))
     late = np.concatenate([np.zeros_like(example.input), example.input])
     with pytest.raises(AudioError, match="the input is silent in the 2 s"):
-        diagnose_audio(source, audio(late), source)
+        diagnose_heard(listen(source, audio(late), source))
     with pytest.raises(AudioError, match="the output is silent"):
-        diagnose_audio(audio(np.full_like(example.input, 0.5)), source, source)
+        diagnose_heard(listen(audio(np.full_like(example.input, 0.5)), source, source))
 
 
 @pytest.mark.music

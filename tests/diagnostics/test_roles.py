@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics.roles import (
     TONALITY,
     Sources,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics import SwapFigures, judge_swap, next_example
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice

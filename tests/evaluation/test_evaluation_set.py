@@ -23,8 +23,9 @@ from hocket.audio import Audio, save
 from hocket.data.pairs import Pair, read_pairs
 from hocket.errors import AudioError
 from hocket.evaluation import rhythm
-from hocket.evaluation.evaluate import GivenOutput, evaluate_set
+from hocket.evaluation.evaluate import GivenOutput
 from hocket.evaluation.summary import BADNESS, SystemScores
+from scored import evaluate_set
 
 GOLDEN = Path(__file__).parent / "golden" / "baselines.json"
 BASELINE_NAMES = ("overlay", "layering", "gated_layering")

@@ -10,9 +10,10 @@ from hocket.audio import Audio, save
 from hocket.data.pairs import Pair, read_pairs
 from hocket.errors import AudioError, DataError
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_folded
-from hocket.evaluation.evaluate import GivenOutput, evaluate_set
+from hocket.evaluation.evaluate import GivenOutput
 from hocket.evaluation.features import Features
 from hocket.evaluation.truth import read_truths, score_truth
+from scored import evaluate_set
 
 
 def piece(harmony: tuple[tuple[int, ...], ...], rhythm: tuple[float, ...], seed: int = 0) -> np.ndarray:

@@ -14,7 +14,8 @@ import soundfile
 
 from hocket import outputs
 from hocket.cli import export, main
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import CheckpointError, HocketError
 from hocket.model import load_model
 

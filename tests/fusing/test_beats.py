@@ -6,7 +6,8 @@ from timed_sounds import clicks, distances, drone, hits, noise, tone
 
 from hocket.audio import Audio
 from hocket.data.measures import RATE_HZ, Gatherer
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.fusing.music import pulse_of
 from hocket.signal.harmony import tonality
 

@@ -8,9 +8,10 @@ import torch
 
 from hocket import audio
 from hocket.audio import Audio
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics import judge_swap, next_example
-from hocket.diagnostics.listening import diagnose_audio
+from hocket.diagnostics.listening import diagnose_heard, listen
 from hocket.diagnostics.roles import weak_roles
 from hocket.errors import AudioError
 from hocket.fusing import FuseOptions, Fuser
@@ -98,7 +99,7 @@ def test_the_weights_fuse_music_that_they_have_not_seen(fuser: Fuser) -> None:
             for n, kind in enumerate(("drums", "chords"))
         )
         fused = fuser.fuse(input, target)
-        figures = diagnose_audio(fused.audio, input, target)
+        figures = diagnose_heard(listen(fused.audio, input, target))
         rows.append((figures.rhythm_margin, figures.harmony_margin, figures.articulation_margin))
         assert figures.output_input_correlation == pytest.approx(0.5, abs=0.17)
         assert figures.output_target_correlation == pytest.approx(0.5, abs=0.17)
@@ -131,7 +132,7 @@ def test_amounts_and_reattack_are_heard(fuser: Fuser) -> None:
 
     def figures(**controls: float) -> tuple[float, float]:
         fused = fuser.fuse(drums, chords, options=FuseOptions(**controls))
-        found = diagnose_audio(fused.audio, drums, chords)
+        found = diagnose_heard(listen(fused.audio, drums, chords))
         return found.output_input_correlation, found.output_target_correlation
 
     plain, more_input, more_target = figures(), figures(input_amount=2.0), figures(target_amount=2.0)

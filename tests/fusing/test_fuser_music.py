@@ -9,7 +9,7 @@ import torch
 from hocket.audio import Audio, load
 from hocket.data.pairs import read_pairs
 from hocket.diagnostics import judge_swap, next_example
-from hocket.diagnostics.listening import diagnose_audio
+from hocket.diagnostics.listening import diagnose_heard, listen
 from hocket.fusing import FuseOptions, Fuser
 from hocket.signal import match_rms
 from hocket.signal.scene import Scene, Voice
@@ -27,7 +27,7 @@ def test_no_pair_loses_a_source_and_the_means_are_a_fusions(fuser: Fuser, music:
     rows, masks = [], []
     for pair in read_pairs(music / "pairs.csv"):
         fused = fuser.fuse_files(pair.input, pair.target, options=FuseOptions(length="shortest"))
-        figures = diagnose_audio(fused.audio, fused.input, fused.target)
+        figures = diagnose_heard(listen(fused.audio, fused.input, fused.target))
         assert not str(figures.verdict).startswith("copying"), pair.name
         assert figures.rhythm_margin > 0.6 and figures.harmony_margin > 0.3, pair.name
         rows.append(

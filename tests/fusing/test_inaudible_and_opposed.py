@@ -9,7 +9,8 @@ import soundfile
 import torch
 
 from hocket.cli import main
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics.listening import HeardFigures
 from hocket.fusing import FuseOptions, Fuser
 from hocket.fusing.judging import diagnose_fusion, excerpt

@@ -11,7 +11,8 @@ from timed_sounds import hits, noise, tone
 from hocket import audio
 from hocket.audio import Audio
 from hocket.audio.streams import InMemory, Workspace
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError
 from hocket.fusing import FuseOptions
 from hocket.fusing.ladder import align

@@ -15,7 +15,8 @@ from small_fuser import small_fuser
 
 from hocket import audio
 from hocket.audio import MAX_SAMPLES, Audio, streams
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import AudioError
 from hocket.fusing import FuseOptions
 from hocket.fusing.judging import chosen_minutes, diagnose_fusion, excerpt
@@ -168,7 +169,7 @@ def test_the_minutes_that_are_judged_are_spread_over_the_whole() -> None:
 
 
 def test_a_fusion_is_judged_as_its_recordings_would_be(tmp_path: Path) -> None:
-    from hocket.diagnostics.listening import diagnose_audio
+    from hocket.diagnostics.listening import diagnose_heard, listen
 
     pair = [write_minutes(tmp_path / f"{kind}.wav", 2 / 6, kind, rate=16_000) for kind in ("drums", "chords")]
     fuser = small_fuser()
@@ -177,7 +178,7 @@ def test_a_fusion_is_judged_as_its_recordings_would_be(tmp_path: Path) -> None:
         figures = diagnose_fusion(fusion)
         found = figures.as_dict()
         sounds = [recording.whole() for recording in (fusion.output, fusion.input, fusion.target)]
-        whole = diagnose_audio(*sounds)
+        whole = diagnose_heard(listen(*sounds))
         expected = whole.as_dict()
         mono = [sound.mono().samples[0] for sound in sounds[1:]]
         shown = excerpt(fusion, frame_rate=fuser.model.codec.frame_rate, most_minutes=1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fusion_samples import decided, masks_of, mixed
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.fusing import Fuser
 from hocket.fusing.masks import MaskTrack, chunks_of
 from hocket.signal import match_rms

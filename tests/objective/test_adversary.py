@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from toy_fusion import make_model, only, rendered_pair
 
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError
 from hocket.objective import Adversary, AdversaryConfig
 from hocket.signal import match_rms

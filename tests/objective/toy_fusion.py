@@ -5,7 +5,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.diagnostics import Figures, MaskFigures, diagnose, mask_figures
 from hocket.model import AgentConfig, CascadeConfig, CreativeAgent, FusionModel, FusionResult, ModelConfig
 from hocket.objective import TERMS, Objective, ObjectiveConfig

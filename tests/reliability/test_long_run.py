@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from benchmarks.libraries import open_library
 
-from hocket.data.library import open_library
 from hocket.settings import build
 from hocket.training.trainer import Trainer
 

@@ -9,8 +9,9 @@ import pytest
 
 from hocket.audio import Audio
 from hocket.audio.streams import recording
-from hocket.data.synthetic import Song, make_song, render_song
 from hocket.data.synthetic.harmony import Chord
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import Song, make_song
 from hocket.fusing.written import estimated
 from hocket.score.chords import Progression
 from hocket.score.midi import timeline_as_midi

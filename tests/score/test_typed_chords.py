@@ -9,8 +9,9 @@ import pytest
 
 from hocket.audio import Audio
 from hocket.audio.streams import Workspace, recording
-from hocket.data.synthetic import make_song, render_song
 from hocket.data.synthetic.harmony import QUALITIES, Chord
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError
 from hocket.evaluation import tonality
 from hocket.fusing.written import play_chords

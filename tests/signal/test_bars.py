@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hocket.audio import Audio
-from hocket.data.synthetic import SAMPLE_RATE
+from hocket.data.synthetic.render import SAMPLE_RATE
 from hocket.fusing.music import bars_of, pulse_of
 from hocket.signal.bars import Bars
 

@@ -7,7 +7,8 @@ import torch
 from signal_tones import RATE_HZ, chord, noise, note_hz, tone
 from torch import Tensor
 
-from hocket.data.synthetic import make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.signal import chroma, match_rms
 from hocket.signal.harmony import decimate, decimation_factor
 from hocket.signal.spectrum import window_length

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from hocket.data.synthetic import SAMPLE_RATE, make_song, render_song
 from hocket.data.synthetic.harmony import TO_RELATIVE_MAJOR, Chord, bass_of, voice
+from hocket.data.synthetic.render import SAMPLE_RATE, render_song
+from hocket.data.synthetic.songs import make_song
 from hocket.errors import ConfigError
 from hocket.keys import KEY_NAMES, key_name, parse_key
 from hocket.signal.harmony import PitchEnergies, levelled_chroma

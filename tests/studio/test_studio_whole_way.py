@@ -121,10 +121,10 @@ def test_a_player_may_ask_for_a_range(visitor: httpx.Client, fused: dict[str, An
 def test_the_verdict_is_that_of_the_diagnosis(
     fused: dict[str, Any], expected: dict[str, audio.Audio]
 ) -> None:
-    from hocket.diagnostics.listening import diagnose_audio
+    from hocket.diagnostics.listening import diagnose_heard, listen
     from hocket.diagnostics.wording import worded
 
-    figures = diagnose_audio(expected["output"], expected["input"], expected["target"])
+    figures = diagnose_heard(listen(expected["output"], expected["input"], expected["target"]))
     told = {figure["key"]: figure["value"] for figure in fused["figures"]}
     assert told.keys() == {
         name for name in vars(figures) if name not in ("input_lag_seconds", "target_lag_seconds", "sources")

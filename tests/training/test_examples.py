@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.libraries import open_library
 
 from hocket import audio
-from hocket.data.library import open_library
 from hocket.diagnostics import diagnose
 from hocket.settings import build
 from hocket.signal.scene import Scene, Voice

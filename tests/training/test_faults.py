@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks.libraries import open_library
 from test_resume import Stopper, library_of, train
 from worker import poisoned
 
-from hocket.data.library import open_library
 from hocket.errors import AudioError, CheckpointError, HocketError
 from hocket.model.weights import load_checkpoint, weights_hash
 from hocket.runs import newest_first

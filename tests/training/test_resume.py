@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.libraries import open_library
 
 from forked import hocket
-from hocket.data.library import Library, open_library
+from hocket.data.library import Library
 from hocket.errors import CheckpointError, ConfigError
 from hocket.model.weights import (
     load_checkpoint,

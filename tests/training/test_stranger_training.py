@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from benchmarks.libraries import open_library
 from test_resume import Stopper
 
 from forked import hocket
-from hocket.data.library import open_library
 from hocket.data.prepare import prepare
 from hocket.errors import CheckpointError
 from hocket.model.weights import load_checkpoint, save_checkpoint

@@ -10,7 +10,7 @@ from hocket.cli.flags import VerbParser
 def run(argv: list[str]) -> int:
     """Renders the corpus and says what was written, where, and what to do with it; progress goes to stderr."""
     arguments = _parser().parse_args(argv)
-    from hocket.data.synthetic import render_corpus
+    from hocket.data.synthetic.corpus import render_corpus
 
     start = time.perf_counter()
     render_corpus(

@@ -1,14 +1,13 @@
 """The songs of prepared data, as training reads them: two sides that share no song, and given pairs of songs."""
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hocket.data.manifest import Manifest, Recording, is_manifest, read_manifest
+from hocket.data.manifest import Manifest, Recording, read_manifest
 from hocket.data.pairs import read_pairs
-from hocket.data.prepare import prepare_music, too_few_songs
+from hocket.data.prepare import too_few_songs
 from hocket.data.scan import content_hash
 from hocket.data.splits import MIN_GROUPS
 from hocket.errors import AudioError, DataError
@@ -69,31 +68,6 @@ class Library:
             for pairs in (self.training_pairs, self.validation_pairs)
         ]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
-
-
-def open_library(
-    source: Path, *, excerpt_seconds: float, validation_fraction: float = 0.1, seed: int = 0
-) -> Library:
-    """Opens prepared data, or prepares a music folder or a file of pairs for the moment and opens that.
-
-    Prepared data (the folder or its manifest) is split as it was prepared, whatever fraction and seed are.
-
-    Raises:
-        DataError: there is no such folder or file, or too few usable songs.
-    """
-    if is_manifest(source):
-        return open_prepared(source, excerpt_seconds=excerpt_seconds)
-    with tempfile.TemporaryDirectory(prefix="hocket-") as folder:
-        data = Path(folder, "data")
-        prepare_music(
-            source,
-            data,
-            excerpt_seconds=excerpt_seconds,
-            validation_fraction=validation_fraction,
-            seed=seed,
-            jobs=0,
-        )
-        return open_prepared(data, excerpt_seconds=excerpt_seconds, source=source)
 
 
 def open_prepared(data: Path, *, excerpt_seconds: float, source: Path | None = None) -> Library:

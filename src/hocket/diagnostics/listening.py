@@ -168,22 +168,12 @@ def open_recording(path: Path) -> Audio | Recording:
     return encoded
 
 
-def diagnose_audio(
-    output: Audio, input: Audio, target: Audio, *, most_minutes: int | None = None
-) -> HeardFigures:
-    """Diagnoses an output from the waveforms alone; see `listen` for how they are brought together.
-
-    Recordings longer than a minute are diagnosed in equal parts, and the figures averaged; `most_minutes` is how many
-    parts are listened to, spread over the whole, where there are more.
+def diagnose_heard(heard: Heard) -> HeardFigures:
+    """The figures of recordings that `listen` has brought together, averaged over equal parts of at most a minute.
 
     Raises:
-        AudioError: they have less than a second in common, or one is silent there; the sentence names its role.
+        AudioError: they never sound within the same minute.
     """
-    return diagnose_heard(listen(output, input, target, most_minutes=most_minutes))
-
-
-def diagnose_heard(heard: Heard) -> HeardFigures:
-    """The figures of recordings that `listen` has already aligned."""
     sources = heard.sources()
     rows = [diagnose(scene).mean() for scene in heard.parts()]
     if not rows:

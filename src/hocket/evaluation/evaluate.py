@@ -21,9 +21,8 @@ from hocket.evaluation.baselines import BASELINES
 from hocket.evaluation.conventions import SAMPLE_RATE_HZ, read_channels, require_length, require_source
 from hocket.evaluation.features import Features
 from hocket.evaluation.quality import FrameStatistics
-from hocket.evaluation.realism import Mixes
 from hocket.evaluation.score import score_features
-from hocket.evaluation.summary import ScoredRow, SystemScores, summarise
+from hocket.evaluation.summary import ScoredRow
 from hocket.evaluation.truth import score_truth
 from hocket.evaluation.waveform import is_in_band, verdict
 from hocket.hearing import side_by_side
@@ -96,11 +95,6 @@ class Sources:
             )
             described[name] = Features(waveform)
         return described
-
-
-def evaluate_set(*, mixes: Mixes | None = None, **what: Any) -> dict[str, SystemScores]:
-    """Scores systems on pairs, see `score_set`; with `mixes`, also by their distance from real music."""
-    return {name: summarise(rows, mixes) for name, rows in score_set(**what).items()}
 
 
 def score_set(

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hocket.data.synthetic import KINDS, Song, make_song, render_song
+from hocket.data.synthetic.render import render_song
+from hocket.data.synthetic.songs import KINDS, Song, make_song
 from hocket.errors import HocketError
 from hocket.export.graph import INPUTS
 from hocket.model.band_powers import BandPowers

@@ -50,7 +50,7 @@ class Excerpt:
 
 
 def diagnose_fusion(fusion: Fusion, *, most_minutes: int = MOST_MINUTES) -> HeardFigures:
-    """The figures of `hocket.diagnostics.listening.diagnose_audio` for a fusion of any length, minute by minute.
+    """The figures of `hocket.diagnostics.listening.diagnose_heard` for a fusion of any length, minute by minute.
 
     No delay is looked for: a fusion has none. The amounts that were asked for are among its sources.
 

@@ -33,7 +33,7 @@ RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
 DIP = 0.3
 """Depth of the target's dip before the hardest strikes, for a re-attack of 1 or more."""
 SOFTENING, SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS = 0.8, 0.008, 0.12
-"""How much is taken off where the target is struck by itself, from when on, and how soon half of it is back."""
+"""Share of the gain that is taken off where the target is struck by itself; when that begins; when half is back."""
 TOGETHER_SECONDS = 0.05
 GRID_RATE_HZ = 2000
 
@@ -151,6 +151,6 @@ class StrikeGain:
         return DIP * min(self.amount, 1.0) * strengths[following] * fallen
 
     def _softening(self, seconds: Tensor) -> Tensor:
-        """What is taken off around the target's own strikes, as a share of the gain: `[n]`, in [0, 1]."""
+        """Share of the gain that is taken off around the target's own strikes: `[n]`, in [0, 1]."""
         ringing = self.own.ringing(seconds + SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS)
         return SOFTENING * min(self.amount, 1.0) * ringing

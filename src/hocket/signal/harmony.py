@@ -193,7 +193,7 @@ def in_parts(waveform: Tensor | np.ndarray, *, sample_rate: int) -> list[Tensor]
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
 def pitch_class_shares(grouping: Grouping, bin_hz: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What each bin group has in 36 pitch classes, a third of a semitone apart, so that no tuning falls between two.
+    """Shares of each bin group in 36 pitch classes, a third of a semitone apart, so that no tuning falls between two.
 
     Shares `[groups, 36]` for groups that are heard, from 100 to 3000 Hz, and `[36, groups]` for those that are told,
     from 50 to 5000 Hz: each has one class or two neighbours, others none. Bins are `bin_hz` apart.
