@@ -259,8 +259,7 @@ def decide(
     if not amount:
         return masks
     strikes, own = (find_strikes(folded(source)) for source in equal)
-    gain = StrikeGain.over(strikes, own, amount, seconds=aligned.input.duration_seconds)
-    return replace(masks, strikes=gain)
+    return replace(masks, strikes=StrikeGain.over(strikes, own, amount, seconds=heard.input.duration_seconds))
 
 
 def _heard(source: Recording, sample_rate: int, workspace: Workspace) -> Recording:

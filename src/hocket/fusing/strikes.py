@@ -32,7 +32,7 @@ HALVING_SECONDS = 0.06
 RISE_SECONDS, FALL_SECONDS = 0.004, 0.03
 DIP = 0.3
 """Depth of the target's dip before the hardest strikes, for a re-attack of 1 or more."""
-SOFTENING, SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS = 0.8, 0.008, 0.12
+SOFTENING, SOFTENING_LEAD_SECONDS, SOFTENING_HALVING_SECONDS = 0.6, 0.008, 0.1
 """Share of the gain that is taken off where the target is struck by itself; when that begins; when half is back."""
 TOGETHER_SECONDS = 0.05
 GRID_RATE_HZ = 2000
@@ -111,8 +111,8 @@ class StrikeGain:
     """The gain of the target's voice at each moment, which strikes it where the input is struck.
 
     Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms. At
-    the target's `own` strikes it falls too, and rises slowly. All of it is times `scale`, which leaves the mean power
-    over the whole recording about as it is.
+    the target's `own` strikes it falls too, and rises slowly. All of it is times `scale`, so that its mean over the whole
+    recording is 1: the output correlates with the target about as much as before.
     """
 
     strikes: Strikes
@@ -125,7 +125,7 @@ class StrikeGain:
         """The gain for a recording of so many seconds; what both are struck at is left to the input."""
         unscaled = cls(strikes, own.apart_from(strikes), amount)
         whole = unscaled.between(0, max(1, round(seconds * GRID_RATE_HZ)), GRID_RATE_HZ)
-        return replace(unscaled, scale=float(whole.square().mean().rsqrt()))
+        return replace(unscaled, scale=float(1.0 / whole.mean()))
 
     def between(self, start: int, stop: int, sample_rate: int) -> Tensor:
         """The gain of the samples `start` up to `stop`: `[stop - start]`; read between points of a grid of 0.5 ms."""
