@@ -111,7 +111,7 @@ class StrikeGain:
     """The gain of the target's voice at each moment, which strikes it where the input is struck.
 
     Before a strike it falls, at the strike it rises to 1 + `amount` times its strength, and that halves every 60 ms. At
-    the target's `own` strikes it falls too, and rises slowly. All of it is times `scale`, so that its mean over the whole
+    the target's `own` strikes it falls too, and rises slowly. All of it is times `scale`, so that its mean over the
     recording is 1: the output correlates with the target about as much as before.
     """
 
