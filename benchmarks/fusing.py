@@ -15,13 +15,14 @@ from benchmarks.shares import Steps, step_shares
 from benchmarks.timing import ALONE, Timing, Work, ratio, side_by_side, threads
 from hocket import audio
 from hocket.codec import SpectralCodec
-from hocket.fusing import Fuser, loudness, masks, mixing, sources
+from hocket.fusing import Fuser, loudness, masks, mixing, sources, strikes
 from hocket.model import agent, cascade
 
 TRANSFORM = (torch.fft.rfft, SpectralCodec.encode)
 INVERSE = (torch.fft.irfft, SpectralCodec.decode)
 AGENT = (agent.CreativeAgent.forward,)
 LISTENING = (SpectralCodec.describe, cascade.Cascade.forward)
+STRIKES = (strikes.find_strikes, strikes.StrikeGain.over, strikes.StrikeGain.between)
 FUSING: Steps = {
     "decode": (sources.decode,),
     "resample": (audio.resample,),
@@ -29,6 +30,7 @@ FUSING: Steps = {
     "agent": AGENT,
     "masks": (*LISTENING, masks.decide_masks, mixing.mix_blocks),
     "inverse": INVERSE,
+    "strikes": STRIKES,
     "level": (loudness.finishing, sources.Loudness.of),
     "encode to file": (audio.save,),
 }
@@ -38,6 +40,7 @@ INFERENCE: Steps = {
     "agent": AGENT,
     "masks": (*LISTENING, masks.decide_masks, mixing.mix_blocks),
     "inverse": INVERSE,
+    "strikes": STRIKES,
 }
 """The steps of `FusionModel.inference`."""
 
