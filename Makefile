@@ -9,7 +9,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Two processes of one thread each: threads that spin beside a busy core cost more than they give.
 TEST_ENV := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: setup lock licences demo studio study weights ablations bench corpus listen docs test test-slow dist style lint clean
+.PHONY: setup lock licences demo studio study weights ablations bench corpus listen docs test test-slow dist lint clean
 
 setup: .venv/.ready
 
@@ -46,11 +46,9 @@ study: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
-style: setup
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-lint: style
 	$(BIN)/mypy
 
 weights: setup
@@ -74,9 +72,8 @@ listen: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),listen-corpus)" --soundfont "$(SOUNDFONT)" --seed 2026 --num-songs 240
 	$(BIN)/python scripts/listen_page.py "$(or $(OUT),listen-corpus)/music"
 
-# Types are checked beside the tests, a quarter of whose time is waiting.
-test: style
-	$(BIN)/mypy & $(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" && wait $$!
+test: lint
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # A real browser, SLURM and proxy included: installs them where it may, else those tests skip with a reason.
 test-slow: lint

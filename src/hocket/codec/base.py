@@ -139,6 +139,10 @@ class Codec(nn.Module, ABC):
     def described_frames(self) -> int:
         """Frames before and after a frame that its features depend on: half the longest average, and the latent's."""
         config = self.config
-        averages = {"level": 1, "transient": config.transient_frames, "tonal": 1}
-        longest = max(averages.get(name, config.held_frames) for name in config.features)
+        averages = {
+            "transient": config.transient_frames,
+            "held": config.held_frames,
+            "chroma": config.held_frames,
+        }
+        longest = max(averages.get(name, 1) for name in config.features)
         return longest // 2 + self.context_frames
