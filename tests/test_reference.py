@@ -85,7 +85,7 @@ SMALL = ModelConfig(
         attention_reach=31,
         max_gain=1.5,
     ),
-    CascadeConfig(num_stages=3, match_tone=False, level_ratio=0.7),
+    CascadeConfig(num_stages=3, match_tone=False, level_ratio=0.7, foreign_damping=0.8),
 )
 
 

@@ -40,6 +40,7 @@ BEFORE: dict[str, float | str] = {
     "held_frames": 47,
     "level_ratio": 1.0,
     "reattack": 0.0,
+    "foreign_damping": 0.0,
     "missing_notes_weight": 0.0,
     "foreign_notes_weight": 0.0,
     "output_balance_target_aim": 0.0,
@@ -200,6 +201,8 @@ class CascadeConfig:
         level_ratio: correlation with the input divided by correlation with the target; 1 = equal.
         match_tone: bring the brightness of the mix between those of its sources.
         reattack: boost of the target at the input's onsets when fusing; not used in training.
+        foreign_damping: share that is taken from tones of the input that last and that the target's harmony of the
+            moment does not have; 0 = off. Only codecs whose channels are frequencies do it.
     """
 
     num_stages: int = 2
@@ -207,12 +210,14 @@ class CascadeConfig:
     level_ratio: float = 1.0
     match_tone: bool = True
     reattack: float = 0.0
+    foreign_damping: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 1, 8, "num_stages")
         check_range(self, 0.1, 10, "level_ratio")
         check_range(self, 0, 4, "reattack")
+        check_range(self, 0, 1, "foreign_damping")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Two faders after the masks: the output agrees as much with one source as with the other."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,24 @@ def test_the_levels_aim_at_another_ratio(ratio: float) -> None:
         float(pearson(output=result.output[0, 0], reference=source[0, 0])) for source in (input, target)
     )
     assert to_input == pytest.approx(ratio * to_target, abs=0.01)
+
+
+def test_foreign_tones_of_the_input_alone_are_damped() -> None:
+    model = stir(make_model(), strength=0.1)
+    time = torch.arange(48_000) / model.sample_rate
+    input, target = (
+        torch.sin(2 * math.pi * hertz * time)[None, None] + 0.01 * noise(48_000) for hertz in (554.37, 440.0)
+    )
+    masks = []
+    for damping in (0.0, 1.0):
+        model.cascade.config = replace(model.cascade.config, foreign_damping=damping)
+        masks.append(model(input, target).stages[0].group_masks)
+    assert torch.equal(masks[0].target, masks[1].target)
+    place = round(554.37 / float(model.codec.bin_hz[1]))
+    middle = masks[0].input.shape[-1] // 2
+    assert float(masks[1].input[0, place, middle]) < 0.1 * float(masks[0].input[0, place, middle])
+    assert bool((masks[1].input <= masks[0].input).all())
+    assert float(masks[1].input.sum() / masks[0].input.sum()) > 0.9
 
 
 def test_sources_that_are_alike_are_not_forced_apart() -> None:

@@ -5,7 +5,7 @@ weights are `FusionModel`'s, so that its state loads into this one. Sources are 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,12 +81,14 @@ class PlainCascade(nn.Module):
     def forward(self, input: Tensor, target: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The last stage's masks `[b, d, t]` and both voices' shares of its mix, complex `[b, d, t]`."""
         heard = [input, target]
+        foreign = foreign_tones(self.power(input), self.power(target), self.config.codec)
+        passing = 1.0 - self.config.cascade.foreign_damping * foreign
         decisions: list[tuple[Tensor, Tensor]] = []
         for agent in self.agents:
             features = [describe(self.power(latent), self.config.codec) for latent in heard]
             decisions.append(agent(features, self.bands, self.pooling))
             logits, gains = (torch.stack(parts).sum(dim=0) for parts in zip(*decisions, strict=True))
-            masks = self.masks(logits, gains)
+            masks = self.masks(logits, gains, passing)
             shares = self.shares(masks, input, target)
             drafts = [masks[0] * input, masks[1] * target] if self.config.agent.attention_reach else shares
             heard = [input, target, drafts[0] + drafts[1]]
@@ -115,13 +117,16 @@ class PlainCascade(nn.Module):
         """Repeats each place's value for all of its bins, along axis 1."""
         return places if len(self.sizes) == len(self.place_of) else places[:, self.place_of]
 
-    def masks(self, logits: Tensor, gains: Tensor) -> list[Tensor]:
-        """Share of a bin, times the voice's gain in its band; logits are `[b, places, t]`, gains by band."""
+    def masks(self, logits: Tensor, gains: Tensor, passing: Tensor) -> list[Tensor]:
+        """Share of a bin, times the voice's gain in its band; logits and `passing` are `[b, places, t]`, gains by band.
+
+        The input's is also times what may pass of it.
+        """
         most = self.config.agent.max_gain
         loudness = most * torch.sigmoid(gains - math.log(most - 1.0))
         loudness = torch.einsum("bvnt,nd->bvdt", loudness, self.bands)
         share = torch.sigmoid(logits)
-        places = loudness[:, 0] * share, loudness[:, 1] * (1.0 - share)
+        places = loudness[:, 0] * share * passing, loudness[:, 1] * (1.0 - share)
         return [self.spread(mask) for mask in places]
 
     def shares(self, masks: list[Tensor], input: Tensor, target: Tensor) -> list[Tensor]:
@@ -219,6 +224,14 @@ def describe(power: Tensor, codec: SpectralConfig) -> Tensor:
         "chroma": lambda: pitch_class_contrast(tonal, codec),
     }
     return torch.stack([contrasts[name]() for name in codec.features], dim=1)
+
+
+def foreign_tones(input: Tensor, target: Tensor, codec: SpectralConfig) -> Tensor:
+    """Where the input holds a tone for a while whose pitch class the target does not have: `[b, places, t]` in 0-1."""
+    alone = replace(codec, features=("tonal", "chroma"))
+    lasting = local_mean(describe(input, alone)[:, 0], codec.transient_frames)
+    lacking = -describe(target, alone)[:, 1]
+    return ((lasting - 0.1) / 0.3).clamp(0.0, 1.0) * (lacking / 0.3).clamp(0.0, 1.0)
 
 
 def pitch_class_contrast(tonal: Tensor, codec: SpectralConfig) -> Tensor:

@@ -12,6 +12,9 @@ from hocket.signal.harmony import pitch_class_shares
 CHROMA_FLOOR = 0.1
 """Added where tones are divided by their mean, so that nothing stands out of near silence."""
 
+LASTING, LACKING = (0.1, 0.4), (0.0, 0.3)
+"""From where to where a tone counts as lasting, in units of 20 dB above its neighbours, and a pitch class as lacking."""
+
 
 class Spectrum(Protocol):
     """A short-time spectrum of recordings of one rate, over which masks can be laid bin by bin."""
@@ -107,7 +110,7 @@ class Codec(nn.Module, ABC):
         how far the tones of the group's pitch class stand out of all around that moment, in any octave.
         """
         level, config = self.level(power), self.config
-        tonal = level - local_mean(level, self.tonal_bins, -1)
+        tonal = self._tonal(level)
         planes = {
             "level": lambda: level,
             "transient": lambda: level - local_mean(level, config.transient_frames, -2),
@@ -116,6 +119,19 @@ class Codec(nn.Module, ABC):
             "chroma": lambda: self._chroma(tonal.relu()),
         }
         return tuple(planes[name]() for name in config.features)
+
+    def foreign_tones(self, input: Tensor, target: Tensor) -> Tensor:
+        """How far each bin group holds a tone of `input` that lasts and whose pitch class `target` lacks just then.
+
+        From powers `[b, t, groups]`, as `[b, t, groups]` from 0 (none of that) to 1. Hits that ring briefly are no
+        tones, and a target without clear pitch lacks none.
+        """
+        lasting = local_mean(self._tonal(self.level(input)), self.config.transient_frames, -2)
+        lacking = self._chroma(self._tonal(self.level(target)).relu()).neg()
+        return _ramp(lasting, *LASTING) * _ramp(lacking, *LACKING)
+
+    def _tonal(self, level: Tensor) -> Tensor:
+        return level - local_mean(level, self.tonal_bins, -1)
 
     def _chroma(self, tones: Tensor) -> Tensor:
         """From how high tones stand, `[b, t, groups]`; where channels are no frequencies, each is a class."""
@@ -146,3 +162,8 @@ class Codec(nn.Module, ABC):
         }
         longest = max(averages.get(name, 1) for name in config.features)
         return longest // 2 + self.context_frames
+
+
+def _ramp(values: Tensor, low: float, high: float) -> Tensor:
+    """0 up to `low`, 1 from `high` on, and a straight line between them."""
+    return ((values - low) / (high - low)).clamp(0.0, 1.0)

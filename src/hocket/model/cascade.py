@@ -41,6 +41,7 @@ class Cascade(nn.Module):
         listener = self.agents[0]
         assert isinstance(listener, CreativeAgent)
         sources = [listener.embed(self.codec.describe(power)) for power in (powers.input, powers.target)]
+        passing = self._passing(powers)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
@@ -52,7 +53,7 @@ class Cascade(nn.Module):
                 drafts = [agent.embed(self.codec.describe(powers.mixed(stages[-1].group_masks, gains)))]
             change = agent(sources + drafts)
             decision = change if decision is None else _add(decision, change)
-            masks = self._masks(decision, agent.bands)
+            masks = self._masks(decision, agent.bands, passing)
             stages.append(Stage(masks, powers.grouping, partial(self._faders_of, tallied, masks)))
         return tuple(stages)
 
@@ -103,13 +104,21 @@ class Cascade(nn.Module):
             return balanced_levels(agreed, tone)
         return agreed.new_ones(agreed.shape[0], 2)
 
-    def _masks(self, decision: Decision, bands: Tensor) -> Masks:
+    def _passing(self, powers: BandPowers) -> Tensor | None:
+        """The share of the input that may pass at each bin group, `[b, t, groups]`; None where all of it may."""
+        if not self.config.foreign_damping or self.codec.bin_hz is None:
+            return None
+        return 1.0 - self.config.foreign_damping * self.codec.foreign_tones(powers.input, powers.target)
+
+    def _masks(self, decision: Decision, bands: Tensor, passing: Tensor | None) -> Masks:
         """Each voice's share of a bin group, times its gain in the band just now; logits of 0 are a gain of 1."""
         offset = -math.log(self._agent.max_gain - 1.0)
         gains = self._agent.max_gain * torch.sigmoid(decision.gains.float() + offset)
         share = torch.sigmoid(decision.share)
-        masks = (gains[:, :, 0] @ bands) * share, (gains[:, :, 1] @ bands) * (1.0 - share)
-        return Masks(*(mask.transpose(1, 2) for mask in masks))
+        input, target = (gains[:, :, 0] @ bands) * share, (gains[:, :, 1] @ bands) * (1.0 - share)
+        if passing is not None:
+            input = input * passing
+        return Masks(input.transpose(1, 2), target.transpose(1, 2))
 
 
 def _add(decision: Decision, change: Decision) -> Decision:
