@@ -13,7 +13,7 @@ CHROMA_FLOOR = 0.1
 """Added where tones are divided by their mean, so that nothing stands out of near silence."""
 
 LASTING, LACKING = (0.1, 0.4), (0.0, 0.3)
-"""From where to where a tone counts as lasting, in units of 20 dB above its neighbours, and a pitch class as lacking."""
+"""From where to where a tone counts as lasting, in units of 20 dB over its neighbours, and a pitch class as lacking."""
 
 
 class Spectrum(Protocol):
