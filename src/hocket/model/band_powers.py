@@ -13,6 +13,9 @@ from torch import Tensor
 from hocket.model.masks import Masks
 from hocket.signal.grouping import Grouping, pair_sums
 
+BLOCK_FRAMES = 128
+"""Frames whose products a processor makes at once: they stay in its cache, which saves a third of the time or more."""
+
 
 @dataclass(frozen=True)
 class BandPowers:
@@ -31,12 +34,12 @@ class BandPowers:
     def of(cls, input_latent: Tensor, target_latent: Tensor, grouping: Grouping) -> "BandPowers":
         """From latents `[b, c, d, t]`, complex or real."""
         input, target = input_latent.transpose(-1, -2), target_latent.transpose(-1, -2)
-        return cls(
-            _product(input, input, grouping),
-            _product(target, target, grouping),
-            _product(input, target, grouping),
-            grouping,
-        )
+        at_once = BLOCK_FRAMES if input.device.type == "cpu" else input.shape[2]
+        parts = [
+            [_product(*pair, grouping) for pair in ((i, i), (t, t), (i, t))]
+            for i, t in zip(input.split(at_once, dim=2), target.split(at_once, dim=2), strict=True)
+        ]
+        return cls(*(torch.cat(planes, dim=1) for planes in zip(*parts, strict=True)), grouping)
 
     def between(self, first: int, last: int) -> "BandPowers":
         """The groups of some frames."""
