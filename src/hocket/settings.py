@@ -202,7 +202,7 @@ class CascadeConfig:
         match_tone: bring the brightness of the mix between those of its sources.
         reattack: boost of the target at the input's onsets when fusing; not used in training.
         foreign_damping: share that is taken from tones of the input that last and that the target's harmony of the
-            moment does not have; 0 = off. Only codecs whose channels are frequencies do it.
+            moment does not have; 0 = off. Needs the features tonal and chroma; neural codecs ignore it.
     """
 
     num_stages: int = 2
@@ -238,6 +238,11 @@ class ModelConfig:
             math.ceil(codec.sample_rate / MAX_FRAME_RATE), math.ceil(codec.fft_size / MAX_OVERLAP)
         )
         check_range(codec, least_hop, codec.fft_size // 4, "hop")
+        damping = self.cascade.foreign_damping
+        if damping and not {"tonal", "chroma"} <= set(codec.features):
+            raise ConfigError(
+                f"foreign_damping is {damping:g}: add the features tonal and chroma, or set it to 0"
+            )
 
 
 @dataclass(frozen=True)

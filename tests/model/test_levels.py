@@ -11,6 +11,8 @@ from torch import Tensor
 
 from fusion_samples import make_model, noise, stir
 from hocket.codec import SpectralCodec, SpectralConfig
+from hocket.errors import ConfigError
+from hocket.model import CascadeConfig, ModelConfig
 from hocket.model.band_powers import BandPowers
 from hocket.model.faders import MAX_LEVEL, balanced_levels
 from hocket.model.masks import Masks
@@ -88,7 +90,8 @@ def test_the_levels_aim_at_another_ratio(ratio: float) -> None:
 
 
 def test_foreign_tones_of_the_input_alone_are_damped() -> None:
-    model = stir(make_model(), strength=0.1)
+    codec = SpectralConfig(features=("level", "transient", "tonal", "chroma"))
+    model = stir(make_model(codec=codec), strength=0.1)
     time = torch.arange(48_000) / model.sample_rate
     input, target = (
         torch.sin(2 * math.pi * hertz * time)[None, None] + 0.01 * noise(48_000) for hertz in (554.37, 440.0)
@@ -103,6 +106,11 @@ def test_foreign_tones_of_the_input_alone_are_damped() -> None:
     assert float(masks[1].input[0, place, middle]) < 0.1 * float(masks[0].input[0, place, middle])
     assert bool((masks[1].input <= masks[0].input).all())
     assert float(masks[1].input.sum() / masks[0].input.sum()) > 0.9
+
+
+def test_damping_needs_to_know_what_is_a_tone_and_which_pitch_classes_sound() -> None:
+    with pytest.raises(ConfigError, match=r"foreign_damping is 0\.5: add the features tonal and chroma"):
+        ModelConfig(SpectralConfig(), cascade=CascadeConfig(foreign_damping=0.5))
 
 
 def test_sources_that_are_alike_are_not_forced_apart() -> None:

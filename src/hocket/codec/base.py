@@ -110,7 +110,7 @@ class Codec(nn.Module, ABC):
         how far the tones of the group's pitch class stand out of all around that moment, in any octave.
         """
         level, config = self.level(power), self.config
-        tonal = self._tonal(level)
+        tonal = level - local_mean(level, self.tonal_bins, -1)
         planes = {
             "level": lambda: level,
             "transient": lambda: level - local_mean(level, config.transient_frames, -2),
@@ -120,18 +120,15 @@ class Codec(nn.Module, ABC):
         }
         return tuple(planes[name]() for name in config.features)
 
-    def foreign_tones(self, input: Tensor, target: Tensor) -> Tensor:
-        """How far each bin group holds a tone of `input` that lasts and whose pitch class `target` lacks just then.
+    def foreign_tones(self, input: tuple[Tensor, ...], target: tuple[Tensor, ...]) -> Tensor:
+        """How far each bin group holds a tone of the input that lasts and whose pitch class the target lacks just then.
 
-        From powers `[b, t, groups]`, as `[b, t, groups]` from 0 (none of that) to 1. Hits that ring briefly are no
-        tones, and a target without clear pitch lacks none.
+        From what `describe` gives of both, with *tonal* and *chroma*; `[b, t, groups]` from 0 (none of that) to 1.
+        Hits that ring briefly are no tones, and a target without clear pitch lacks little.
         """
-        lasting = local_mean(self._tonal(self.level(input)), self.config.transient_frames, -2)
-        lacking = self._chroma(self._tonal(self.level(target)).relu()).neg()
-        return _ramp(lasting, *LASTING) * _ramp(lacking, *LACKING)
-
-    def _tonal(self, level: Tensor) -> Tensor:
-        return level - local_mean(level, self.tonal_bins, -1)
+        own, other = (dict(zip(self.config.features, planes, strict=True)) for planes in (input, target))
+        lasting = local_mean(own["tonal"], self.config.transient_frames, -2)
+        return _ramp(lasting, *LASTING) * _ramp(-other["chroma"], *LACKING)
 
     def _chroma(self, tones: Tensor) -> Tensor:
         """From how high tones stand, `[b, t, groups]`; where channels are no frequencies, each is a class."""

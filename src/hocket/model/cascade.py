@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from hocket.codec import Codec
-from hocket.model.agent import CreativeAgent, Decision, band_matrix
+from hocket.model.agent import CreativeAgent, Decision, SourceFeatures, band_matrix
 from hocket.model.band_powers import BandPowers, Tally
 from hocket.model.faders import balanced_levels, matched_tone
 from hocket.model.masks import Masks
@@ -41,7 +41,7 @@ class Cascade(nn.Module):
         listener = self.agents[0]
         assert isinstance(listener, CreativeAgent)
         sources = [listener.embed(self.codec.describe(power)) for power in (powers.input, powers.target)]
-        passing = self._passing(powers)
+        passing = self._passing(*sources)
         decision = None
         stages: list[Stage] = []
         for agent in self.agents:
@@ -104,11 +104,11 @@ class Cascade(nn.Module):
             return balanced_levels(agreed, tone)
         return agreed.new_ones(agreed.shape[0], 2)
 
-    def _passing(self, powers: BandPowers) -> Tensor | None:
+    def _passing(self, input: SourceFeatures, target: SourceFeatures) -> Tensor | None:
         """The share of the input that may pass at each bin group, `[b, t, groups]`; None where all of it may."""
         if not self.config.foreign_damping or self.codec.bin_hz is None:
             return None
-        return 1.0 - self.config.foreign_damping * self.codec.foreign_tones(powers.input, powers.target)
+        return 1.0 - self.config.foreign_damping * self.codec.foreign_tones(input.planes, target.planes)
 
     def _masks(self, decision: Decision, bands: Tensor, passing: Tensor | None) -> Masks:
         """Each voice's share of a bin group, times its gain in the band just now; logits of 0 are a gain of 1."""
