@@ -121,10 +121,10 @@ class Codec(nn.Module, ABC):
         return tuple(planes[name]() for name in config.features)
 
     def foreign_tones(self, input: tuple[Tensor, ...], target: tuple[Tensor, ...]) -> Tensor:
-        """How far each bin group holds a tone of the input that lasts and whose pitch class the target lacks just then.
+        """Tones of the input that last and whose pitch class the target lacks just then: `[b, t, groups]`, 0 to 1.
 
-        From what `describe` gives of both, with *tonal* and *chroma*; `[b, t, groups]` from 0 (none of that) to 1.
-        Hits that ring briefly are no tones, and a target without clear pitch lacks little.
+        From what `describe` gives of both, with *tonal* and *chroma*. Hits that ring briefly are no tones, and a target
+        without clear pitch lacks little.
         """
         own, other = (dict(zip(self.config.features, planes, strict=True)) for planes in (input, target))
         lasting = local_mean(own["tonal"], self.config.transient_frames, -2)
