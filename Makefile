@@ -69,7 +69,7 @@ corpus: setup
 
 # docs/listen.html: three pairs of its first songs, which the weights were not trained on, and their fusions.
 listen: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),listen-corpus)" --soundfont "$(SOUNDFONT)" --seed 2026 --num-songs 520
+	OMP_NUM_THREADS=1 $(BIN)/python -m corpus "$(or $(OUT),listen-corpus)" --soundfont "$(SOUNDFONT)" --seed 2026 --num-songs 240
 	$(BIN)/python scripts/listen_page.py "$(or $(OUT),listen-corpus)/music"
 
 test: lint

@@ -27,17 +27,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "seed 2": {"seed": 2},
     "missing and foreign notes off": {"missing_notes_weight": 0.0, "foreign_notes_weight": 0.0},
     **{f"{term.replace('_', ' ')} off": {f"{term}_weight": 0.0} for term in TERMS},
-    "articulation halved": {"articulation_weight": 0.9},
+    "articulation halved": {"articulation_weight": 1.0},
     "equal correlations (ratio 1, both aims 0.5)": {
         "level_ratio": 1.0,
         "output_balance_aim": 0.5,
         "output_balance_target_aim": 0.5,
     },
     "attention over everything": {"attention_reach": 0},
-    "without the feature chroma": {"features": ["level", "transient", "tonal"], "foreign_damping": 0.0},
-    "foreign tones pass": {"foreign_damping": 0.0},
+    "without the feature held": {"features": ["level", "transient", "tonal"]},
+    "chroma for held, foreign tones damped": {
+        "features": ["level", "transient", "tonal", "chroma"],
+        "foreign_damping": 1.0,
+    },
     "without re-attack": {"reattack": 0.0},
-    "pairs drawn by suitability": {"pairing": "suitable"},
+    "pairs drawn at random": {"pairing": "random"},
     "without running average": {"ema_decay": 0.0},
     "stage 0 only": {"num_stages": 1},
     "levels off": {"balance_levels": False},
@@ -48,7 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "harder masks (overlap 0)": {"overlap_limit": 0.0},
     "adversary 0.1 from 20 %": {"adversarial_weight": 0.1, "gan_start": 0.2},
 }
-RECIPE = {"ema_decay": 0.998}
+RECIPE = {"pairing": "suitable", "ema_decay": 0.998}
 """The settings of `make weights` beside the preset."""
 COLUMNS = {
     "rhythm": "rhythm_margin", "articulation": "articulation_margin", "harmony": "harmony_margin",

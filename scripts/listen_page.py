@@ -21,7 +21,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 SECONDS = 12.0
 LUFS = -18.0
 SHOWN = "drums-strings"
-SONGS = {"drums-strings": (216, 44), "percussion-piano": (512, 375), "band-choir": (91, 18)}
+SONGS = {"drums-strings": (150, 20), "percussion-piano": (201, 105), "band-choir": (91, 239)}
 """For each pair of examples two songs of `python -m corpus --seed 2026` by number."""
 
 
