@@ -39,7 +39,8 @@ class BandPowers:
             [_product(*pair, grouping) for pair in ((i, i), (t, t), (i, t))]
             for i, t in zip(input.split(at_once, dim=2), target.split(at_once, dim=2), strict=True)
         ]
-        return cls(*(torch.cat(planes, dim=1) for planes in zip(*parts, strict=True)), grouping)
+        own, other, cross = (torch.cat(planes, dim=1) for planes in zip(*parts, strict=True))
+        return cls(own, other, cross, grouping)
 
     def between(self, first: int, last: int) -> "BandPowers":
         """The groups of some frames."""
