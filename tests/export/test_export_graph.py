@@ -49,9 +49,9 @@ SHAPES = {
     ),
     "what is held, heard nearby, levels with room": replace(
         SMALL,
-        codec=replace(SMALL.codec, features=("level", "held", "chroma"), held_frames=9),
+        codec=replace(SMALL.codec, features=("level", "held", "chroma", "tonal"), held_frames=9),
         agent=replace(SMALL.agent, attention_reach=6),
-        cascade=CascadeConfig(2, level_ratio=0.7),
+        cascade=CascadeConfig(2, level_ratio=0.7, foreign_damping=0.8),
     ),
     "levels as they are": replace(SMALL, cascade=CascadeConfig(2, balance_levels=False)),
 }
