@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hocket import files, outputs
 from hocket.errors import ConfigError, HocketError
+from hocket.memory import keep_freed_memory
 
 EXIT_SOME_FAILED = 1
 
@@ -33,6 +34,8 @@ def run(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     # Set before NumPy loads: what is measured with one thread must not have a second one in its linear algebra.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # As the command `hocket` does.
+    keep_freed_memory()
     from benchmarks.page import page
     from benchmarks.sections import SECTIONS
 
